@@ -1,0 +1,109 @@
+import { assert } from "../lib/assert.ts";
+import { type Key, prefixEnd } from "../lib/key.ts";
+import { compareKeys } from "../lib/key_map.ts";
+import { OrderedMap } from "../lib/ordered.ts";
+import { type Kv, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
+
+type Change = Uint8Array | undefined;
+
+/** What an overlay can lie on: the committed state or another overlay. */
+export interface OverlayParent extends ReadKv {
+  isIterable(key: Key): boolean;
+}
+
+/**
+ * Changes on top of a parent: merged into it as a whole, or dropped without a trace. A block, a
+ * tx's ante steps and its messages each have one.
+ */
+export class Overlay implements Kv, OverlayParent {
+  readonly #parent: OverlayParent;
+  // Look-ups, and a listing that is sorted before use.
+  readonly #changes = new Map<Key, Change>();
+  readonly #ordered = new Map<string, OrderedMap<{ change: Change }>>();
+
+  constructor(parent: OverlayParent) {
+    this.#parent = parent;
+  }
+
+  get changeCount(): number {
+    return this.#changes.size;
+  }
+
+  get(key: Key): Uint8Array | undefined {
+    const change = this.#changes.get(key);
+    if (change !== undefined || this.#changes.has(key)) return change;
+    return this.#parent.get(key);
+  }
+
+  has(key: Key): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  set(key: Key, value: Uint8Array): void {
+    this.#write(key, value);
+  }
+
+  delete(key: Key): void {
+    this.#write(key, undefined);
+  }
+
+  isIterable(key: Key): boolean {
+    return this.#parent.isIterable(key);
+  }
+
+  iterate(prefix: Key): Iterable<[Key, Uint8Array]> {
+    assert(this.isIterable(prefix), "prefix is not declared iterable", { prefix });
+    const ordered = this.#ordered.get(prefix.slice(0, PREFIX_LENGTH));
+    if (ordered === undefined || ordered.size === 0) return this.#parent.iterate(prefix);
+    return merge(this.#parent.iterate(prefix), [...ordered.range(prefix, prefixEnd(prefix))]);
+  }
+
+  /** All changes by key in byte order; `undefined` is a deletion. */
+  sortedChanges(): [Key, Change][] {
+    return [...this.#changes.entries()].sort((a, b) => compareKeys(a[0], b[0]));
+  }
+
+  /** Hands every change to the layer below. The overlay must not be used afterwards. */
+  mergeInto(target: Kv): void {
+    // The order of these writes cannot be seen: keys are distinct and the target is a map.
+    for (const [key, change] of this.#changes) {
+      if (change === undefined) target.delete(key);
+      else target.set(key, change);
+    }
+  }
+
+  #write(key: Key, change: Change): void {
+    this.#changes.set(key, change);
+    if (!this.#parent.isIterable(key)) return;
+    const prefix = key.slice(0, PREFIX_LENGTH);
+    let ordered = this.#ordered.get(prefix);
+    if (ordered === undefined) {
+      ordered = new OrderedMap();
+      this.#ordered.set(prefix, ordered);
+    }
+    ordered.set(key, { change });
+  }
+}
+
+function* merge(
+  below: Iterable<[Key, Uint8Array]>,
+  own: readonly [Key, { change: Change }][],
+): Generator<[Key, Uint8Array]> {
+  let at = 0;
+  for (const entry of below) {
+    while (at < own.length && (own[at] as [Key, unknown])[0] < entry[0]) {
+      const [key, { change }] = own[at] as [Key, { change: Change }];
+      at += 1;
+      if (change !== undefined) yield [key, change];
+    }
+    const same = own[at];
+    if (same !== undefined && same[0] === entry[0]) {
+      at += 1;
+      if (same[1].change !== undefined) yield [same[0], same[1].change];
+    } else yield entry;
+  }
+  for (; at < own.length; at += 1) {
+    const [key, { change }] = own[at] as [Key, { change: Change }];
+    if (change !== undefined) yield [key, change];
+  }
+}
