@@ -1,0 +1,119 @@
+import { AuthInfo, type Fee, type ModeInfo, TxBody, TxRaw } from "../gen/cosmos/tx/v1beta1/tx.ts";
+import type { FieldSchema } from "../gen/schema.ts";
+import { ChainError } from "../lib/errors.ts";
+import { ErrTxDecode } from "../types/sdk_errors.ts";
+import type { SignerInfo } from "../types/tx.ts";
+import {
+  type MessageType,
+  messageTypeNamed,
+  messageTypeOfUrl,
+  txMessageOfUrl,
+} from "./message_types.ts";
+import { type AnyResolver, checkWire } from "./strict_wire.ts";
+import { DELIMITED, WireCursor } from "./wire_cursor.ts";
+
+/** A tx as received: what it says, and the very bytes that its signatures cover. */
+export interface DecodedTx {
+  /** Slices of the received bytes; sign bytes are made of these, never of a new encoding. */
+  readonly bodyBytes: Uint8Array;
+  readonly authInfoBytes: Uint8Array;
+  readonly signatures: readonly Uint8Array[];
+  readonly body: TxBody;
+  readonly authInfo: DecodedAuthInfo;
+  /** The body holds unknown non-critical fields; amino JSON cannot express them. */
+  readonly hasUnknownNonCriticals: boolean;
+}
+
+export interface DecodedAuthInfo {
+  readonly signerInfos: readonly DecodedSigner[];
+  /** An absent fee reads as one without coins and gas. */
+  readonly fee: Fee;
+}
+
+/** `mode` is 0 (unspecified) when the signer states none, or states several: a multisig. */
+export interface DecodedSigner extends SignerInfo {
+  readonly modeInfo: ModeInfo | undefined;
+}
+
+const TX_RAW = messageTypeNamed("cosmos.tx.v1beta1.TxRaw");
+const TX_BODY = messageTypeNamed("cosmos.tx.v1beta1.TxBody");
+const AUTH_INFO = messageTypeNamed("cosmos.tx.v1beta1.AuthInfo");
+const EMPTY_FEE: Fee = { amount: [], gasLimit: 0n, payer: "", granter: "" };
+
+/**
+ * Decodes an encoded TxRaw strictly: canonical outer encoding (ADR-027), then body and auth info
+ * against their schemas (see checkWire). The body may hold unknown fields whose number has bit 11
+ * set; nothing else may hold any.
+ * @throws ChainError sdk/2 (tx parse error), and only that, for any bytes.
+ */
+export function decodeTx(bytes: Uint8Array): DecodedTx {
+  checkCanonicalRaw(bytes);
+  checkWire(TX_RAW, bytes);
+  const raw = decoded(() => TxRaw.decode(bytes));
+  const resolveAny = resolverOfTx;
+  const hasUnknownNonCriticals = checkWire(TX_BODY, raw.bodyBytes, {
+    allowNonCritical: true,
+    resolveAny,
+  });
+  checkWire(AUTH_INFO, raw.authInfoBytes, { resolveAny });
+  return {
+    bodyBytes: raw.bodyBytes,
+    authInfoBytes: raw.authInfoBytes,
+    signatures: raw.signatures,
+    body: decoded(() => TxBody.decode(raw.bodyBytes)),
+    authInfo: decodeAuthInfo(raw.authInfoBytes),
+    hasUnknownNonCriticals,
+  };
+}
+
+function decodeAuthInfo(bytes: Uint8Array): DecodedAuthInfo {
+  const { signerInfos, fee = EMPTY_FEE } = decoded(() => AuthInfo.decode(bytes));
+  const signers = signerInfos.map(({ publicKey, modeInfo, sequence }) => {
+    return { publicKey, modeInfo, sequence, mode: modeInfo?.single?.mode ?? 0 };
+  });
+  return { signerInfos: signers, fee };
+}
+
+/** Messages resolve to what a Msg service takes, keys to public keys; extensions stay unread. */
+const resolverOfTx: AnyResolver = (typeUrl: string, holder: MessageType, field: FieldSchema) => {
+  if (holder === TX_BODY) return field.name === "messages" ? txMessageOfUrl(typeUrl) : "opaque";
+  if (field.name === "public_key" || field.name === "public_keys") {
+    return typeUrl.startsWith("/cosmos.crypto.") && /PubKey$/.test(typeUrl)
+      ? messageTypeOfUrl(typeUrl)
+      : undefined;
+  }
+  return messageTypeOfUrl(typeUrl);
+};
+
+/**
+ * ADR-027: fields in order, single ones once, tags and lengths no longer than needed. A tx that
+ * anyone could re-encode would have many hashes.
+ */
+function checkCanonicalRaw(bytes: Uint8Array): void {
+  const cursor = new WireCursor(bytes, ErrTxDecode);
+  let last = 0;
+  while (cursor.pos < cursor.end) {
+    const tag = cursor.readTag();
+    const no = tag >>> 3;
+    if (!cursor.isMinimal()) throw cursor.fault("tag is not in its shortest form");
+    if (no > 3) throw cursor.fault(`unknown field ${no} of ${TX_RAW.name}`);
+    if ((tag & 7) !== DELIMITED) throw cursor.fault(`${TX_RAW.name} has wire type ${tag & 7}`);
+    if (no < last || (no === last && no !== 3)) throw cursor.fault("TxRaw fields are not in order");
+    last = no;
+    cursor.readVarint();
+    if (!cursor.isMinimal()) throw cursor.fault("length is not in its shortest form");
+    if (cursor.high !== 0 || cursor.low > cursor.end - cursor.pos) {
+      throw cursor.fault("length beyond the end");
+    }
+    cursor.pos += cursor.low;
+  }
+}
+
+/** The check before makes this unreachable; a hostile tx must not find out otherwise. */
+function decoded<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch {
+    throw new ChainError(ErrTxDecode, "malformed protobuf");
+  }
+}
