@@ -1,0 +1,58 @@
+import type { Context } from "../../baseapp/context.ts";
+import { AccountState, Params } from "../../gen/settled/auth/v1/state.ts";
+import { bytesOfKey, keyOfBytes, u64FromKey, u64Key } from "../../lib/key.ts";
+import { type Address, moduleAddress } from "../../types/address.ts";
+import { accountKey, NEXT_NUMBER_KEY, PARAMS_KEY } from "./keys.ts";
+import { DEFAULT_PARAMS } from "./params.ts";
+
+export type Permission = "minter" | "burner";
+
+/** The only writer of accounts: number, key and sequence of every address. */
+export class AuthKeeper {
+  params(ctx: Context): Params {
+    const bytes = ctx.kv.get(PARAMS_KEY);
+    return bytes === undefined ? DEFAULT_PARAMS : Params.decode(bytes);
+  }
+
+  setParams(ctx: Context, params: Params): void {
+    ctx.kv.set(PARAMS_KEY, Params.encode(params).finish());
+  }
+
+  account(ctx: Context, address: string): AccountState | undefined {
+    const bytes = ctx.kv.get(accountKey(address));
+    return bytes === undefined ? undefined : AccountState.decode(bytes);
+  }
+
+  setAccount(ctx: Context, account: AccountState): void {
+    ctx.kv.set(accountKey(account.address), AccountState.encode(account).finish());
+  }
+
+  /** The account of an address, made with the next number when it does not exist. */
+  ensureAccount(ctx: Context, address: string): void {
+    if (!ctx.kv.has(accountKey(address))) this.#create(ctx, { address });
+  }
+
+  /** The account of a module, made when it does not exist. */
+  ensureModuleAccount(ctx: Context, name: string, permissions: readonly Permission[]): Address {
+    const address = moduleAddress(name, ctx.chain.bech32Prefix);
+    if (this.account(ctx, address) === undefined) {
+      this.#create(ctx, { address, moduleName: name, permissions: [...permissions] });
+    }
+    return address;
+  }
+
+  nextNumber(ctx: Context): bigint {
+    const bytes = ctx.kv.get(NEXT_NUMBER_KEY);
+    return bytes === undefined ? 0n : u64FromKey(keyOfBytes(bytes), 0);
+  }
+
+  setNextNumber(ctx: Context, number: bigint): void {
+    ctx.kv.set(NEXT_NUMBER_KEY, bytesOfKey(u64Key(number)));
+  }
+
+  #create(ctx: Context, facts: Partial<AccountState>): void {
+    const accountNumber = this.nextNumber(ctx);
+    this.setNextNumber(ctx, accountNumber + 1n);
+    this.setAccount(ctx, AccountState.fromPartial({ ...facts, accountNumber }));
+  }
+}

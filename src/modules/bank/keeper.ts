@@ -1,0 +1,187 @@
+import type { Context } from "../../baseapp/context.ts";
+import { JournalEntry, JournalHead } from "../../gen/settled/bank/v1/state.ts";
+import { assert } from "../../lib/assert.ts";
+import { concatBytes, EMPTY_BYTES, fromUtf8, utf8 } from "../../lib/bytes.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { joinKeys, type Key, u64Key } from "../../lib/key.ts";
+import { KeyMap } from "../../lib/key_map.ts";
+import { AMOUNT_MAX, type Coin, type Coins, isZeroCoins } from "../../types/coins.ts";
+import { ErrInsufficientFunds } from "../../types/sdk_errors.ts";
+import { ErrAmountOverflow } from "./errors.ts";
+import { movementEvents } from "./events.ts";
+import type { AccountKeeper } from "./expected_keepers.ts";
+import * as keys from "./keys.ts";
+import { BURN, MINT, type Posting } from "./types.ts";
+
+/** Reads of balances and supply. */
+export interface BankViewKeeper {
+  balance(ctx: Context, address: string, denom: string): bigint;
+  supply(ctx: Context, denom: string): bigint;
+}
+
+/**
+ * The only writer of balances. Every movement of coins is one journal entry: balanced by
+ * construction (each posting names source and destination), chained by hash, never changed.
+ */
+export class BankKeeper implements BankViewKeeper {
+  readonly #accounts: AccountKeeper;
+
+  constructor(accounts: AccountKeeper) {
+    this.#accounts = accounts;
+  }
+
+  balance(ctx: Context, address: string, denom: string): bigint {
+    return readAmount(ctx, keys.balanceKey(address, denom));
+  }
+
+  supply(ctx: Context, denom: string): bigint {
+    return readAmount(ctx, keys.supplyKey(denom));
+  }
+
+  journalHead(ctx: Context): JournalHead {
+    const bytes = ctx.kv.get(keys.JOURNAL_HEAD_KEY);
+    return bytes === undefined ? { count: 0n, hash: EMPTY_BYTES } : JournalHead.decode(bytes);
+  }
+
+  /**
+   * Moves coins by one journal entry and returns its seq, or 0 when nothing is to be moved.
+   * All movements happen or none.
+   * @throws ChainError sdk/5 naming account, denom, what is there and what is needed.
+   */
+  post(ctx: Context, posting: Posting): bigint {
+    const movements = posting.movements.filter(({ coins }) => !isZeroCoins(coins));
+    if (movements.length === 0) return 0n;
+    const net = new KeyMap<{ address: string; denom: string; delta: bigint }>();
+    for (const { source, destination, coins } of movements) {
+      assert(source !== destination, "a posting moves between two accounts", { source });
+      for (const coin of coins) {
+        assert(coin.amount > 0n, "a posting has a positive amount", { ...coin });
+        addDelta(net, source, coin, -coin.amount);
+        addDelta(net, destination, coin, coin.amount);
+      }
+    }
+    this.#applyDeltas(ctx, net);
+    for (const { source, destination, coins } of movements) {
+      for (const emitted of movementEvents(source, destination, coins)) ctx.emit(emitted);
+    }
+    return this.#append(ctx, { ...posting, movements });
+  }
+
+  /** Moves coins between two accounts. */
+  send(ctx: Context, movement: { source: string; destination: string; coins: Coins }): bigint {
+    return this.post(ctx, { kind: "send", reference: "", movements: [movement] });
+  }
+
+  #applyDeltas(ctx: Context, net: KeyMap<{ address: string; denom: string; delta: bigint }>): void {
+    const sums = new KeyMap<bigint>();
+    for (const { address, denom, delta } of net.sortedValues()) {
+      if (delta === 0n) continue;
+      if (address === MINT || address === BURN) {
+        this.#changeSupply(ctx, denom, -delta);
+        continue;
+      }
+      this.#changeBalance(ctx, { address, denom, delta });
+      sums.set(denom, (sums.get(denom) ?? 0n) + delta);
+    }
+    for (const [denom, delta] of sums.sortedEntries()) {
+      if (delta === 0n) continue;
+      const key = keys.balanceSumKey(denom);
+      writeAmount(ctx, key, readAmount(ctx, key) + delta);
+    }
+  }
+
+  #changeSupply(ctx: Context, denom: string, delta: bigint): void {
+    const supply = this.supply(ctx, denom) + delta;
+    assert(supply >= 0n, "supply would be negative", { denom, supply });
+    if (supply > AMOUNT_MAX) throw new ChainError(ErrAmountOverflow, `supply of ${denom}`);
+    writeAmount(ctx, keys.supplyKey(denom), supply);
+  }
+
+  #changeBalance(ctx: Context, change: { address: string; denom: string; delta: bigint }): void {
+    const { address, denom, delta } = change;
+    const key = keys.balanceKey(address, denom);
+    const before = readAmount(ctx, key);
+    const after = before + delta;
+    if (after < 0n) {
+      const detail = `spendable balance ${before}${denom} is smaller than ${-delta}${denom}`;
+      throw new ChainError(ErrInsufficientFunds, detail, { address, denom, have: before });
+    }
+    if (before === 0n) this.#accounts.ensureAccount(ctx, address);
+    writeAmount(ctx, key, after);
+  }
+
+  #append(ctx: Context, posting: Posting): bigint {
+    const head = this.journalHead(ctx);
+    const seq = head.count + 1n;
+    const key = keys.journalKey(seq);
+    assert(!ctx.kv.has(key), "a journal entry is never overwritten", { seq });
+    const postings = posting.movements.flatMap(({ source, destination, coins }) =>
+      coins.map(({ denom, amount }) => ({ source, destination, denom, amount: amount.toString() })),
+    );
+    const entry: JournalEntry = {
+      seq,
+      height: ctx.height,
+      timeNs: ctx.time,
+      txHash: ctx.txHash,
+      kind: posting.kind,
+      reference: posting.reference,
+      postings,
+      reverses: posting.reverses ?? 0n,
+      hash: EMPTY_BYTES,
+    };
+    const hash = journalHash(ctx, head.hash, entry);
+    ctx.kv.set(key, JournalEntry.encode({ ...entry, hash }).finish());
+    ctx.kv.set(keys.JOURNAL_HEAD_KEY, JournalHead.encode({ count: seq, hash }).finish());
+    indexEntry(ctx, entry);
+    return seq;
+  }
+}
+
+/** sha256(hash of the entry before ‖ the entry without its hash). */
+export function journalHash(
+  ctx: Pick<Context, "hasher">,
+  previous: Uint8Array,
+  entry: JournalEntry,
+): Uint8Array {
+  const body = JournalEntry.encode({ ...entry, hash: EMPTY_BYTES }).finish();
+  return ctx.hasher.sha256(concatBytes(previous, body));
+}
+
+/** Writes the look-ups of an entry by account and by reference. */
+export function indexEntry(ctx: Context, entry: JournalEntry): void {
+  const seq = u64Key(entry.seq);
+  for (const { source, destination } of entry.postings) {
+    for (const address of [source, destination]) {
+      if (address === MINT || address === BURN) continue;
+      ctx.kv.set(joinKeys(keys.journalOfAccountKey(address), seq), EMPTY_BYTES);
+    }
+  }
+  if (entry.reference === "") return;
+  ctx.kv.set(joinKeys(keys.journalOfReferenceKey(entry.reference), seq), EMPTY_BYTES);
+}
+
+function addDelta(
+  net: KeyMap<{ address: string; denom: string; delta: bigint }>,
+  address: string,
+  { denom }: Coin,
+  delta: bigint,
+): void {
+  const key = `${address}/${denom}`;
+  const before = net.get(key)?.delta ?? 0n;
+  net.set(key, { address, denom, delta: before + delta });
+}
+
+export function readAmount(ctx: Context, key: Key): bigint {
+  const bytes = ctx.kv.get(key);
+  return bytes === undefined ? 0n : decodeAmount(bytes);
+}
+
+/** Amounts are stored as decimal text; zero is no entry. */
+export function writeAmount(ctx: Context, key: Key, amount: bigint): void {
+  if (amount === 0n) ctx.kv.delete(key);
+  else ctx.kv.set(key, utf8(amount.toString()));
+}
+
+export function decodeAmount(bytes: Uint8Array): bigint {
+  return BigInt(fromUtf8(bytes) ?? "");
+}

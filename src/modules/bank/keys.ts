@@ -1,0 +1,48 @@
+import { joinKeys, type Key, textKey, u64Key } from "../../lib/key.ts";
+
+export const MODULE_NAME = "bank";
+
+const prefix = (module: number, kind: number): Key => String.fromCharCode(module, kind) as Key;
+
+/** 0x02 01 | len(address) | address | len(denom) | denom → balance, decimal text */
+export const BALANCE_PREFIX = prefix(0x02, 0x01);
+/** 0x02 02 | len(denom) | denom → supply, decimal text (walked by the invariant) */
+export const SUPPLY_PREFIX = prefix(0x02, 0x02);
+/** 0x02 03 | len(denom) | denom → sum of all balances, decimal text */
+export const BALANCE_SUM_PREFIX = prefix(0x02, 0x03);
+/** 0x02 04 → JournalHead */
+export const JOURNAL_HEAD_KEY = prefix(0x02, 0x04);
+/** 0x02 05 | seq → JournalEntry */
+export const JOURNAL_PREFIX = prefix(0x02, 0x05);
+/** 0xc2 01 | len(address) | address | seq → nothing */
+export const JOURNAL_BY_ACCOUNT_PREFIX = prefix(0xc2, 0x01);
+/** 0xc2 02 | len(reference) | reference | seq → nothing */
+export const JOURNAL_BY_REFERENCE_PREFIX = prefix(0xc2, 0x02);
+
+export function balancesOfKey(address: string): Key {
+  return joinKeys(BALANCE_PREFIX, textKey(address));
+}
+
+export function balanceKey(address: string, denom: string): Key {
+  return joinKeys(BALANCE_PREFIX, textKey(address), textKey(denom));
+}
+
+export function supplyKey(denom: string): Key {
+  return joinKeys(SUPPLY_PREFIX, textKey(denom));
+}
+
+export function balanceSumKey(denom: string): Key {
+  return joinKeys(BALANCE_SUM_PREFIX, textKey(denom));
+}
+
+export function journalKey(seq: bigint): Key {
+  return joinKeys(JOURNAL_PREFIX, u64Key(seq));
+}
+
+export function journalOfAccountKey(address: string): Key {
+  return joinKeys(JOURNAL_BY_ACCOUNT_PREFIX, textKey(address));
+}
+
+export function journalOfReferenceKey(reference: string): Key {
+  return joinKeys(JOURNAL_BY_REFERENCE_PREFIX, textKey(reference));
+}

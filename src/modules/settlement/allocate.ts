@@ -1,0 +1,98 @@
+import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
+import { KeyMap } from "../../lib/key_map.ts";
+import { minBigint, mulDivFloor } from "../../lib/int.ts";
+import {
+  addCoins,
+  amountOf,
+  type Coins,
+  coinsOf,
+  mapCoins,
+  NO_COINS,
+  subCoins,
+} from "../../types/coins.ts";
+import { DEC_ONE, type Dec } from "../../types/dec.ts";
+
+/** A usage record and what it is settled for, in base units of its denom. */
+export interface Allotment {
+  readonly usage: UsageState;
+  readonly amount: bigint;
+}
+
+export interface Allocation {
+  readonly taken: readonly Allotment[];
+  /** Sum of the amounts by denom. */
+  readonly total: Coins;
+  /** The first record that the balance did not cover. */
+  readonly stoppedAt: UsageState | undefined;
+}
+
+/**
+ * Divides an escrow's balance over records in recording order (RULES 24). Not final: per denom it
+ * stops at the first record whose cost exceeds what is left. Final: that record is paid what is
+ * left and the later ones nothing.
+ */
+export function allocate(
+  records: readonly UsageState[],
+  balance: Coins,
+  final: boolean,
+): Allocation {
+  const left = new KeyMap<bigint>();
+  const stopped = new KeyMap<true>();
+  const taken: Allotment[] = [];
+  let stoppedAt: UsageState | undefined;
+  for (const usage of records) {
+    const { denom } = usage;
+    if (stopped.has(denom) && !final) continue;
+    const available = left.get(denom) ?? amountOf(balance, denom);
+    const cost = BigInt(usage.cost);
+    if (cost > available) {
+      stopped.set(denom, true);
+      stoppedAt ??= usage;
+      if (!final) continue;
+    }
+    const amount = minBigint(cost, available);
+    left.set(denom, available - amount);
+    taken.push({ usage, amount });
+  }
+  return { taken, total: sumOf(taken), stoppedAt };
+}
+
+/** Leaves out every denom whose total is below the minimum (RULES 27). */
+export function dropBelowMinimum(allocation: Allocation, minimum: bigint): Allocation {
+  const { total } = allocation;
+  const kept = ({ usage }: Allotment): boolean => {
+    const sum = amountOf(total, usage.denom);
+    return sum > 0n && sum >= minimum;
+  };
+  const taken = allocation.taken.filter(kept);
+  return { ...allocation, taken, total: sumOf(taken) };
+}
+
+function sumOf(taken: readonly Allotment[]): Coins {
+  const sums = new KeyMap<bigint>();
+  for (const { usage, amount } of taken) {
+    sums.set(usage.denom, (sums.get(usage.denom) ?? 0n) + amount);
+  }
+  return sums.sortedEntries().flatMap(([denom, amount]) => coinsOf(denom, amount));
+}
+
+/** Costs of records by denom. */
+export function costOf(records: readonly UsageState[]): Coins {
+  return records.reduce<Coins>((sum, { denom, cost }) => {
+    return addCoins(sum, coinsOf(denom, BigInt(cost)));
+  }, NO_COINS);
+}
+
+export interface Shares {
+  readonly platformFee: Coins;
+  readonly validatorFee: Coins;
+  readonly providerShare: Coins;
+}
+
+/** Fees floored once per denom on the total; the provider keeps the dust (RULES 28). */
+export function splitFees(total: Coins, rates: { platform: Dec; validator: Dec }): Shares {
+  const platformFee = mapCoins(total, (amount) => mulDivFloor(amount, rates.platform, DEC_ONE));
+  const validatorFee = mapCoins(total, (amount) => mulDivFloor(amount, rates.validator, DEC_ONE));
+  const providerShare = subCoins(subCoins(total, platformFee), validatorFee);
+  return { platformFee, validatorFee, providerShare };
+}

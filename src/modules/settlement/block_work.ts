@@ -1,0 +1,93 @@
+import type { Context } from "../../baseapp/context.ts";
+import { isolated } from "../../baseapp/isolated.ts";
+import { EscrowStatus, RewardEntryState } from "../../gen/settled/settlement/v1/state.ts";
+import { assert, must } from "../../lib/assert.ts";
+import { i64FromKey, type Key } from "../../lib/key.ts";
+import { coinsIn, type Records } from "./records.ts";
+import * as events from "./events.ts";
+import { escrowId } from "./ids.ts";
+import type { EscrowKeeper } from "./keeper_escrow.ts";
+import type { RewardKeeper } from "./keeper_reward.ts";
+import type { SettlementKeeper } from "./keeper_settlement.ts";
+import type { UsageKeeper } from "./keeper_usage.ts";
+import * as keys from "./keys.ts";
+import { settleExpired } from "./settle_order.ts";
+
+/** Bounds of a block's own work (RULES 14). */
+const ESCROWS_MAX = 100;
+const RECORDS_MAX = 1000;
+const REWARD_ENTRIES_MAX = 1000;
+/** Blocks to wait after a failed expiry: 2^attempts, at most 2^10. */
+const BACK_OFF_DOUBLINGS_MAX = 10;
+
+export interface BlockWorkers {
+  readonly records: Records;
+  readonly escrows: EscrowKeeper;
+  readonly usage: UsageKeeper;
+  readonly settlements: SettlementKeeper;
+  readonly rewards: RewardKeeper;
+}
+
+/** Ends escrows that are past their time, by (expiry, id), each on an overlay of its own. */
+export function beginBlock(ctx: Context, workers: BlockWorkers): void {
+  const due: bigint[] = [];
+  for (const [key] of ctx.kv.iterate(keys.EXPIRY_QUEUE_PREFIX)) {
+    if (
+      i64FromKey(key, keys.EXPIRY_QUEUE_PREFIX.length) >= ctx.time ||
+      due.length === ESCROWS_MAX
+    ) {
+      break;
+    }
+    due.push(keys.seqAtEnd(key));
+  }
+  let budget = RECORDS_MAX;
+  for (const seq of due) {
+    if (budget === 0) return;
+    const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
+    if (!mayRetry(ctx, escrow.expiryAttempts)) continue;
+    const failure = isolated(ctx, (inner) => {
+      budget -= expire(inner, workers, seq, budget);
+    });
+    if (failure === undefined) continue;
+    const attempts = escrow.expiryAttempts + 1;
+    workers.records.setEscrow(ctx, escrow, { ...escrow, expiryAttempts: attempts });
+    const error = failure.message;
+    ctx.emit(events.escrowExpiryFailed({ escrowId: escrowId(seq), error, attempts }));
+  }
+}
+
+/** After n failures an escrow is tried at every 2^n-th block only. */
+function mayRetry(ctx: Context, attempts: number): boolean {
+  const doublings = attempts > BACK_OFF_DOUBLINGS_MAX ? BACK_OFF_DOUBLINGS_MAX : attempts;
+  return ctx.height % (1n << BigInt(doublings)) === 0n;
+}
+
+function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number): number {
+  const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
+  const taken = settleExpired(ctx, workers, escrow, budget);
+  const after = must(workers.records.escrow(ctx, seq), "settlement: an escrow is never deleted");
+  if (after.status !== EscrowStatus.ESCROW_STATUS_EXPIRED) return taken;
+  // The balance that went back to the depositor with the expiry.
+  const before = coinsIn(escrow.refunded);
+  assert(before.length === 0, "settlement: an open escrow has refunded nothing", { seq });
+  const { orderId } = after;
+  const balance = coinsIn(after.refunded);
+  ctx.emit(events.escrowExpired({ escrowId: escrowId(seq), orderId, balance, at: ctx.time }));
+  return taken;
+}
+
+/** Staking rewards at the end of an epoch, and rewards that nobody claimed in time. */
+export function endBlock(ctx: Context, workers: BlockWorkers): void {
+  workers.rewards.distributeStaking(ctx);
+  const due: Key[] = [];
+  for (const [key] of ctx.kv.iterate(keys.REWARD_QUEUE_PREFIX)) {
+    const expiresAt = i64FromKey(key, keys.REWARD_QUEUE_PREFIX.length);
+    if (expiresAt > ctx.time || due.length === REWARD_ENTRIES_MAX) break;
+    due.push(key.slice(keys.REWARD_QUEUE_PREFIX.length + 8) as Key);
+  }
+  for (const suffix of due) {
+    const bytes = ctx.kv.get(`${keys.REWARD_ENTRY_PREFIX}${suffix}` as Key);
+    const entry = RewardEntryState.decode(must(bytes, "settlement: a queued reward exists"));
+    workers.rewards.expire(ctx, entry);
+  }
+}

@@ -1,0 +1,67 @@
+import { messageToJson } from "../../codec/proto_json.ts";
+import * as state from "../../gen/settled/settlement/v1/state.ts";
+import { must } from "../../lib/assert.ts";
+import { fromUtf8 } from "../../lib/bytes.ts";
+import { bytesOfKey, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
+import type { Reader } from "../../store/read_view.ts";
+import * as keys from "./keys.ts";
+import { readParams } from "./query_params.ts";
+
+/** Params, records and sequences as genesis JSON; what follows from them is left out. */
+export async function exportSettlement(reader: Reader): Promise<unknown> {
+  const { wire, extended, version } = await readParams(reader);
+  const epochMint = await reader.get(keys.EPOCH_MINT_KEY);
+  const genesis = state.GenesisState.fromPartial({
+    params: wire,
+    extendedParams: extended,
+    paramsVersion: version,
+    sequences: await sequences(reader),
+  });
+  genesis.escrows = await all(reader, keys.ESCROW_PREFIX, state.EscrowState);
+  genesis.usage = await all(reader, keys.USAGE_PREFIX, state.UsageState);
+  genesis.settlements = await all(reader, keys.SETTLEMENT_PREFIX, state.SettlementState);
+  genesis.invoices = await all(reader, keys.INVOICE_PREFIX, state.InvoiceState);
+  genesis.payouts = await all(reader, keys.PAYOUT_PREFIX, state.PayoutState);
+  genesis.distributions = await all(reader, keys.DISTRIBUTION_PREFIX, state.DistributionState);
+  genesis.claimable = await all(reader, keys.CLAIMABLE_PREFIX, state.ClaimableState);
+  genesis.rewardEntries = await all(reader, keys.REWARD_ENTRY_PREFIX, state.RewardEntryState);
+  genesis.invoiceSeries = await invoiceSeries(reader);
+  if (epochMint !== undefined) genesis.epochMint = state.EpochMint.decode(epochMint);
+  return messageToJson("settled.settlement.v1.GenesisState", genesis);
+}
+
+async function all<T>(
+  reader: Reader,
+  prefix: Key,
+  codec: { decode(bytes: Uint8Array): T },
+): Promise<T[]> {
+  const records: T[] = [];
+  for await (const [, value] of reader.range(prefix)) records.push(codec.decode(value));
+  return records;
+}
+
+async function sequences(reader: Reader): Promise<state.Sequences> {
+  const next = async (name: keys.SequenceName): Promise<bigint> => {
+    const bytes = await reader.get(keys.sequenceKey(name));
+    return bytes === undefined ? 1n : u64FromKey(keyOfBytes(bytes), 0);
+  };
+  return {
+    escrow: await next("escrow"),
+    usage: await next("usage"),
+    settlement: await next("settlement"),
+    distribution: await next("distribution"),
+    payout: await next("payout"),
+    invoice: await next("invoice"),
+    rewardEntry: await next("rewardEntry"),
+  };
+}
+
+async function invoiceSeries(reader: Reader): Promise<state.InvoiceSeries[]> {
+  const series: state.InvoiceSeries[] = [];
+  for await (const [key, value] of reader.range(keys.INVOICE_SERIES_PREFIX)) {
+    const text = fromUtf8(bytesOfKey(key.slice(keys.INVOICE_SERIES_PREFIX.length + 1) as Key));
+    const next = u64FromKey(keyOfBytes(value), 0);
+    series.push({ provider: must(text, "settlement: an address is text"), next });
+  }
+  return series;
+}

@@ -1,0 +1,133 @@
+import type { FullInvariant } from "../../baseapp/module.ts";
+import * as state from "../../gen/settled/settlement/v1/state.ts";
+import { assert } from "../../lib/assert.ts";
+import { KeyMap } from "../../lib/key_map.ts";
+import type { Reader } from "../../store/read_view.ts";
+import {
+  addCoins,
+  type Coins,
+  coinsOf,
+  equalCoins,
+  formatCoins,
+  NO_COINS,
+} from "../../types/coins.ts";
+import { ruleParams } from "./params.ts";
+import * as keys from "./keys.ts";
+import { readParams } from "./query_params.ts";
+import { coinsIn } from "./records.ts";
+import { rewardFactors, usageReward } from "./reward.ts";
+
+/** Invariants over all records, on demand. */
+export const settlementFullInvariants: readonly FullInvariant[] = [
+  { name: "I-09 every escrow's settlements sum to its total", check: escrowsSum },
+  { name: "I-10 every settlement's shares sum to its total", check: sharesSum },
+  { name: "I-12 every record is settled once, for what its settlement paid", check: recordsSum },
+  { name: "I-13 claimable, claimed and expired are the history", check: rewardsSum },
+  { name: "I-14 every reward is recomputed from its record", check: rewardsRecomputed },
+];
+
+async function* all<T>(
+  reader: Reader,
+  prefix: Parameters<Reader["range"]>[0],
+  codec: { decode(bytes: Uint8Array): T },
+): AsyncGenerator<T> {
+  for await (const [, value] of reader.range(prefix)) yield codec.decode(value);
+}
+
+function add(sums: KeyMap<Coins>, key: bigint | string, coins: Coins): void {
+  sums.set(key.toString(), addCoins(sums.get(key.toString()) ?? NO_COINS, coins));
+}
+
+function same(name: string, key: bigint | string, left: Coins, right: Coins): void {
+  const facts = { key, left: formatCoins(left), right: formatCoins(right) };
+  assert(equalCoins(left, right), `${name} settlement: amounts differ`, facts);
+}
+
+async function escrowsSum(reader: Reader): Promise<void> {
+  const sums = new KeyMap<Coins>();
+  for await (const settlement of all(reader, keys.SETTLEMENT_PREFIX, state.SettlementState)) {
+    if (settlement.type === state.SettlementType.SETTLEMENT_TYPE_REFUND) continue;
+    add(sums, settlement.escrowSeq, coinsIn(settlement.total));
+  }
+  for await (const escrow of all(reader, keys.ESCROW_PREFIX, state.EscrowState)) {
+    const settled = coinsIn(escrow.totalSettled);
+    same("I-09", escrow.seq, settled, sums.get(escrow.seq.toString()) ?? NO_COINS);
+  }
+}
+
+async function sharesSum(reader: Reader): Promise<void> {
+  for await (const settlement of all(reader, keys.SETTLEMENT_PREFIX, state.SettlementState)) {
+    const { providerShare, platformFee, validatorFee, total, seq } = settlement;
+    const parts = [providerShare, platformFee, validatorFee].map(coinsIn);
+    same("I-10", seq, parts.reduce(addCoins, NO_COINS), coinsIn(total));
+  }
+  for await (const payout of all(reader, keys.PAYOUT_PREFIX, state.PayoutState)) {
+    const parts = [payout.net, payout.holdback, payout.platformFee, payout.validatorFee].map(
+      coinsIn,
+    );
+    same("I-10", payout.seq, parts.reduce(addCoins, NO_COINS), coinsIn(payout.gross));
+  }
+}
+
+async function recordsSum(reader: Reader): Promise<void> {
+  const settled = new KeyMap<Coins>();
+  const invoiced = new KeyMap<Coins>();
+  for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
+    if (usage.settledAmount === "") continue;
+    const paid = coinsOf(usage.denom, BigInt(usage.settledAmount));
+    if (usage.settlementSeq !== 0n) add(settled, usage.settlementSeq, paid);
+    if (usage.invoiceSeq !== 0n) {
+      add(invoiced, usage.invoiceSeq, coinsOf(usage.denom, BigInt(usage.cost)));
+    }
+  }
+  for await (const settlement of all(reader, keys.SETTLEMENT_PREFIX, state.SettlementState)) {
+    if (settlement.recordCount === 0) continue;
+    const sum = settled.get(settlement.seq.toString()) ?? NO_COINS;
+    same("I-12", settlement.seq, sum, coinsIn(settlement.total));
+  }
+  for await (const invoice of all(reader, keys.INVOICE_PREFIX, state.InvoiceState)) {
+    const sum = invoiced.get(invoice.seq.toString()) ?? NO_COINS;
+    same("I-12", invoice.seq, sum, coinsIn(invoice.total));
+    const paidAndDue = addCoins(coinsIn(invoice.amountPaid), coinsIn(invoice.amountDue));
+    same("I-12", invoice.seq, paidAndDue, coinsIn(invoice.total));
+  }
+}
+
+async function rewardsSum(reader: Reader): Promise<void> {
+  const entries = new KeyMap<Coins>();
+  for await (const entry of all(reader, keys.REWARD_ENTRY_PREFIX, state.RewardEntryState)) {
+    add(entries, entry.address, coinsIn(entry.amount));
+  }
+  let held: Coins = NO_COINS;
+  for await (const claimable of all(reader, keys.CLAIMABLE_PREFIX, state.ClaimableState)) {
+    const open = entries.get(claimable.address) ?? NO_COINS;
+    same("I-13", claimable.address, open, coinsIn(claimable.claimable));
+    const parts = [claimable.claimable, claimable.claimed, claimable.expired].map(coinsIn);
+    held = addCoins(held, parts.reduce(addCoins, NO_COINS));
+  }
+  let distributed: Coins = NO_COINS;
+  for await (const distribution of all(reader, keys.DISTRIBUTION_PREFIX, state.DistributionState)) {
+    distributed = addCoins(distributed, coinsIn(distribution.total));
+  }
+  same("I-13", "all", held, distributed);
+}
+
+/** Params of the time of the settlement are needed: records of another version are passed over. */
+async function rewardsRecomputed(reader: Reader): Promise<void> {
+  const { wire, extended, version } = await readParams(reader);
+  const rules = ruleParams(wire, extended);
+  for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
+    if (usage.reward === "" || usage.settlementSeq === 0n) continue;
+    const key = keys.recordKey(keys.SETTLEMENT_PREFIX, usage.settlementSeq);
+    const bytes = await reader.get(key);
+    if (bytes === undefined || state.SettlementState.decode(bytes).paramsVersion !== version)
+      continue;
+    const expected = usageReward(BigInt(usage.settledAmount), rewardFactors(usage, rules));
+    const found = BigInt(usage.reward);
+    assert(found === expected, "I-14 settlement: reward differs", {
+      usage: usage.seq,
+      found,
+      expected,
+    });
+  }
+}

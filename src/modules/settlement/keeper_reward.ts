@@ -1,0 +1,352 @@
+import type { Context } from "../../baseapp/context.ts";
+import {
+  type ClaimableState,
+  type DistributionState,
+  type RewardEntryState,
+  type RewardRow,
+  RewardSource,
+  type UsageState,
+} from "../../gen/settled/settlement/v1/state.ts";
+import { assert } from "../../lib/assert.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { divFloor } from "../../lib/int.ts";
+import type { Key } from "../../lib/key.ts";
+import { compareKeys, KeyMap } from "../../lib/key_map.ts";
+import {
+  addCoins,
+  type Coins,
+  coinsOf,
+  isZeroCoins,
+  NO_COINS,
+  subCoins,
+  wireCoins,
+} from "../../types/coins.ts";
+import { addSeconds } from "../../types/time.ts";
+import type { Accounts } from "./accounts.ts";
+import * as errors from "./errors.ts";
+import * as events from "./events.ts";
+import { type BankKeeper, BURN, MINT } from "./expected_keepers.ts";
+import { timedId } from "./ids.ts";
+import { REWARD_ENTRY_PREFIX, textIndexKey } from "./keys.ts";
+import { coinsIn, type Records } from "./records.ts";
+import { sourceName } from "./status_names.ts";
+import { normaliseUsageType } from "./usage_type.ts";
+import { RewardEntryState as RewardEntryCodec } from "../../gen/settled/settlement/v1/state.ts";
+
+/** Entries that one claim pays, oldest first; a longer list takes another claim. */
+export const CLAIM_ENTRIES_MAX = 10_000;
+const CLAIM_ENTRY_GAS = 200n;
+
+/** A reward that is due to a usage record, before funding. */
+export interface UsageReward {
+  readonly usage: UsageState;
+  readonly usageId: string;
+  readonly amount: bigint;
+}
+
+/** Distributions, what may be claimed of them, and the coins behind it. */
+export class RewardKeeper {
+  readonly #records: Records;
+  readonly #bank: BankKeeper;
+  readonly #accounts: Accounts;
+
+  constructor(records: Records, bank: BankKeeper, accounts: Accounts) {
+    this.#records = records;
+    this.#bank = bank;
+    this.#accounts = accounts;
+  }
+
+  epoch(ctx: Context): bigint {
+    return divFloor(ctx.height, this.#records.params(ctx).wire.stakingRewardEpochLength);
+  }
+
+  /**
+   * Decides which rewards of one settlement are funded, in rows order (RULES 34): per denom, the
+   * first that does not fit and all later ones are skipped, each with an event.
+   */
+  fundUsage(ctx: Context, provider: string, rewards: readonly UsageReward[]): UsageReward[] {
+    const sorted = [...rewards].sort(byTypeThenId);
+    const stopped = new KeyMap<true>();
+    const spent = new KeyMap<bigint>();
+    const funded: UsageReward[] = [];
+    for (const row of sorted) {
+      const { denom } = row.usage;
+      const before = spent.get(denom) ?? 0n;
+      const fits = !stopped.has(denom) && row.amount + before <= this.#available(ctx, denom);
+      if (fits) {
+        spent.set(denom, before + row.amount);
+        funded.push(row);
+        continue;
+      }
+      stopped.set(denom, true);
+      this.#skip(ctx, row.usageId, coinsOf(denom, row.amount));
+    }
+    assert(provider !== "", "settlement: rewards have a provider");
+    return funded;
+  }
+
+  /** Books funded usage rewards: coins, distribution, claimable entries. Returns its number. */
+  distributeUsage(
+    ctx: Context,
+    facts: { seq: bigint; settlementSeq: bigint; provider: string; funded: readonly UsageReward[] },
+  ): void {
+    const { seq, provider, funded } = facts;
+    const reasons = new KeyMap<Coins>();
+    for (const { usage, amount } of funded) {
+      const reason = `usage_${normaliseUsageType(usage.usageType)}_reward`;
+      const sum = reasons.get(reason) ?? NO_COINS;
+      reasons.set(reason, addCoins(sum, coinsOf(usage.denom, amount)));
+    }
+    this.#distribute(ctx, {
+      seq,
+      source: RewardSource.REWARD_SOURCE_USAGE,
+      epoch: this.epoch(ctx),
+      settlementSeq: facts.settlementSeq,
+      rows: [],
+      rowCount: funded.length,
+      claims: reasons
+        .sortedEntries()
+        .map(([reason, coins]) => ({ address: provider, coins, reason })),
+    });
+  }
+
+  takeDistributionSeq(ctx: Context): bigint {
+    return this.#records.take(ctx, "distribution");
+  }
+
+  /** The staking reward of the epoch that ends with this block, once (RULES 35). */
+  distributeStaking(ctx: Context): void {
+    const rules = this.#records.params(ctx);
+    const length = rules.wire.stakingRewardEpochLength;
+    if (ctx.height % length !== 0n || ctx.height === 0n || rules.stakingRewardPerEpoch === 0n)
+      return;
+    const { bondDenom } = ctx.chain;
+    const coins = coinsOf(bondDenom, rules.stakingRewardPerEpoch);
+    const epoch = this.epoch(ctx) - 1n;
+    if (rules.stakingRewardPerEpoch > this.#available(ctx, bondDenom)) {
+      this.#skip(ctx, `epoch-${epoch}`, coins);
+      return;
+    }
+    const pool = rules.extended.rewardPoolAddress;
+    const address = pool === "" ? this.#accounts.feeCollector : pool;
+    const reason = "staking epoch reward";
+    const referenceId = `epoch-${epoch}`;
+    this.#distribute(ctx, {
+      seq: this.takeDistributionSeq(ctx),
+      source: RewardSource.REWARD_SOURCE_STAKING,
+      epoch,
+      settlementSeq: 0n,
+      rows: [{ address, amount: wireCoins(coins), reason, referenceId }],
+      rowCount: 1,
+      claims: [{ address, coins, reason }],
+    });
+  }
+
+  /** Pays what may be claimed, of all sources or of one. @throws ChainError settlement/1511 */
+  claim(ctx: Context, claimer: string, source: RewardSource | undefined): Coins {
+    const claimable = this.#records.claimable(ctx, claimer);
+    const entries = this.#claimableEntries(ctx, claimer, source);
+    if (claimable === undefined || entries.length === 0) {
+      const of = source === undefined ? "" : ` of source ${sourceName(source)}`;
+      throw new ChainError(errors.ErrNoClaimableRewards, `${claimer} has no rewards${of}`);
+    }
+    let paid: Coins = NO_COINS;
+    for (const entry of entries) {
+      ctx.gas.consume(CLAIM_ENTRY_GAS, "claim entry");
+      paid = addCoins(paid, coinsIn(entry.amount));
+      this.#records.deleteRewardEntry(ctx, entry);
+    }
+    this.#records.setClaimable(ctx, claimable, {
+      ...claimable,
+      claimable: wireCoins(subCoins(coinsIn(claimable.claimable), paid)),
+      claimed: wireCoins(addCoins(coinsIn(claimable.claimed), paid)),
+      updatedAtNs: ctx.time,
+    });
+    const movements = [{ source: this.#accounts.rewards, destination: claimer, coins: paid }];
+    this.#bank.post(ctx, { kind: "reward_claim", reference: claimer, movements });
+    const name = source === undefined ? "" : sourceName(source);
+    ctx.emit(events.rewardsClaimed({ claimer, amount: paid, source: name, at: ctx.time }));
+    return paid;
+  }
+
+  /** Takes back an entry that nobody claimed in time: minted coins are burned, others return. */
+  expire(ctx: Context, entry: RewardEntryState): void {
+    const { address } = entry;
+    const coins = coinsIn(entry.amount);
+    const before = this.#records.claimable(ctx, address);
+    assert(before !== undefined, "settlement: a reward entry has a claimable record", { address });
+    this.#records.deleteRewardEntry(ctx, entry);
+    this.#records.setClaimable(ctx, before, {
+      ...before,
+      claimable: wireCoins(subCoins(coinsIn(before.claimable), coins)),
+      expired: wireCoins(addCoins(coinsIn(before.expired), coins)),
+      updatedAtNs: ctx.time,
+    });
+    const destination = entry.minted ? BURN : this.#accounts.rewardPool;
+    const movements = [{ source: this.#accounts.rewards, destination, coins }];
+    this.#bank.post(ctx, { kind: "reward_expiry", reference: address, movements });
+    ctx.emit(events.rewardsExpired({ address, amount: coins, at: ctx.time }));
+  }
+
+  /** Base units of a denom that rewards may still draw in this epoch. */
+  #available(ctx: Context, denom: string): bigint {
+    const rules = this.#records.params(ctx);
+    if (rules.extended.rewardFunding === "pool") {
+      return this.#bank.balance(ctx, this.#accounts.rewardPool, denom);
+    }
+    if (denom !== ctx.chain.bondDenom) return 0n;
+    const mint = this.#records.epochMint(ctx);
+    const minted = mint.epoch === this.epoch(ctx) ? BigInt(mint.minted) : 0n;
+    return rules.rewardEpochMintCap > minted ? rules.rewardEpochMintCap - minted : 0n;
+  }
+
+  #skip(ctx: Context, reference: string, amount: Coins): void {
+    const { rewardFunding } = this.#records.params(ctx).extended;
+    const denom = amount[0]?.denom ?? "";
+    const unfunded = rewardFunding === "mint" && denom !== ctx.chain.bondDenom;
+    const limit = rewardFunding === "mint" ? "the epoch's mint cap" : "the reward pool";
+    const reason = unfunded ? `${denom} is not minted` : `exceeds what is left of ${limit}`;
+    ctx.emit(events.rewardSkipped({ reference, amount, reason }));
+  }
+
+  #distribute(
+    ctx: Context,
+    plan: {
+      seq: bigint;
+      source: RewardSource;
+      epoch: bigint;
+      settlementSeq: bigint;
+      rows: RewardRow[];
+      rowCount: number;
+      claims: readonly { address: string; coins: Coins; reason: string }[];
+    },
+  ): void {
+    const total = plan.claims.reduce<Coins>((sum, { coins }) => addCoins(sum, coins), NO_COINS);
+    assert(!isZeroCoins(total), "settlement: a distribution has rewards", { seq: plan.seq });
+    const minted = this.#fund(ctx, total, plan.seq, plan.source);
+    const distribution: DistributionState = {
+      seq: plan.seq,
+      source: plan.source,
+      epoch: plan.epoch,
+      total: wireCoins(total),
+      distributedAtNs: ctx.time,
+      height: ctx.height,
+      settlementSeq: plan.settlementSeq,
+      rows: plan.rows,
+      rowCount: plan.rowCount,
+      paramsVersion: this.#records.paramsVersion(ctx),
+    };
+    const recipients = [...plan.claims.map(({ address }) => address)];
+    this.#records.setDistribution(ctx, distribution, distinct(recipients));
+    for (const claim of plan.claims) this.#addClaimable(ctx, claim, { distribution, minted });
+    ctx.emit(
+      events.rewardsDistributed({
+        distributionId: distributionId(distribution),
+        epoch: plan.epoch,
+        source: sourceName(plan.source),
+        total,
+        recipients: plan.rowCount,
+        at: ctx.time,
+      }),
+    );
+  }
+
+  /** Brings the coins of new rewards into the rewards account; whether they were minted. */
+  #fund(ctx: Context, total: Coins, seq: bigint, source: RewardSource): boolean {
+    const minted = this.#records.params(ctx).extended.rewardFunding === "mint";
+    if (minted) {
+      const epoch = this.epoch(ctx);
+      const before = this.#records.epochMint(ctx);
+      const sum = total.reduce((amounts, { amount }) => amounts + amount, 0n);
+      const base = before.epoch === epoch ? BigInt(before.minted) : 0n;
+      this.#records.setEpochMint(ctx, { epoch, minted: (base + sum).toString() });
+    }
+    const reference = timedId(idNameOf(source), ctx.time, seq);
+    const from = minted ? MINT : this.#accounts.rewardPool;
+    const movements = [{ source: from, destination: this.#accounts.rewards, coins: total }];
+    this.#bank.post(ctx, { kind: "reward_accrual", reference, movements });
+    return minted;
+  }
+
+  #addClaimable(
+    ctx: Context,
+    claim: { address: string; coins: Coins; reason: string },
+    origin: { distribution: DistributionState; minted: boolean },
+  ): void {
+    const { address, coins, reason } = claim;
+    const before = this.#records.claimable(ctx, address);
+    const base: ClaimableState = before ?? {
+      address,
+      claimable: [],
+      claimed: [],
+      expired: [],
+      updatedAtNs: 0n,
+    };
+    this.#records.setClaimable(ctx, before, {
+      ...base,
+      claimable: wireCoins(addCoins(coinsIn(base.claimable), coins)),
+      updatedAtNs: ctx.time,
+    });
+    const expiry = this.#records.params(ctx).wire.rewardClaimExpiry;
+    this.#records.setRewardEntry(ctx, {
+      seq: this.#records.take(ctx, "rewardEntry"),
+      address,
+      distributionSeq: origin.distribution.seq,
+      source: origin.distribution.source,
+      amount: wireCoins(coins),
+      createdAtNs: ctx.time,
+      expiresAtNs: expiry === 0n ? 0n : addSeconds(ctx.time, expiry),
+      reason,
+      minted: origin.minted,
+    });
+  }
+
+  #claimableEntries(
+    ctx: Context,
+    claimer: string,
+    source: RewardSource | undefined,
+  ): RewardEntryState[] {
+    const entries: RewardEntryState[] = [];
+    const prefix: Key = textIndexKey(REWARD_ENTRY_PREFIX, claimer);
+    for (const [, value] of ctx.kv.iterate(prefix)) {
+      const entry = RewardEntryCodec.decode(value);
+      const expired = entry.expiresAtNs !== 0n && ctx.time >= entry.expiresAtNs;
+      if (expired || (source !== undefined && entry.source !== source)) continue;
+      entries.push(entry);
+      if (entries.length === CLAIM_ENTRIES_MAX) break;
+    }
+    return entries;
+  }
+}
+
+export function distributionId(distribution: DistributionState): string {
+  const { source, distributedAtNs, seq } = distribution;
+  return timedId(idNameOf(source), distributedAtNs, seq);
+}
+
+function idNameOf(source: RewardSource): "usage" | "staking" | "provider" | "verify" {
+  switch (source) {
+    case RewardSource.REWARD_SOURCE_STAKING:
+      return "staking";
+    case RewardSource.REWARD_SOURCE_PROVIDER:
+      return "provider";
+    case RewardSource.REWARD_SOURCE_VERIFICATION:
+      return "verify";
+    case RewardSource.REWARD_SOURCE_USAGE:
+    case RewardSource.REWARD_SOURCE_UNSPECIFIED:
+    case RewardSource.UNRECOGNIZED:
+      return "usage";
+  }
+}
+
+function byTypeThenId(a: UsageReward, b: UsageReward): number {
+  const types = compareKeys(
+    normaliseUsageType(a.usage.usageType),
+    normaliseUsageType(b.usage.usageType),
+  );
+  return types === 0 ? compareKeys(a.usageId, b.usageId) : types;
+}
+
+function distinct(addresses: readonly string[]): string[] {
+  return addresses.filter((address, index) => addresses.indexOf(address) === index);
+}

@@ -1,0 +1,408 @@
+import type { Context } from "../../baseapp/context.ts";
+import type { EscrowStatus } from "../../gen/settled/settlement/v1/state.ts";
+import {
+  type EscrowState,
+  type InvoiceState,
+  InvoiceStatus,
+  type PayoutState,
+  PayoutStatus,
+  type SettlementState,
+  SettlementType,
+  type UsageState,
+  UsageStatus,
+} from "../../gen/settled/settlement/v1/state.ts";
+import { assert } from "../../lib/assert.ts";
+import { maxBigint, minBigint } from "../../lib/int.ts";
+import {
+  addCoins,
+  type Coins,
+  equalCoins,
+  isZeroCoins,
+  subCoins,
+  wireCoins,
+} from "../../types/coins.ts";
+import type { Dec } from "../../types/dec.ts";
+import { addSeconds, secondsOf, type TimeNs } from "../../types/time.ts";
+import type { Accounts } from "./accounts.ts";
+import { type Allocation, type Allotment, costOf, type Shares, splitFees } from "./allocate.ts";
+import * as events from "./events.ts";
+import type { BankKeeper } from "./expected_keepers.ts";
+import { escrowId, timedId } from "./ids.ts";
+import type { EscrowKeeper } from "./keeper_escrow.ts";
+import type { RewardKeeper, UsageReward } from "./keeper_reward.ts";
+import { coinsIn, indexSettledUsage, type Records } from "./records.ts";
+import { rewardFactors, usageReward } from "./reward.ts";
+import { invoiceStatusName, settlementTypeName } from "./status_names.ts";
+
+/** Gas of each record that a settlement takes. */
+export const SETTLED_RECORD_GAS = 1000n;
+
+export interface SettlementPlan {
+  readonly escrow: EscrowState;
+  readonly allocation: Allocation;
+  readonly type: SettlementType;
+  /** Whether the escrow ends with this settlement. */
+  readonly isFinal: boolean;
+  /** Open records of the escrow that this settlement leaves. */
+  readonly remaining: bigint;
+}
+
+export interface SettlementOutcome {
+  /** Empty when nothing was paid. */
+  readonly settlementId: string;
+  readonly total: Coins;
+  readonly shares: Shares;
+  readonly escrow: EscrowState;
+}
+
+/** Turns usage records and an escrow's coins into settlement, invoice, payout and rewards. */
+export class SettlementKeeper {
+  readonly #records: Records;
+  readonly #bank: BankKeeper;
+  readonly #accounts: Accounts;
+  readonly #escrows: EscrowKeeper;
+  readonly #rewards: RewardKeeper;
+
+  constructor(parts: {
+    records: Records;
+    bank: BankKeeper;
+    accounts: Accounts;
+    escrows: EscrowKeeper;
+    rewards: RewardKeeper;
+  }) {
+    this.#records = parts.records;
+    this.#bank = parts.bank;
+    this.#accounts = parts.accounts;
+    this.#escrows = parts.escrows;
+    this.#rewards = parts.rewards;
+  }
+
+  /** Settles the records of a plan. The escrow stays open: ending it is the caller's. */
+  settle(ctx: Context, plan: SettlementPlan): SettlementOutcome {
+    const { allocation } = plan;
+    const rules = this.#records.params(ctx);
+    const paid = !isZeroCoins(allocation.total);
+    const shares = this.#shares(ctx, allocation.total, true);
+    const settlementSeq = paid ? this.#records.take(ctx, "settlement") : 0n;
+    const billing = rules.extended.billingEnabled;
+    const invoiceSeq = billing ? this.#records.take(ctx, "invoice") : 0n;
+    const payoutSeq = billing && paid ? this.#records.take(ctx, "payout") : 0n;
+    const funded = this.#fundRewards(ctx, plan);
+    const distributionSeq = funded.length > 0 ? this.#rewards.takeDistributionSeq(ctx) : 0n;
+    const links = { settlementSeq, invoiceSeq, payoutSeq, distributionSeq };
+    this.#closeRecords(ctx, allocation.taken, links, funded);
+    if (paid) this.#pay(ctx, plan, shares, links);
+    if (billing) this.#invoice(ctx, plan, links);
+    if (payoutSeq !== 0n) this.#payOut(ctx, plan, shares, links);
+    if (distributionSeq !== 0n) {
+      const provider = plan.escrow.recipient;
+      this.#rewards.distributeUsage(ctx, { seq: distributionSeq, settlementSeq, provider, funded });
+    }
+    const escrow = paid ? this.#book(ctx, plan, shares, links) : plan.escrow;
+    const settlementId = paid ? timedId("settle", ctx.time, settlementSeq) : "";
+    return { settlementId, total: allocation.total, shares, escrow };
+  }
+
+  /**
+   * Pays coins of an escrow to its recipient without usage: same fee split, no reward, no invoice.
+   */
+  release(
+    ctx: Context,
+    request: { escrow: EscrowState; amount: Coins; isFinal: boolean },
+  ): SettlementOutcome {
+    const { escrow, amount, isFinal } = request;
+    const shares = this.#shares(ctx, amount, this.#records.params(ctx).extended.releaseFees);
+    const seq = this.#records.take(ctx, "settlement");
+    const type = isFinal
+      ? SettlementType.SETTLEMENT_TYPE_FINAL
+      : SettlementType.SETTLEMENT_TYPE_PERIODIC;
+    const none = { taken: [], total: amount, stoppedAt: undefined };
+    const plan = { escrow, allocation: none, type, isFinal, remaining: 0n };
+    const links = { settlementSeq: seq, invoiceSeq: 0n, payoutSeq: 0n, distributionSeq: 0n };
+    this.#pay(ctx, plan, shares, links);
+    const booked = this.#book(ctx, plan, shares, links);
+    const settlementId = timedId("settle", ctx.time, seq);
+    return { settlementId, total: amount, shares, escrow: booked };
+  }
+
+  /** The record that the deployed module writes of a refund; it counts in no total. */
+  recordRefund(ctx: Context, before: EscrowState, refunded: Coins): void {
+    if (isZeroCoins(refunded)) return;
+    const seq = this.#records.take(ctx, "settlement");
+    const settlement: SettlementState = {
+      ...this.#settlementFacts(ctx, before),
+      seq,
+      provider: before.depositor,
+      total: wireCoins(refunded),
+      providerShare: wireCoins(refunded),
+      type: SettlementType.SETTLEMENT_TYPE_REFUND,
+      isFinal: true,
+    };
+    this.#records.setSettlement(ctx, settlement, before.orderId);
+  }
+
+  #shares(ctx: Context, total: Coins, withFees: boolean): Shares {
+    const { platformFeeRate, validatorFeeRate } = this.#records.params(ctx);
+    const none = 0n as Dec;
+    const rates = withFees
+      ? { platform: platformFeeRate, validator: validatorFeeRate }
+      : { platform: none, validator: none };
+    const shares = splitFees(total, rates);
+    const sum = addCoins(addCoins(shares.platformFee, shares.validatorFee), shares.providerShare);
+    assert(equalCoins(sum, total), "I-10 settlement: shares do not sum to the total");
+    return shares;
+  }
+
+  /** Rewards of the records, as far as they can be funded. */
+  #fundRewards(ctx: Context, plan: SettlementPlan): UsageReward[] {
+    const rules = this.#records.params(ctx);
+    const due: UsageReward[] = [];
+    for (const { usage, amount } of plan.allocation.taken) {
+      const reward = usageReward(amount, rewardFactors(usage, rules));
+      if (reward === 0n) continue;
+      const usageId = timedId("usage", usage.submittedAtNs, usage.seq);
+      due.push({ usage, usageId, amount: reward });
+    }
+    return due.length === 0 ? [] : this.#rewards.fundUsage(ctx, plan.escrow.recipient, due);
+  }
+
+  #closeRecords(
+    ctx: Context,
+    taken: readonly Allotment[],
+    links: Links,
+    funded: readonly UsageReward[],
+  ): void {
+    const rewards = [...funded].sort(bySeq);
+    let at = 0;
+    for (const { usage, amount } of taken) {
+      ctx.gas.consume(SETTLED_RECORD_GAS, "settle record");
+      assert(usage.status === UsageStatus.USAGE_STATUS_OPEN, "I-12 settlement: settled twice", {
+        usage: usage.seq,
+      });
+      const reward = rewards[at]?.usage.seq === usage.seq ? rewards[at] : undefined;
+      if (reward !== undefined) at += 1;
+      const closed: UsageState = {
+        ...usage,
+        status: UsageStatus.USAGE_STATUS_SETTLED,
+        settlementSeq: links.settlementSeq,
+        invoiceSeq: links.invoiceSeq,
+        settledAmount: amount.toString(),
+        reward: reward === undefined ? "" : reward.amount.toString(),
+      };
+      this.#records.setUsage(ctx, usage, closed);
+      indexSettledUsage(ctx, closed);
+    }
+    assert(at === rewards.length, "settlement: every reward is of a settled record");
+  }
+
+  /** Moves the total out of the escrow: fees to their accounts, the share towards the provider. */
+  #pay(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): void {
+    const { escrow: source, settlement, platformFee, validatorFee } = this.#accounts;
+    const share = links.payoutSeq === 0n ? plan.escrow.recipient : settlement;
+    this.#bank.post(ctx, {
+      kind: "settlement",
+      reference: timedId("settle", ctx.time, links.settlementSeq),
+      movements: [
+        { source, destination: platformFee, coins: shares.platformFee },
+        { source, destination: validatorFee, coins: shares.validatorFee },
+        { source, destination: share, coins: shares.providerShare },
+      ],
+    });
+  }
+
+  #invoice(ctx: Context, plan: SettlementPlan, links: Links): void {
+    const { escrow, allocation } = plan;
+    const total = costOf(allocation.taken.map(({ usage }) => usage));
+    const due = subCoins(total, allocation.total);
+    const settled = isZeroCoins(due);
+    const status = settled
+      ? InvoiceStatus.INVOICE_STATUS_PAID
+      : isZeroCoins(allocation.total)
+        ? InvoiceStatus.INVOICE_STATUS_PENDING
+        : InvoiceStatus.INVOICE_STATUS_PARTIALLY_PAID;
+    const { invoiceDueAfter } = this.#records.params(ctx).extended;
+    const invoice: InvoiceState = {
+      seq: links.invoiceSeq,
+      number: this.#records.takeInvoiceNumber(ctx, escrow.recipient),
+      settlementSeq: links.settlementSeq,
+      escrowSeq: escrow.seq,
+      status,
+      total: wireCoins(total),
+      amountPaid: wireCoins(allocation.total),
+      amountDue: wireCoins(due),
+      issuedAtNs: ctx.time,
+      dueAtNs: addSeconds(ctx.time, invoiceDueAfter),
+      paidAtNs: settled ? ctx.time : 0n,
+      lineCount: allocation.taken.length,
+      ...periodOf(allocation.taken),
+      height: ctx.height,
+    };
+    this.#records.setInvoice(ctx, invoice, escrow.orderId);
+    const { settlementSeq } = links;
+    ctx.emit(
+      events.invoiceIssued({
+        invoiceId: timedId("invoice", ctx.time, links.invoiceSeq),
+        settlementId: settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq),
+        orderId: escrow.orderId,
+        total,
+        due,
+        status: invoiceStatusName(status),
+      }),
+    );
+  }
+
+  /** Pays the provider's share out at once (RULES 32). */
+  #payOut(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): void {
+    const provider = plan.escrow.recipient;
+    const net = shares.providerShare;
+    const payout: PayoutState = {
+      seq: links.payoutSeq,
+      invoiceSeq: links.invoiceSeq,
+      settlementSeq: links.settlementSeq,
+      escrowSeq: plan.escrow.seq,
+      gross: wireCoins(plan.allocation.total),
+      platformFee: wireCoins(shares.platformFee),
+      validatorFee: wireCoins(shares.validatorFee),
+      holdback: [],
+      net: wireCoins(net),
+      status: PayoutStatus.PAYOUT_STATUS_COMPLETED,
+      attempts: 1,
+      createdAtNs: ctx.time,
+      lastAttemptAtNs: ctx.time,
+      processedAtNs: ctx.time,
+      completedAtNs: ctx.time,
+      height: ctx.height,
+    };
+    const payoutId = timedId("payout", ctx.time, links.payoutSeq);
+    const source = this.#accounts.settlement;
+    const movements = [{ source, destination: provider, coins: net }];
+    this.#bank.post(ctx, { kind: "payout", reference: payoutId, movements });
+    this.#records.setPayout(ctx, undefined, payout, provider);
+    ctx.emit(
+      events.payoutCompleted({
+        payoutId,
+        settlementId: timedId("settle", ctx.time, links.settlementSeq),
+        invoiceId: timedId("invoice", ctx.time, links.invoiceSeq),
+        provider,
+        net,
+        platformFee: shares.platformFee,
+        at: ctx.time,
+      }),
+    );
+  }
+
+  /** Writes the settlement record and takes its total out of the escrow's balance. */
+  #book(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): EscrowState {
+    const { escrow: before, allocation } = plan;
+    const { total, taken } = allocation;
+    const settlement: SettlementState = {
+      ...this.#settlementFacts(ctx, before),
+      ...links,
+      ...(taken.length === 0 ? {} : periodOf(taken)),
+      seq: links.settlementSeq,
+      total: wireCoins(total),
+      providerShare: wireCoins(shares.providerShare),
+      platformFee: wireCoins(shares.platformFee),
+      validatorFee: wireCoins(shares.validatorFee),
+      units: taken.reduce((sum, { usage }) => sum + usage.units, 0n),
+      type: plan.type,
+      isFinal: plan.isFinal,
+      recordCount: taken.length,
+    };
+    this.#records.setSettlement(ctx, settlement, before.orderId);
+    const escrow: EscrowState = {
+      ...before,
+      balance: wireCoins(subCoins(coinsIn(before.balance), total)),
+      totalSettled: wireCoins(addCoins(coinsIn(before.totalSettled), total)),
+      settlementCount: before.settlementCount + 1,
+      lastSettledAtNs: ctx.time,
+    };
+    this.#records.setEscrow(ctx, before, escrow);
+    this.#emitSettled(ctx, plan, shares, links);
+    return escrow;
+  }
+
+  #settlementFacts(ctx: Context, escrow: EscrowState): SettlementState {
+    return {
+      seq: 0n,
+      escrowSeq: escrow.seq,
+      provider: escrow.recipient,
+      total: [],
+      providerShare: [],
+      platformFee: [],
+      validatorFee: [],
+      settledAtNs: ctx.time,
+      units: 0n,
+      periodStart: secondsOf(escrow.activatedAtNs as TimeNs),
+      periodEnd: secondsOf(ctx.time),
+      height: ctx.height,
+      type: SettlementType.SETTLEMENT_TYPE_UNSPECIFIED,
+      isFinal: false,
+      recordCount: 0,
+      invoiceSeq: 0n,
+      payoutSeq: 0n,
+      distributionSeq: 0n,
+      paramsVersion: this.#records.paramsVersion(ctx),
+    };
+  }
+
+  #emitSettled(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): void {
+    const { escrow, allocation } = plan;
+    const stopped = allocation.stoppedAt;
+    ctx.emit(
+      events.orderSettled({
+        settlementId: timedId("settle", ctx.time, links.settlementSeq),
+        orderId: escrow.orderId,
+        escrowId: escrowId(escrow.seq),
+        provider: escrow.recipient,
+        customer: escrow.depositor,
+        total: allocation.total,
+        ...shares,
+        type: settlementTypeName(plan.type),
+        isFinal: plan.isFinal,
+        records: allocation.taken.length,
+        remaining: plan.remaining,
+        stoppedAt:
+          stopped === undefined ? undefined : timedId("usage", stopped.submittedAtNs, stopped.seq),
+        at: ctx.time,
+      }),
+    );
+  }
+
+  /** Ends an escrow whose usage is settled: what is left goes where the params say. */
+  finish(
+    ctx: Context,
+    escrow: EscrowState,
+    end: { status: EscrowStatus; reason: string },
+  ): EscrowState {
+    const { finalRemainder } = this.#records.params(ctx).extended;
+    const rest = coinsIn(escrow.balance);
+    const toProvider = finalRemainder === "provider" && !isZeroCoins(rest);
+    const paid = toProvider
+      ? this.release(ctx, { escrow, amount: rest, isFinal: true }).escrow
+      : escrow;
+    return this.#escrows.close(ctx, paid, { ...end, kind: "escrow_remainder" });
+  }
+}
+
+/** Numbers of what one settlement made; 0 for what it did not make. */
+interface Links {
+  readonly settlementSeq: bigint;
+  readonly invoiceSeq: bigint;
+  readonly payoutSeq: bigint;
+  readonly distributionSeq: bigint;
+}
+
+function periodOf(taken: readonly Allotment[]): { periodStart: bigint; periodEnd: bigint } {
+  const first = taken[0]?.usage;
+  let [periodStart, periodEnd] = [first?.periodStart ?? 0n, first?.periodEnd ?? 0n];
+  for (const { usage } of taken) {
+    periodStart = minBigint(periodStart, usage.periodStart);
+    periodEnd = maxBigint(periodEnd, usage.periodEnd);
+  }
+  return { periodStart, periodEnd };
+}
+
+function bySeq(a: UsageReward, b: UsageReward): number {
+  return a.usage.seq < b.usage.seq ? -1 : 1;
+}

@@ -1,0 +1,278 @@
+import type { Context } from "../../baseapp/context.ts";
+import { AcknowledgeSignDoc, UsageSignDoc } from "../../gen/settled/settlement/v1/sign_doc.ts";
+import {
+  type Coverage,
+  type EscrowState,
+  type UsageState,
+  UsageStatus,
+} from "../../gen/settled/settlement/v1/state.ts";
+import type { MsgRecordUsage } from "../../gen/virtengine/settlement/v1/tx.ts";
+import { must } from "../../lib/assert.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey, u64Key } from "../../lib/key.ts";
+import { AMOUNT_MAX, amountOf, coinsOf, formatCoins } from "../../types/coins.ts";
+import type { Verifier } from "../../types/crypto.ts";
+import { type Dec, mulFloor } from "../../types/dec.ts";
+import { addSeconds, formatTime, timeOfSeconds } from "../../types/time.ts";
+import * as errors from "./errors.ts";
+import * as events from "./events.ts";
+import type { AccountKeeper } from "./expected_keepers.ts";
+import { timedId, timedSeqOf } from "./ids.ts";
+import { type EscrowKeeper, quote, requireActive, unauthorized } from "./keeper_escrow.ts";
+import { COVERAGE_PREFIX, meterKey, naturalKey } from "./keys.ts";
+import { coinsIn, indexUsage, type Records } from "./records.ts";
+import { normaliseUsageType } from "./usage_type.ts";
+
+/** Disjoint periods that one meter may have (RULES 17). */
+const INTERVALS_MAX = 256;
+
+/** Usage records: recorded once for every period, acknowledged by the customer. */
+export class UsageKeeper {
+  readonly #records: Records;
+  readonly #escrows: EscrowKeeper;
+  readonly #accounts: AccountKeeper;
+  readonly #verifier: Verifier;
+
+  constructor(parts: {
+    records: Records;
+    escrows: EscrowKeeper;
+    accounts: AccountKeeper;
+    verifier: Verifier;
+  }) {
+    this.#records = parts.records;
+    this.#escrows = parts.escrows;
+    this.#accounts = parts.accounts;
+    this.#verifier = parts.verifier;
+  }
+
+  /** @param price atomics, not negative: checked by the message's own validation */
+  record(ctx: Context, msg: MsgRecordUsage, price: Dec): UsageState {
+    const escrow = this.#escrows.ofOrder(ctx, msg.orderId);
+    requireActive(ctx, escrow);
+    if (msg.sender !== escrow.recipient)
+      throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
+    const denom = msg.unitPrice?.denom ?? "";
+    this.#checkFacts(ctx, { msg, escrow, denom });
+    const meter = {
+      orderId: msg.orderId,
+      leaseId: msg.leaseId,
+      type: normaliseUsageType(msg.usageType),
+    };
+    const period = { start: msg.periodStart, end: msg.periodEnd };
+    const key = naturalKey(meter, period);
+    this.#requireNew(ctx, key, { msg, price, denom });
+    const cost = mulFloor(price, msg.usageUnits);
+    if (cost > AMOUNT_MAX) throw invalid(`total cost is above 2^256 - 1: ${cost}`);
+    if (this.#records.params(ctx).extended.requireUsageSignature) this.#verifyUsage(ctx, msg);
+    const coverageKey = joinKeys(COVERAGE_PREFIX, meterKey(meter));
+    const covered = cover(this.#records.coverage(ctx, coverageKey), period);
+    const seq = this.#records.take(ctx, "usage");
+    const usage = newUsage(ctx, { seq, escrow, msg, price, denom, cost });
+    this.#records.setCoverage(ctx, coverageKey, covered);
+    ctx.kv.set(key, bytesOfKey(u64Key(seq)));
+    this.#records.setUsage(ctx, undefined, usage);
+    indexUsage(ctx, usage, escrow);
+    ctx.emit(
+      events.usageRecorded({
+        usageId: timedId("usage", ctx.time, seq),
+        orderId: escrow.orderId,
+        leaseId: escrow.leaseId,
+        provider: escrow.recipient,
+        units: usage.units,
+        usageType: usage.usageType,
+        cost: coinsOf(denom, cost),
+        at: ctx.time,
+      }),
+    );
+    return usage;
+  }
+
+  /** A repeat changes nothing; after settlement it is refused. */
+  acknowledge(
+    ctx: Context,
+    request: { sender: string; usageId: string; signature: Uint8Array },
+  ): void {
+    const { sender, usageId, signature } = request;
+    const usage = this.byId(ctx, usageId);
+    const escrow = must(
+      this.#records.escrow(ctx, usage.escrowSeq),
+      "settlement: usage has an escrow",
+    );
+    if (sender !== escrow.depositor) throw unauthorized(sender, `customer ${escrow.depositor}`);
+    if (usage.status !== UsageStatus.USAGE_STATUS_OPEN) {
+      const how =
+        usage.status === UsageStatus.USAGE_STATUS_SETTLED ? "is settled" : "is written off";
+      throw new ChainError(errors.ErrUsageAlreadySettled, `usage ${usageId} ${how}`);
+    }
+    if (this.#records.params(ctx).extended.requireUsageSignature) {
+      const totalCost = formatCoins(coinsOf(usage.denom, BigInt(usage.cost)));
+      const doc = AcknowledgeSignDoc.encode({ chainId: ctx.chain.chainId, usageId, totalCost });
+      this.#verify(ctx, sender, { doc: doc.finish(), signature });
+    }
+    if (usage.acknowledged) return;
+    const acknowledged = { ...usage, acknowledged: true, customerSignature: signature };
+    this.#records.setUsage(ctx, usage, acknowledged);
+    ctx.emit(events.usageAcknowledged({ usageId, customer: sender, at: ctx.time }));
+  }
+
+  /** @throws ChainError settlement/1513 */
+  byId(ctx: Context, id: string): UsageState {
+    const seq = timedSeqOf("usage", id);
+    const usage = seq === undefined ? undefined : this.#records.usage(ctx, seq);
+    if (usage === undefined || timedId("usage", usage.submittedAtNs, usage.seq) !== id) {
+      throw new ChainError(errors.ErrUsageRecordNotFound, `usage ${quote(id)}`);
+    }
+    return usage;
+  }
+
+  #checkFacts(
+    ctx: Context,
+    { msg, escrow, denom }: { msg: MsgRecordUsage; escrow: EscrowState; denom: string },
+  ): void {
+    if (msg.leaseId !== escrow.leaseId) {
+      throw invalid(`lease: expected ${quote(escrow.leaseId)}, found ${quote(msg.leaseId)}`);
+    }
+    const held = coinsIn(escrow.amount);
+    if (amountOf(held, denom) === 0n) {
+      throw invalid(`price denom ${denom} is not in the escrow, which holds ${formatCoins(held)}`);
+    }
+    const { maxClockDrift, maxUsagePeriod } = this.#records.params(ctx).extended;
+    const latest = addSeconds(ctx.time, maxClockDrift);
+    const end = timeOfSeconds(msg.periodEnd);
+    if (end > latest) {
+      const detail = `period ends at ${formatTime(end)}, more than ${maxClockDrift} s after block time ${formatTime(ctx.time)}`;
+      throw invalid(detail);
+    }
+    const duration = msg.periodEnd - msg.periodStart;
+    if (duration > maxUsagePeriod) {
+      throw invalid(`period lasts ${duration} s, at most ${maxUsagePeriod} s are allowed`);
+    }
+  }
+
+  #requireNew(
+    ctx: Context,
+    key: Key,
+    { msg, price, denom }: { msg: MsgRecordUsage; price: Dec; denom: string },
+  ): void {
+    const bytes = ctx.kv.get(key);
+    if (bytes === undefined) return;
+    const seq = u64FromKey(keyOfBytes(bytes), 0);
+    const first = this.#records.usage(ctx, seq);
+    const id = timedId("usage", first?.submittedAtNs ?? 0n, seq);
+    const identical =
+      first?.units === msg.usageUnits &&
+      first.unitPrice === price.toString() &&
+      first.denom === denom;
+    const how = identical ? "identical" : "different";
+    const detail = `this period is recorded as ${id}; the repeat is ${how}`;
+    throw new ChainError(errors.ErrUsageRecordExists, detail, { usage_id: id, identical });
+  }
+
+  #verifyUsage(ctx: Context, msg: MsgRecordUsage): void {
+    const { orderId, leaseId, usageType, usageUnits, periodStart, periodEnd, unitPrice } = msg;
+    const { chainId } = ctx.chain;
+    const doc = {
+      chainId,
+      orderId,
+      leaseId,
+      usageType,
+      usageUnits,
+      periodStart,
+      periodEnd,
+      unitPrice,
+    };
+    const signed = { doc: UsageSignDoc.encode(doc).finish(), signature: msg.signature };
+    this.#verify(ctx, msg.sender, signed);
+  }
+
+  #verify(ctx: Context, signer: string, signed: { doc: Uint8Array; signature: Uint8Array }): void {
+    const publicKey = this.#accounts.account(ctx, signer)?.publicKey;
+    const digest = ctx.hasher.sha256(signed.doc);
+    const good =
+      publicKey !== undefined &&
+      this.#verifier.verifySecp256k1(signed.signature, digest, publicKey);
+    if (good) return;
+    const detail = `expected 64 bytes r‖s with low s by ${signer} over sha256 of the sign doc`;
+    throw new ChainError(errors.ErrInvalidSignature, detail);
+  }
+}
+
+function invalid(detail: string): ChainError {
+  return new ChainError(errors.ErrInvalidUsageRecord, detail);
+}
+
+function newUsage(
+  ctx: Context,
+  facts: {
+    seq: bigint;
+    escrow: EscrowState;
+    msg: MsgRecordUsage;
+    price: Dec;
+    denom: string;
+    cost: bigint;
+  },
+): UsageState {
+  const { msg } = facts;
+  return {
+    seq: facts.seq,
+    escrowSeq: facts.escrow.seq,
+    units: msg.usageUnits,
+    usageType: msg.usageType,
+    periodStart: msg.periodStart,
+    periodEnd: msg.periodEnd,
+    denom: facts.denom,
+    unitPrice: facts.price.toString(),
+    cost: facts.cost.toString(),
+    providerSignature: msg.signature,
+    acknowledged: false,
+    customerSignature: new Uint8Array(0),
+    status: UsageStatus.USAGE_STATUS_OPEN,
+    submittedAtNs: ctx.time,
+    height: ctx.height,
+    settlementSeq: 0n,
+    invoiceSeq: 0n,
+    settledAmount: "",
+    reward: "",
+  };
+}
+
+/**
+ * Adds [start, end) to a meter's coverage.
+ * @throws ChainError settlement/1512 when it meets a period that is there, or makes too many gaps.
+ */
+export function cover(
+  before: Coverage | undefined,
+  period: { start: bigint; end: bigint },
+): Coverage {
+  const starts = [...(before?.starts ?? [])];
+  const ends = [...(before?.ends ?? [])];
+  let at = starts.length;
+  // Reports come in order of time almost always: the place is at or near the end.
+  while (at > 0 && (starts[at - 1] as bigint) > period.start) at -= 1;
+  const [lowEnd, highStart] = [ends[at - 1], starts[at]];
+  if (lowEnd !== undefined && lowEnd > period.start) throw overlap(period, starts[at - 1], lowEnd);
+  if (highStart !== undefined && highStart < period.end) throw overlap(period, highStart, ends[at]);
+  const [touchesLow, touchesHigh] = [lowEnd === period.start, highStart === period.end];
+  if (touchesLow && touchesHigh) {
+    starts.splice(at, 1);
+    ends.splice(at - 1, 1);
+  } else if (touchesLow) ends[at - 1] = period.end;
+  else if (touchesHigh) starts[at] = period.start;
+  else {
+    starts.splice(at, 0, period.start);
+    ends.splice(at, 0, period.end);
+  }
+  if (starts.length > INTERVALS_MAX) {
+    throw invalid(`too many gaps: at most ${INTERVALS_MAX} disjoint periods; report in order`);
+  }
+  return { starts, ends };
+}
+
+function overlap(
+  period: { start: bigint; end: bigint },
+  start: bigint | undefined,
+  end: bigint | undefined,
+): ChainError {
+  const detail = `period [${period.start}, ${period.end}) overlaps [${start}, ${end}), which is recorded`;
+  return invalid(detail);
+}

@@ -1,0 +1,193 @@
+import { byteKey, i64Key, joinKeys, type Key, textKey, u48Key, u64Key } from "../../lib/key.ts";
+import { toSafeNumber } from "../../lib/int.ts";
+import type { TimeNs } from "../../types/time.ts";
+
+export const MODULE_NAME = "settlement";
+
+/** Module accounts. */
+export const ESCROW_ACCOUNT = "settlement_escrow";
+export const SETTLEMENT_ACCOUNT = "settlement";
+export const PLATFORM_FEE_ACCOUNT = "settlement_platform_fee";
+export const VALIDATOR_FEE_ACCOUNT = "settlement_validator_fee";
+export const REWARDS_ACCOUNT = "rewards";
+export const REWARD_POOL_ACCOUNT = "reward_pool";
+
+const prefix = (module: number, kind: number): Key => String.fromCharCode(module, kind) as Key;
+
+/** 0x03 00 → virtengine.settlement.v1.Params */
+export const PARAMS_KEY = prefix(0x03, 0x00);
+/** 0x03 01 → settled.settlement.v1.Params */
+export const EXTENDED_PARAMS_KEY = prefix(0x03, 0x01);
+/** 0x03 02 → version of both params, 8 bytes */
+export const PARAMS_VERSION_KEY = prefix(0x03, 0x02);
+/** 0x03 03 | sequence → next number, 8 bytes */
+export const SEQUENCE_PREFIX = prefix(0x03, 0x03);
+/** 0x03 04 | seq → EscrowState */
+export const ESCROW_PREFIX = prefix(0x03, 0x04);
+/** 0x03 05 | len | order id → OrderState */
+export const ORDER_PREFIX = prefix(0x03, 0x05);
+/** 0x03 06 | seq → UsageState */
+export const USAGE_PREFIX = prefix(0x03, 0x06);
+/** 0x03 07 | order | lease | normalised type | start | end → usage seq, 8 bytes */
+export const NATURAL_KEY_PREFIX = prefix(0x03, 0x07);
+/** 0x03 08 | order | lease | normalised type → Coverage */
+export const COVERAGE_PREFIX = prefix(0x03, 0x08);
+/** 0x03 09 | seq → SettlementState */
+export const SETTLEMENT_PREFIX = prefix(0x03, 0x09);
+/** 0x03 0a | seq → InvoiceState */
+export const INVOICE_PREFIX = prefix(0x03, 0x0a);
+/** 0x03 0b | len | provider → next invoice number, 8 bytes */
+export const INVOICE_SERIES_PREFIX = prefix(0x03, 0x0b);
+/** 0x03 0c | seq → PayoutState */
+export const PAYOUT_PREFIX = prefix(0x03, 0x0c);
+/** 0x03 0d | seq → DistributionState */
+export const DISTRIBUTION_PREFIX = prefix(0x03, 0x0d);
+/** 0x03 0e | len | address → ClaimableState */
+export const CLAIMABLE_PREFIX = prefix(0x03, 0x0e);
+/** 0x03 0f | len | address | entry seq → RewardEntryState (walked by a claim) */
+export const REWARD_ENTRY_PREFIX = prefix(0x03, 0x0f);
+/** 0x03 10 → EpochMint */
+export const EPOCH_MINT_KEY = prefix(0x03, 0x10);
+/** 0x03 11 | quantity | len | denom → running total, decimal text (walked by the invariants) */
+export const TOTAL_PREFIX = prefix(0x03, 0x11);
+
+/** 0x83 01 | escrow seq | usage seq → nothing: records not yet settled (walked by a settlement) */
+export const OPEN_USAGE_PREFIX = prefix(0x83, 0x01);
+/** 0x83 02 | escrow seq → how many of them, 8 bytes */
+export const OPEN_COUNT_PREFIX = prefix(0x83, 0x02);
+/** 0x83 03 | due time | escrow seq → nothing: escrows that expire (walked by BeginBlock) */
+export const EXPIRY_QUEUE_PREFIX = prefix(0x83, 0x03);
+/** 0x83 04 | expiry | len | address | entry seq → nothing: rewards that expire (EndBlock) */
+export const REWARD_QUEUE_PREFIX = prefix(0x83, 0x04);
+
+/** 0xc3 01 | len | order | escrow seq */
+export const ESCROW_BY_ORDER_PREFIX = prefix(0xc3, 0x01);
+/** 0xc3 02 | status | escrow seq */
+export const ESCROW_BY_STATUS_PREFIX = prefix(0xc3, 0x02);
+/** 0xc3 03 | len | order | usage seq */
+export const USAGE_BY_ORDER_PREFIX = prefix(0xc3, 0x03);
+/** 0xc3 04 | len | provider | period start | usage seq */
+export const USAGE_BY_PROVIDER_PREFIX = prefix(0xc3, 0x04);
+/** 0xc3 05 | period start | usage seq */
+export const USAGE_BY_START_PREFIX = prefix(0xc3, 0x05);
+/** 0xc3 06 | len | order | settlement seq */
+export const SETTLEMENT_BY_ORDER_PREFIX = prefix(0xc3, 0x06);
+/** 0xc3 07 | settlement seq | usage seq */
+export const USAGE_BY_SETTLEMENT_PREFIX = prefix(0xc3, 0x07);
+/** 0xc3 08 | invoice seq | usage seq */
+export const USAGE_BY_INVOICE_PREFIX = prefix(0xc3, 0x08);
+/** 0xc3 09 | len | order | invoice seq */
+export const INVOICE_BY_ORDER_PREFIX = prefix(0xc3, 0x09);
+/** 0xc3 0a | len | provider | payout seq */
+export const PAYOUT_BY_PROVIDER_PREFIX = prefix(0xc3, 0x0a);
+/** 0xc3 0b | epoch | distribution seq */
+export const DISTRIBUTION_BY_EPOCH_PREFIX = prefix(0xc3, 0x0b);
+/** 0xc3 0c | len | recipient | distribution seq */
+export const DISTRIBUTION_BY_RECIPIENT_PREFIX = prefix(0xc3, 0x0c);
+
+/** Prefixes that machine code walks. */
+export const ITERABLE_PREFIXES: readonly Key[] = [
+  REWARD_ENTRY_PREFIX,
+  TOTAL_PREFIX,
+  OPEN_USAGE_PREFIX,
+  EXPIRY_QUEUE_PREFIX,
+  REWARD_QUEUE_PREFIX,
+];
+
+/** Numbers that ids are made of; the byte is part of the key. */
+export const SEQUENCES = {
+  escrow: 1,
+  usage: 2,
+  settlement: 3,
+  distribution: 4,
+  payout: 5,
+  invoice: 6,
+  rewardEntry: 7,
+} as const;
+export type SequenceName = keyof typeof SEQUENCES;
+
+/** Quantities that are kept as the state changes, so that invariants need no walk. */
+export const TOTALS = {
+  /** Balances of all escrows. */
+  escrowed: 1,
+  /** total_settled of all escrows. */
+  escrowSettled: 2,
+  /** Totals of all settlements but refunds. */
+  settled: 3,
+  /** Totals of the settlements that settle usage. */
+  settledWithUsage: 4,
+  /** settled_amount of all usage records. */
+  usageSettled: 5,
+  /** Net and unreleased holdback of unfinished payouts. */
+  payoutsUnfinished: 6,
+  /** What all addresses may claim. */
+  claimable: 7,
+  /** What was claimed. */
+  claimed: 8,
+  /** What expired unclaimed. */
+  expired: 9,
+  /** Totals of all distributions. */
+  distributed: 10,
+  platformFees: 11,
+  validatorFees: 12,
+} as const;
+export type TotalName = keyof typeof TOTALS;
+
+/** A record number as 6 bytes. */
+export function seqKey(seq: bigint): Key {
+  return u48Key(toSafeNumber(seq));
+}
+
+/** The record number at the end of an index key. */
+export function seqAtEnd(key: Key): bigint {
+  let seq = 0n;
+  for (let index = key.length - 6; index < key.length; index += 1) {
+    seq = (seq << 8n) | BigInt(key.charCodeAt(index));
+  }
+  return seq;
+}
+
+export function sequenceKey(name: SequenceName): Key {
+  return joinKeys(SEQUENCE_PREFIX, byteKey(SEQUENCES[name]));
+}
+
+export function totalKey(name: TotalName, denom: string): Key {
+  return joinKeys(TOTAL_PREFIX, byteKey(TOTALS[name]), textKey(denom));
+}
+
+export function recordKey(recordPrefix: Key, seq: bigint): Key {
+  return joinKeys(recordPrefix, seqKey(seq));
+}
+
+/** Under `indexPrefix`: all records of one text, such as an order id or an address. */
+export function textIndexKey(indexPrefix: Key, text: string): Key {
+  return joinKeys(indexPrefix, textKey(text));
+}
+
+/** Order, lease and normalised usage type, each with its length. */
+export function meterKey(meter: { orderId: string; leaseId: string; type: string }): Key {
+  return joinKeys(textKey(meter.orderId), textKey(meter.leaseId), textKey(meter.type));
+}
+
+export function naturalKey(
+  meter: { orderId: string; leaseId: string; type: string },
+  period: { start: bigint; end: bigint },
+): Key {
+  return joinKeys(NATURAL_KEY_PREFIX, meterKey(meter), i64Key(period.start), i64Key(period.end));
+}
+
+export function expiryQueueKey(due: TimeNs, escrowSeq: bigint): Key {
+  return joinKeys(EXPIRY_QUEUE_PREFIX, i64Key(due), seqKey(escrowSeq));
+}
+
+export function rewardEntryKey(address: string, seq: bigint): Key {
+  return joinKeys(REWARD_ENTRY_PREFIX, textKey(address), seqKey(seq));
+}
+
+export function rewardQueueKey(due: TimeNs, address: string, seq: bigint): Key {
+  return joinKeys(REWARD_QUEUE_PREFIX, i64Key(due), textKey(address), seqKey(seq));
+}
+
+export function epochIndexKey(epoch: bigint): Key {
+  return joinKeys(DISTRIBUTION_BY_EPOCH_PREFIX, u64Key(epoch));
+}

@@ -1,0 +1,186 @@
+import type { QueryRoute } from "../../baseapp/module.ts";
+import type { QueryContext } from "../../baseapp/query_context.ts";
+import { queryRoute } from "../../baseapp/query_route.ts";
+import * as ext from "../../gen/settled/settlement/v1/query.ts";
+import type * as state from "../../gen/settled/settlement/v1/state.ts";
+import type { Coin } from "../../gen/cosmos/base/v1beta1/coin.ts";
+import { must } from "../../lib/assert.ts";
+import { fromUtf8 } from "../../lib/bytes.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { byteKey, bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
+import type { Reader } from "../../store/read_view.ts";
+import { readPage } from "../../store/reader.ts";
+import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
+import { escrowId } from "./ids.ts";
+import * as keys from "./keys.ts";
+import { readParams } from "./query_params.ts";
+import * as records from "./query_records.ts";
+import { UsageViews } from "./query_usage.ts";
+import { usageStatusName } from "./status_names.ts";
+import { normaliseUsageType } from "./usage_type.ts";
+import * as view from "./views.ts";
+
+const QUERY = "/settled.settlement.v1.Query";
+
+/** What Settled answers besides the deployed queries. */
+export const extendedQueries: readonly QueryRoute[] = [
+  queryRoute({
+    path: `${QUERY}/UsageByNaturalKey`,
+    request: ext.QueryUsageByNaturalKeyRequest,
+    response: ext.QueryUsageByNaturalKeyResponse,
+    handle: usageByNaturalKey,
+  }),
+  queryRoute({
+    path: `${QUERY}/UsageDetail`,
+    request: ext.QueryUsageDetailRequest,
+    response: ext.QueryUsageDetailResponse,
+    handle: async ({ reader }, { usageId }) => {
+      const usage = await records.usageById(reader, usageId);
+      return {
+        usageRecord: await new UsageViews(reader).view(usage),
+        status: usageStatusName(usage.status),
+        submittedAtNs: usage.submittedAtNs,
+        settledAmount: view.usageSettledView(usage),
+        reward: view.usageRewardView(usage),
+        escrowId: escrowId(usage.escrowSeq),
+        invoiceId: await records.invoiceIdBySeq(reader, usage.invoiceSeq),
+      };
+    },
+  }),
+  queryRoute({
+    path: `${QUERY}/Usage`,
+    request: ext.QueryUsageRequest,
+    response: ext.QueryUsageResponse,
+    handle: usagePage,
+  }),
+  queryRoute({
+    path: `${QUERY}/Invoice`,
+    request: ext.QueryInvoiceRequest,
+    response: ext.QueryInvoiceResponse,
+    handle: async ({ reader }, { invoiceId }) => {
+      const invoice = await records.invoiceById(reader, invoiceId);
+      return { invoice: await readInvoice(reader, invoice, await linesOf(reader, invoice)) };
+    },
+  }),
+  queryRoute({
+    path: `${QUERY}/InvoicesByOrder`,
+    request: ext.QueryInvoicesByOrderRequest,
+    response: ext.QueryInvoicesByOrderResponse,
+    handle: async ({ reader }, { orderId, pagination }) => {
+      const prefix = keys.textIndexKey(keys.INVOICE_BY_ORDER_PREFIX, orderId);
+      const page = await readPage(reader, prefix, pagination);
+      const invoices: ext.Invoice[] = [];
+      for (const [key] of page.entries) {
+        const found = await records.invoiceBySeq(reader, keys.seqAtEnd(key));
+        if (found !== undefined) invoices.push(await readInvoice(reader, found, []));
+      }
+      return { invoices, pagination: page };
+    },
+  }),
+  queryRoute({
+    path: `${QUERY}/Params`,
+    request: ext.QueryParamsRequest,
+    response: ext.QueryParamsResponse,
+    handle: async ({ reader }) => {
+      const { extended, version } = await readParams(reader);
+      return { params: extended, paramsVersion: version };
+    },
+  }),
+  queryRoute({
+    path: `${QUERY}/Totals`,
+    request: ext.QueryTotalsRequest,
+    response: ext.QueryTotalsResponse,
+    handle: ({ reader }) => totals(reader),
+  }),
+];
+
+async function usageByNaturalKey(
+  { reader }: QueryContext,
+  request: ext.QueryUsageByNaturalKeyRequest,
+): Promise<ext.QueryUsageByNaturalKeyResponse> {
+  const { orderId, leaseId, usageType, periodStart: start, periodEnd: end } = request;
+  const meter = { orderId, leaseId, type: normaliseUsageType(usageType) };
+  const bytes = await reader.get(keys.naturalKey(meter, { start, end }));
+  if (bytes === undefined) {
+    throw new ChainError(GrpcNotFound, `no usage of ${orderId} is recorded for [${start}, ${end})`);
+  }
+  const usage = await records.usageBySeq(reader, u64FromKey(keyOfBytes(bytes), 0));
+  return { usageRecord: await new UsageViews(reader).view(usage) };
+}
+
+async function usagePage(
+  { reader }: QueryContext,
+  { orderId, openOnly, pagination }: ext.QueryUsageRequest,
+): Promise<ext.QueryUsageResponse> {
+  if (orderId === "") throw new ChainError(GrpcInvalidArgument, "order_id is empty");
+  const prefix = openOnly
+    ? await openPrefix(reader, orderId)
+    : keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
+  const page = await readPage(reader, prefix, pagination);
+  const views = new UsageViews(reader);
+  const usageRecords = [];
+  for (const [key] of page.entries) {
+    usageRecords.push(await views.view(await records.usageBySeq(reader, keys.seqAtEnd(key))));
+  }
+  return { usageRecords, pagination: page };
+}
+
+/** Open records stand under the order's newest escrow: an older one has none. */
+async function openPrefix(reader: Reader, orderId: string): Promise<Key> {
+  const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, orderId);
+  for await (const [key] of reader.range(byOrder, { reverse: true, limit: 1 })) {
+    return keys.recordKey(keys.OPEN_USAGE_PREFIX, keys.seqAtEnd(key));
+  }
+  throw new ChainError(GrpcNotFound, `order ${orderId} has no escrow`);
+}
+
+async function linesOf(reader: Reader, invoice: state.InvoiceState): Promise<ext.InvoiceLine[]> {
+  const lines: ext.InvoiceLine[] = [];
+  const prefix = keys.recordKey(keys.USAGE_BY_INVOICE_PREFIX, invoice.seq);
+  for await (const [key] of reader.range(prefix)) {
+    lines.push(view.invoiceLine(await records.usageBySeq(reader, keys.seqAtEnd(key))));
+  }
+  return lines;
+}
+
+async function readInvoice(
+  reader: Reader,
+  invoice: state.InvoiceState,
+  lines: ext.InvoiceLine[],
+): Promise<ext.Invoice> {
+  const escrow = await records.escrowBySeq(reader, invoice.escrowSeq);
+  const settlementId = await records.settlementIdBySeq(reader, invoice.settlementSeq);
+  return view.invoiceView(invoice, escrow, { settlementId, lines });
+}
+
+async function totals(reader: Reader): Promise<ext.QueryTotalsResponse> {
+  const count = async (name: keys.SequenceName): Promise<bigint> => {
+    const bytes = await reader.get(keys.sequenceKey(name));
+    return bytes === undefined ? 0n : u64FromKey(keyOfBytes(bytes), 0) - 1n;
+  };
+  const sum = (name: keys.TotalName): Promise<Coin[]> => totalOf(reader, name);
+  return {
+    escrows: await count("escrow"),
+    usageRecords: await count("usage"),
+    settlements: await count("settlement"),
+    invoices: await count("invoice"),
+    payouts: await count("payout"),
+    distributions: await count("distribution"),
+    escrowed: await sum("escrowed"),
+    settled: await sum("settled"),
+    platformFees: await sum("platformFees"),
+    validatorFees: await sum("validatorFees"),
+    rewards: await sum("distributed"),
+    rewardsClaimable: await sum("claimable"),
+  };
+}
+
+async function totalOf(reader: Reader, name: keys.TotalName): Promise<Coin[]> {
+  const prefix = joinKeys(keys.TOTAL_PREFIX, byteKey(keys.TOTALS[name]));
+  const coins: Coin[] = [];
+  for await (const [key, value] of reader.range(prefix)) {
+    const denom = fromUtf8(bytesOfKey(key.slice(prefix.length + 1) as Key));
+    coins.push({ denom: must(denom, "denom is text"), amount: fromUtf8(value) ?? "" });
+  }
+  return coins;
+}

@@ -1,0 +1,147 @@
+import type { QueryContext } from "../../baseapp/query_context.ts";
+import {
+  ClaimableState,
+  RewardEntryState,
+  type DistributionState,
+  type UsageState,
+} from "../../gen/settled/settlement/v1/state.ts";
+import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { compareKeys } from "../../lib/key_map.ts";
+import type { Reader } from "../../store/read_view.ts";
+import { REPLY_ROWS_MAX } from "../../store/reader.ts";
+import { parseAddress } from "../../types/address.ts";
+import { GrpcInvalidArgument } from "../../types/query_errors.ts";
+import { secondsOf, type TimeNs } from "../../types/time.ts";
+import { timedId } from "./ids.ts";
+import { distributionId } from "./keeper_reward.ts";
+import * as keys from "./keys.ts";
+import {
+  distributionBySeq,
+  escrowBySeq,
+  settlementBySeq,
+  settlementIdBySeq,
+  usageBySeq,
+} from "./query_records.ts";
+import { sourceName, sourceOf } from "./status_names.ts";
+import { normaliseUsageType } from "./usage_type.ts";
+import { distributionView, rowRecipient, usageRecipient } from "./views.ts";
+
+/** A distribution with its recipient rows. */
+export async function readDistribution(
+  reader: Reader,
+  distribution: DistributionState,
+): Promise<wire.RewardDistribution> {
+  const settlementId = await settlementIdBySeq(reader, distribution.settlementSeq);
+  return distributionView(distribution, await recipientsOf(reader, distribution), settlementId);
+}
+
+async function recipientsOf(
+  reader: Reader,
+  distribution: DistributionState,
+): Promise<wire.RewardRecipient[]> {
+  if (distribution.settlementSeq === 0n) return distribution.rows.map(rowRecipient);
+  const settlement = await settlementBySeq(reader, distribution.settlementSeq);
+  const escrow = await escrowBySeq(reader, settlement?.escrowSeq ?? 0n);
+  const rewarded: UsageState[] = [];
+  const prefix = keys.recordKey(keys.USAGE_BY_SETTLEMENT_PREFIX, distribution.settlementSeq);
+  for await (const [key] of reader.range(prefix)) {
+    const usage = await usageBySeq(reader, keys.seqAtEnd(key));
+    if (usage.reward !== "") rewarded.push(usage);
+  }
+  rewarded.sort((a, b) => {
+    const types = compareKeys(normaliseUsageType(a.usageType), normaliseUsageType(b.usageType));
+    return types === 0 ? compareKeys(idOf(a), idOf(b)) : types;
+  });
+  return rewarded.map((usage) => usageRecipient(usage, escrow.recipient));
+}
+
+function idOf(usage: UsageState): string {
+  return timedId("usage", usage.submittedAtNs, usage.seq);
+}
+
+/** Rows of an address, newest distribution first, ties by distribution id (as deployed). */
+export async function rewardHistory(
+  ctx: QueryContext,
+  request: wire.QueryRewardHistoryRequest,
+): Promise<wire.RewardHistoryEntry[]> {
+  const { address, source, limit, offset } = request;
+  parseAddress(address, ctx.chain.bech32Prefix);
+  const wanted = sourceOf(source);
+  if (source !== "" && wanted === undefined) {
+    throw new ChainError(GrpcInvalidArgument, `unknown source "${source.slice(0, 64)}"`);
+  }
+  const rows: wire.RewardHistoryEntry[] = [];
+  const end = offset + (limit === 0 ? REPLY_ROWS_MAX : limit);
+  const prefix = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);
+  // Numbers grow with time, so newest first is the index backwards; distributions of one block
+  // have equal times and go by id.
+  let block: DistributionState[] = [];
+  for await (const [key] of ctx.reader.range(prefix, { reverse: true })) {
+    const distribution = await distributionBySeq(ctx.reader, keys.seqAtEnd(key));
+    if (wanted !== undefined && distribution.source !== wanted) continue;
+    if (block[0] !== undefined && block[0].distributedAtNs !== distribution.distributedAtNs) {
+      await appendRows(ctx.reader, block, address, rows);
+      block = [];
+      if (rows.length >= end) break;
+    }
+    block.push(distribution);
+  }
+  await appendRows(ctx.reader, block, address, rows);
+  return rows.slice(offset, end);
+}
+
+async function appendRows(
+  reader: Reader,
+  distributions: readonly DistributionState[],
+  address: string,
+  rows: wire.RewardHistoryEntry[],
+): Promise<void> {
+  const byId = [...distributions].sort((a, b) => compareKeys(distributionId(a), distributionId(b)));
+  for (const distribution of byId) {
+    for (const recipient of await recipientsOf(reader, distribution)) {
+      if (recipient.address !== address) continue;
+      rows.push({
+        distributionId: distributionId(distribution),
+        epochNumber: distribution.epoch,
+        source: sourceName(distribution.source),
+        amount: recipient.amount,
+        reason: recipient.reason,
+        usageUnits: recipient.usageUnits,
+        referenceId: recipient.referenceId,
+        distributedAt: secondsOf(distribution.distributedAtNs as TimeNs),
+      });
+    }
+  }
+}
+
+/** What an address may claim; above 10,000 entries the totals stand and the list is empty. */
+export async function claimableRewards(
+  ctx: QueryContext,
+  address: string,
+): Promise<wire.ClaimableRewards> {
+  parseAddress(address, ctx.chain.bech32Prefix);
+  const bytes = await ctx.reader.get(keys.textIndexKey(keys.CLAIMABLE_PREFIX, address));
+  const totals = ClaimableState.decode(bytes ?? new Uint8Array(0));
+  const rewardEntries: wire.RewardEntry[] = [];
+  const prefix = keys.textIndexKey(keys.REWARD_ENTRY_PREFIX, address);
+  for await (const [, value] of ctx.reader.range(prefix, { limit: REPLY_ROWS_MAX + 1 })) {
+    const entry = RewardEntryState.decode(value);
+    const distribution = await distributionBySeq(ctx.reader, entry.distributionSeq);
+    rewardEntries.push({
+      distributionId: distributionId(distribution),
+      source: sourceName(entry.source),
+      amount: entry.amount,
+      createdAt: secondsOf(entry.createdAtNs as TimeNs),
+      expiresAt: secondsOf(entry.expiresAtNs as TimeNs),
+      reason: entry.reason,
+    });
+  }
+  return {
+    address,
+    totalClaimable: totals.claimable,
+    rewardEntries: rewardEntries.length > REPLY_ROWS_MAX ? [] : rewardEntries,
+    lastUpdated: secondsOf(totals.updatedAtNs as TimeNs),
+    totalClaimed: totals.claimed,
+  };
+}

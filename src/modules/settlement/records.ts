@@ -1,0 +1,365 @@
+import type { Context } from "../../baseapp/context.ts";
+import { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
+import * as state from "../../gen/settled/settlement/v1/state.ts";
+import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
+import { assert } from "../../lib/assert.ts";
+import { EMPTY_BYTES, fromUtf8, utf8 } from "../../lib/bytes.ts";
+import {
+  bytesOfKey,
+  joinKeys,
+  type Key,
+  keyOfBytes,
+  byteKey,
+  i64Key,
+  u64FromKey,
+  u64Key,
+} from "../../lib/key.ts";
+import { addCoins, type Coins, equalCoins, type WireCoin } from "../../types/coins.ts";
+import type { TimeNs } from "../../types/time.ts";
+import * as keys from "./keys.ts";
+import {
+  DEFAULT_EXTENDED_PARAMS,
+  DEFAULT_WIRE_PARAMS,
+  type RuleParams,
+  ruleParams,
+} from "./params.ts";
+
+/** Coins of a stored record: they were checked when it was written. */
+export function coinsIn(wire: readonly WireCoin[]): Coins {
+  return wire.map(({ denom, amount }) => ({ denom, amount: BigInt(amount) }));
+}
+
+type Bytes = Uint8Array | undefined;
+
+interface StoredCodec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+/**
+ * The records of the module by number, each with the indexes and running totals that follow from
+ * it: nothing else writes them.
+ */
+export class Records {
+  #decoded: { wire: Bytes; extended: Bytes; rules: RuleParams } | undefined;
+
+  params(ctx: Context): RuleParams {
+    const wire = ctx.kv.get(keys.PARAMS_KEY);
+    const extended = ctx.kv.get(keys.EXTENDED_PARAMS_KEY);
+    // The same bytes give the same params, so the cache cannot be told from decoding again.
+    const known = this.#decoded;
+    if (known !== undefined && known.wire === wire && known.extended === extended)
+      return known.rules;
+    const rules = ruleParams(
+      wire === undefined ? DEFAULT_WIRE_PARAMS : WireParams.decode(wire),
+      extended === undefined ? DEFAULT_EXTENDED_PARAMS : ExtendedParams.decode(extended),
+    );
+    this.#decoded = { wire, extended, rules };
+    return rules;
+  }
+
+  setParams(ctx: Context, wire: WireParams, extended: ExtendedParams): void {
+    ctx.kv.set(keys.PARAMS_KEY, WireParams.encode(wire).finish());
+    ctx.kv.set(keys.EXTENDED_PARAMS_KEY, ExtendedParams.encode(extended).finish());
+  }
+
+  paramsVersion(ctx: Context): bigint {
+    return readU64(ctx, keys.PARAMS_VERSION_KEY, 1n);
+  }
+
+  setParamsVersion(ctx: Context, version: bigint): void {
+    ctx.kv.set(keys.PARAMS_VERSION_KEY, bytesOfKey(u64Key(version)));
+  }
+
+  /** Takes the next number of a sequence, from 1. */
+  take(ctx: Context, name: keys.SequenceName): bigint {
+    const key = keys.sequenceKey(name);
+    const next = readU64(ctx, key, 1n);
+    ctx.kv.set(key, bytesOfKey(u64Key(next + 1n)));
+    return next;
+  }
+
+  peek(ctx: Context, name: keys.SequenceName): bigint {
+    return readU64(ctx, keys.sequenceKey(name), 1n);
+  }
+
+  setSequence(ctx: Context, name: keys.SequenceName, next: bigint): void {
+    ctx.kv.set(keys.sequenceKey(name), bytesOfKey(u64Key(next)));
+  }
+
+  total(ctx: Context, name: keys.TotalName, denom: string): bigint {
+    const bytes = ctx.kv.get(keys.totalKey(name, denom));
+    return bytes === undefined ? 0n : BigInt(fromUtf8(bytes) ?? "");
+  }
+
+  addTotal(ctx: Context, name: keys.TotalName, coins: Coins, sign: 1n | -1n = 1n): void {
+    for (const { denom, amount } of coins) {
+      const key = keys.totalKey(name, denom);
+      const sum = this.total(ctx, name, denom) + sign * amount;
+      if (sum === 0n) ctx.kv.delete(key);
+      else ctx.kv.set(key, utf8(sum.toString()));
+    }
+  }
+
+  order(ctx: Context, orderId: string): state.OrderState | undefined {
+    return read(ctx, keys.textIndexKey(keys.ORDER_PREFIX, orderId), state.OrderState);
+  }
+
+  setOrder(ctx: Context, orderId: string, order: state.OrderState): void {
+    write(ctx, keys.textIndexKey(keys.ORDER_PREFIX, orderId), state.OrderState, order);
+  }
+
+  escrow(ctx: Context, seq: bigint): state.EscrowState | undefined {
+    return read(ctx, keys.recordKey(keys.ESCROW_PREFIX, seq), state.EscrowState);
+  }
+
+  /** Writes an escrow that replaces `before` (undefined for a new one). */
+  setEscrow(ctx: Context, before: state.EscrowState | undefined, after: state.EscrowState): void {
+    assertEscrowAdds(after);
+    const { seq, status } = after;
+    write(ctx, keys.recordKey(keys.ESCROW_PREFIX, seq), state.EscrowState, after);
+    this.#changeTotal(ctx, "escrowed", before?.balance, after.balance);
+    this.#changeTotal(ctx, "escrowSettled", before?.totalSettled, after.totalSettled);
+    if (before?.status === status) return;
+    if (before === undefined) {
+      const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, after.orderId);
+      ctx.kv.set(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
+    } else ctx.kv.delete(statusIndexKey(before.status, seq));
+    ctx.kv.set(statusIndexKey(status, seq), EMPTY_BYTES);
+    const queueKey = keys.expiryQueueKey(after.expiresAtNs as TimeNs, seq);
+    if (expires(status)) ctx.kv.set(queueKey, EMPTY_BYTES);
+    else if (before !== undefined && expires(before.status)) ctx.kv.delete(queueKey);
+  }
+
+  usage(ctx: Context, seq: bigint): state.UsageState | undefined {
+    return read(ctx, keys.recordKey(keys.USAGE_PREFIX, seq), state.UsageState);
+  }
+
+  /** Writes a usage record; the record's own indexes are kept by the usage keeper. */
+  setUsage(ctx: Context, before: state.UsageState | undefined, after: state.UsageState): void {
+    write(ctx, keys.recordKey(keys.USAGE_PREFIX, after.seq), state.UsageState, after);
+    this.#changeTotal(ctx, "usageSettled", settledCoins(before), settledCoins(after));
+    const open = after.status === state.UsageStatus.USAGE_STATUS_OPEN;
+    const wasOpen = before?.status === state.UsageStatus.USAGE_STATUS_OPEN;
+    if (open === wasOpen) return;
+    const openKey = joinKeys(openUsageOfKey(after.escrowSeq), keys.seqKey(after.seq));
+    if (open) ctx.kv.set(openKey, EMPTY_BYTES);
+    else ctx.kv.delete(openKey);
+    const countKey = keys.recordKey(keys.OPEN_COUNT_PREFIX, after.escrowSeq);
+    const count = readU64(ctx, countKey, 0n) + (open ? 1n : -1n);
+    ctx.kv.set(countKey, bytesOfKey(u64Key(count)));
+  }
+
+  openUsageCount(ctx: Context, escrowSeq: bigint): bigint {
+    return readU64(ctx, keys.recordKey(keys.OPEN_COUNT_PREFIX, escrowSeq), 0n);
+  }
+
+  /** Numbers of the records of an escrow that are not settled, in recording order. */
+  *openUsage(ctx: Context, escrowSeq: bigint): Generator<bigint> {
+    for (const [key] of ctx.kv.iterate(openUsageOfKey(escrowSeq))) yield keys.seqAtEnd(key);
+  }
+
+  coverage(ctx: Context, key: Key): state.Coverage | undefined {
+    return read(ctx, key, state.Coverage);
+  }
+
+  setCoverage(ctx: Context, key: Key, coverage: state.Coverage): void {
+    write(ctx, key, state.Coverage, coverage);
+  }
+
+  settlement(ctx: Context, seq: bigint): state.SettlementState | undefined {
+    return read(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState);
+  }
+
+  setSettlement(ctx: Context, settlement: state.SettlementState, orderId: string): void {
+    const { seq, type } = settlement;
+    write(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState, settlement);
+    const byOrder = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
+    ctx.kv.set(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
+    if (type === state.SettlementType.SETTLEMENT_TYPE_REFUND) return;
+    const total = coinsIn(settlement.total);
+    this.addTotal(ctx, "settled", total);
+    this.addTotal(ctx, "platformFees", coinsIn(settlement.platformFee));
+    this.addTotal(ctx, "validatorFees", coinsIn(settlement.validatorFee));
+    if (settlement.recordCount > 0) this.addTotal(ctx, "settledWithUsage", total);
+  }
+
+  invoice(ctx: Context, seq: bigint): state.InvoiceState | undefined {
+    return read(ctx, keys.recordKey(keys.INVOICE_PREFIX, seq), state.InvoiceState);
+  }
+
+  setInvoice(ctx: Context, invoice: state.InvoiceState, orderId: string): void {
+    const key = keys.recordKey(keys.INVOICE_PREFIX, invoice.seq);
+    write(ctx, key, state.InvoiceState, invoice);
+    const byOrder = keys.textIndexKey(keys.INVOICE_BY_ORDER_PREFIX, orderId);
+    ctx.kv.set(joinKeys(byOrder, keys.seqKey(invoice.seq)), EMPTY_BYTES);
+  }
+
+  /** The next number of a provider's invoices, from 1 without gaps. */
+  takeInvoiceNumber(ctx: Context, provider: string): bigint {
+    const key = keys.textIndexKey(keys.INVOICE_SERIES_PREFIX, provider);
+    const next = readU64(ctx, key, 1n);
+    ctx.kv.set(key, bytesOfKey(u64Key(next + 1n)));
+    return next;
+  }
+
+  payout(ctx: Context, seq: bigint): state.PayoutState | undefined {
+    return read(ctx, keys.recordKey(keys.PAYOUT_PREFIX, seq), state.PayoutState);
+  }
+
+  setPayout(
+    ctx: Context,
+    before: state.PayoutState | undefined,
+    after: state.PayoutState,
+    provider: string,
+  ): void {
+    write(ctx, keys.recordKey(keys.PAYOUT_PREFIX, after.seq), state.PayoutState, after);
+    const byProvider = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
+    ctx.kv.set(joinKeys(byProvider, keys.seqKey(after.seq)), EMPTY_BYTES);
+    this.#changeTotal(ctx, "payoutsUnfinished", unfinishedCoins(before), unfinishedCoins(after));
+  }
+
+  distribution(ctx: Context, seq: bigint): state.DistributionState | undefined {
+    return read(ctx, keys.recordKey(keys.DISTRIBUTION_PREFIX, seq), state.DistributionState);
+  }
+
+  setDistribution(
+    ctx: Context,
+    distribution: state.DistributionState,
+    recipients: readonly string[],
+  ): void {
+    const { seq, epoch } = distribution;
+    const key = keys.recordKey(keys.DISTRIBUTION_PREFIX, seq);
+    write(ctx, key, state.DistributionState, distribution);
+    ctx.kv.set(joinKeys(keys.epochIndexKey(epoch), keys.seqKey(seq)), EMPTY_BYTES);
+    for (const address of recipients) {
+      const byRecipient = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);
+      ctx.kv.set(joinKeys(byRecipient, keys.seqKey(seq)), EMPTY_BYTES);
+    }
+    this.addTotal(ctx, "distributed", coinsIn(distribution.total));
+  }
+
+  claimable(ctx: Context, address: string): state.ClaimableState | undefined {
+    return read(ctx, keys.textIndexKey(keys.CLAIMABLE_PREFIX, address), state.ClaimableState);
+  }
+
+  setClaimable(
+    ctx: Context,
+    before: state.ClaimableState | undefined,
+    after: state.ClaimableState,
+  ): void {
+    const key = keys.textIndexKey(keys.CLAIMABLE_PREFIX, after.address);
+    write(ctx, key, state.ClaimableState, after);
+    this.#changeTotal(ctx, "claimable", before?.claimable, after.claimable);
+    this.#changeTotal(ctx, "claimed", before?.claimed, after.claimed);
+    this.#changeTotal(ctx, "expired", before?.expired, after.expired);
+  }
+
+  setRewardEntry(ctx: Context, entry: state.RewardEntryState): void {
+    const key = keys.rewardEntryKey(entry.address, entry.seq);
+    write(ctx, key, state.RewardEntryState, entry);
+    if (entry.expiresAtNs === 0n) return;
+    const due = entry.expiresAtNs as TimeNs;
+    ctx.kv.set(keys.rewardQueueKey(due, entry.address, entry.seq), EMPTY_BYTES);
+  }
+
+  deleteRewardEntry(ctx: Context, entry: state.RewardEntryState): void {
+    ctx.kv.delete(keys.rewardEntryKey(entry.address, entry.seq));
+    const due = entry.expiresAtNs as TimeNs;
+    ctx.kv.delete(keys.rewardQueueKey(due, entry.address, entry.seq));
+  }
+
+  epochMint(ctx: Context): state.EpochMint {
+    return read(ctx, keys.EPOCH_MINT_KEY, state.EpochMint) ?? { epoch: 0n, minted: "0" };
+  }
+
+  setEpochMint(ctx: Context, mint: state.EpochMint): void {
+    write(ctx, keys.EPOCH_MINT_KEY, state.EpochMint, mint);
+  }
+
+  #changeTotal(
+    ctx: Context,
+    name: keys.TotalName,
+    before: readonly WireCoin[] | undefined,
+    after: readonly WireCoin[],
+  ): void {
+    const [old, now] = [coinsIn(before ?? []), coinsIn(after)];
+    if (equalCoins(old, now)) return;
+    this.addTotal(ctx, name, now);
+    this.addTotal(ctx, name, old, -1n);
+  }
+}
+
+/** Under this key: the open records of one escrow. */
+function openUsageOfKey(escrowSeq: bigint): Key {
+  return keys.recordKey(keys.OPEN_USAGE_PREFIX, escrowSeq);
+}
+
+function statusIndexKey(status: state.EscrowStatus, seq: bigint): Key {
+  return joinKeys(keys.ESCROW_BY_STATUS_PREFIX, byteKey(status), keys.seqKey(seq));
+}
+
+function expires(status: state.EscrowStatus): boolean {
+  return (
+    status === state.EscrowStatus.ESCROW_STATUS_PENDING ||
+    status === state.EscrowStatus.ESCROW_STATUS_ACTIVE
+  );
+}
+
+/** I-09: what was put in is there, settled or refunded. */
+function assertEscrowAdds(escrow: state.EscrowState): void {
+  const parts = [escrow.balance, escrow.totalSettled, escrow.refunded].map(coinsIn);
+  const sum = parts.reduce(addCoins, []);
+  const { seq, amount } = escrow;
+  assert(equalCoins(sum, coinsIn(amount)), "I-09 settlement: escrow does not add up", { seq });
+}
+
+function settledCoins(usage: state.UsageState | undefined): WireCoin[] {
+  const amount = usage?.settledAmount ?? "";
+  if (usage === undefined || amount === "" || amount === "0") return [];
+  return [{ denom: usage.denom, amount }];
+}
+
+function unfinishedCoins(payout: state.PayoutState | undefined): WireCoin[] {
+  if (payout === undefined || payout.status === state.PayoutStatus.PAYOUT_STATUS_COMPLETED)
+    return [];
+  return payout.net;
+}
+
+function read<T>(ctx: Context, key: Key, codec: StoredCodec<T>): T | undefined {
+  const bytes = ctx.kv.get(key);
+  return bytes === undefined ? undefined : codec.decode(bytes);
+}
+
+function write<T>(ctx: Context, key: Key, codec: StoredCodec<T>, record: T): void {
+  ctx.kv.set(key, codec.encode(record).finish());
+}
+
+function readU64(ctx: Context, key: Key, absent: bigint): bigint {
+  const bytes = ctx.kv.get(key);
+  return bytes === undefined ? absent : u64FromKey(keyOfBytes(bytes), 0);
+}
+
+/** Writes the look-ups of a usage record for queries. */
+export function indexUsage(ctx: Context, usage: state.UsageState, escrow: state.EscrowState): void {
+  const seq = keys.seqKey(usage.seq);
+  const start = i64Key(usage.periodStart);
+  const byOrder = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, escrow.orderId);
+  const byProvider = keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, escrow.recipient);
+  ctx.kv.set(joinKeys(byOrder, seq), EMPTY_BYTES);
+  ctx.kv.set(joinKeys(byProvider, start, seq), EMPTY_BYTES);
+  ctx.kv.set(joinKeys(keys.USAGE_BY_START_PREFIX, start, seq), EMPTY_BYTES);
+}
+
+/** Writes which settlement or invoice a usage record belongs to. */
+export function indexSettledUsage(ctx: Context, usage: state.UsageState): void {
+  const seq = keys.seqKey(usage.seq);
+  if (usage.settlementSeq !== 0n) {
+    const key = keys.recordKey(keys.USAGE_BY_SETTLEMENT_PREFIX, usage.settlementSeq);
+    ctx.kv.set(joinKeys(key, seq), EMPTY_BYTES);
+  }
+  if (usage.invoiceSeq !== 0n) {
+    const key = keys.recordKey(keys.USAGE_BY_INVOICE_PREFIX, usage.invoiceSeq);
+    ctx.kv.set(joinKeys(key, seq), EMPTY_BYTES);
+  }
+}

@@ -1,0 +1,229 @@
+import type { Context } from "../../baseapp/context.ts";
+import {
+  type EscrowState,
+  EscrowStatus,
+  SettlementType,
+  type UsageState,
+  UsageStatus,
+} from "../../gen/settled/settlement/v1/state.ts";
+import { must } from "../../lib/assert.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { UINT64_MAX } from "../../lib/int.ts";
+import { formatCoins, isZeroCoins, NO_COINS } from "../../types/coins.ts";
+import { addSeconds, formatTime, type TimeNs } from "../../types/time.ts";
+import { type Allocation, allocate, dropBelowMinimum } from "./allocate.ts";
+import * as errors from "./errors.ts";
+import { escrowId, timedId } from "./ids.ts";
+import { type EscrowKeeper, quote, requireActive } from "./keeper_escrow.ts";
+import type { SettlementKeeper, SettlementOutcome } from "./keeper_settlement.ts";
+import type { UsageKeeper } from "./keeper_usage.ts";
+import { coinsIn, type Records } from "./records.ts";
+
+export interface SettleRequest {
+  readonly sender: string;
+  readonly orderId: string;
+  /** Empty: all open records. */
+  readonly usageIds: readonly string[];
+  readonly isFinal: boolean;
+}
+
+interface Keepers {
+  readonly records: Records;
+  readonly escrows: EscrowKeeper;
+  readonly usage: UsageKeeper;
+  readonly settlements: SettlementKeeper;
+}
+
+const NOTHING = {
+  settlementId: "",
+  total: NO_COINS,
+  shares: { platformFee: NO_COINS, validatorFee: NO_COINS, providerShare: NO_COINS },
+} as const;
+
+/**
+ * Settles an order's records, or a part of them (RULES 22 to 27).
+ * @throws ChainError with the rule that refuses it; nothing changes then.
+ */
+export function settleOrder(
+  ctx: Context,
+  keepers: Keepers,
+  request: SettleRequest,
+): SettlementOutcome {
+  const { records, escrows, settlements } = keepers;
+  const escrow = escrows.ofOrder(ctx, request.orderId);
+  escrows.requireParty(ctx, request.sender, escrow);
+  requireActive(ctx, escrow);
+  const open = records.openUsageCount(ctx, escrow.seq);
+  const selected = select(ctx, keepers, escrow, request);
+  if (selected.length === 0) {
+    if (request.isFinal && open === 0n) return finishEmpty(ctx, keepers, escrow);
+    throw nothingToSettle(escrow, open);
+  }
+  const allocation = allocateFor(ctx, records, escrow, { selected, isFinal: request.isFinal });
+  const remaining = open - BigInt(allocation.taken.length);
+  const last = request.isFinal && remaining === 0n;
+  const type = last
+    ? SettlementType.SETTLEMENT_TYPE_FINAL
+    : SettlementType.SETTLEMENT_TYPE_USAGE_BASED;
+  const plan = { escrow, allocation, type, isFinal: last, remaining };
+  const outcome = settlements.settle(ctx, plan);
+  if (!last) return outcome;
+  const status = EscrowStatus.ESCROW_STATUS_RELEASED;
+  const end = { status, reason: "final settlement" };
+  return { ...outcome, escrow: settlements.finish(ctx, outcome.escrow, end) };
+}
+
+/**
+ * One part of ending an expired escrow: settles at most `limit` records as a final settlement
+ * without minimum, and ends the escrow when none is left. Returns how many records it took.
+ */
+export function settleExpired(
+  ctx: Context,
+  keepers: Keepers,
+  escrow: EscrowState,
+  limit: number,
+): number {
+  const { records, settlements } = keepers;
+  const selected = firstOpen(ctx, records, escrow, { limit, eligible: () => true });
+  const open = records.openUsageCount(ctx, escrow.seq);
+  const end = { status: EscrowStatus.ESCROW_STATUS_EXPIRED, reason: "expired" };
+  if (selected.length === 0) {
+    settlements.finish(ctx, escrow, end);
+    return 0;
+  }
+  const allocation = allocate(selected, coinsIn(escrow.balance), true);
+  const remaining = open - BigInt(selected.length);
+  const isFinal = remaining === 0n;
+  const type = SettlementType.SETTLEMENT_TYPE_FINAL;
+  const outcome = settlements.settle(ctx, { escrow, allocation, type, isFinal, remaining });
+  if (isFinal) settlements.finish(ctx, outcome.escrow, end);
+  return selected.length;
+}
+
+function finishEmpty(ctx: Context, keepers: Keepers, escrow: EscrowState): SettlementOutcome {
+  const end = { status: EscrowStatus.ESCROW_STATUS_RELEASED, reason: "final settlement" };
+  return { ...NOTHING, escrow: keepers.settlements.finish(ctx, escrow, end) };
+}
+
+function nothingToSettle(escrow: EscrowState, open: bigint): ChainError {
+  const order = quote(escrow.orderId);
+  const detail =
+    open === 0n
+      ? `no usage to settle: order ${order} has no open records`
+      : `no usage to settle: ${open} records of order ${order} wait for acknowledgement`;
+  return new ChainError(errors.ErrInvalidSettlement, detail);
+}
+
+/** Records of the request in recording order, at most a settlement's limit. */
+function select(
+  ctx: Context,
+  keepers: Keepers,
+  escrow: EscrowState,
+  request: SettleRequest,
+): UsageState[] {
+  const { records } = keepers;
+  const { extended, autoSettleAfter } = records.params(ctx);
+  const limit = extended.maxRecordsPerSettlement;
+  const eligible = (usage: UsageState): boolean =>
+    request.sender !== escrow.recipient ||
+    usage.acknowledged ||
+    ctx.time >= addSeconds(usage.submittedAtNs as TimeNs, autoSettleAfter);
+  if (request.usageIds.length === 0) {
+    if (request.isFinal) requireAllEligible(ctx, records, escrow, { limit, eligible });
+    return firstOpen(ctx, records, escrow, { limit, eligible });
+  }
+  if (request.usageIds.length > limit) {
+    const detail = `at most ${limit} records in one settlement, found ${request.usageIds.length}`;
+    throw new ChainError(errors.ErrInvalidSettlement, detail);
+  }
+  const named = request.usageIds.map((id) => {
+    const usage = requireOpenOfOrder(ctx, keepers.usage, escrow, id);
+    if (!eligible(usage)) throw waits(ctx, usage, autoSettleAfter);
+    return usage;
+  });
+  return named.sort((a, b) => (a.seq < b.seq ? -1 : 1));
+}
+
+function requireOpenOfOrder(
+  ctx: Context,
+  keeper: UsageKeeper,
+  escrow: EscrowState,
+  id: string,
+): UsageState {
+  const usage = keeper.byId(ctx, id);
+  if (usage.escrowSeq !== escrow.seq) {
+    const detail = `usage ${id} was recorded under escrow-${usage.escrowSeq}, not under ${escrowId(escrow.seq)}`;
+    throw new ChainError(errors.ErrInvalidUsageRecord, detail);
+  }
+  if (usage.status !== UsageStatus.USAGE_STATUS_OPEN) {
+    throw new ChainError(errors.ErrUsageAlreadySettled, `usage ${id}`);
+  }
+  return usage;
+}
+
+function waits(ctx: Context, usage: UsageState, after: bigint): ChainError {
+  const id = timedId("usage", usage.submittedAtNs, usage.seq);
+  const from = formatTime(addSeconds(usage.submittedAtNs as TimeNs, after));
+  const detail = `usage ${id} is not acknowledged: the provider may settle it from ${from}, block time is ${formatTime(ctx.time)}`;
+  return new ChainError(errors.ErrInvalidSettlement, detail);
+}
+
+function firstOpen(
+  ctx: Context,
+  records: Records,
+  escrow: EscrowState,
+  { limit, eligible }: { limit: number; eligible: (usage: UsageState) => boolean },
+): UsageState[] {
+  const selected: UsageState[] = [];
+  let units = 0n;
+  for (const seq of records.openUsage(ctx, escrow.seq)) {
+    const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
+    if (!eligible(usage)) continue;
+    units += usage.units;
+    // The units of a settlement are one 64-bit field: what does not fit waits for the next part.
+    if (selected.length === limit || units > UINT64_MAX) break;
+    selected.push(usage);
+  }
+  return selected;
+}
+
+/** A provider's final settlement may not take what the customer still has time to look at. */
+function requireAllEligible(
+  ctx: Context,
+  records: Records,
+  escrow: EscrowState,
+  { limit, eligible }: { limit: number; eligible: (usage: UsageState) => boolean },
+): void {
+  let count = 0;
+  for (const seq of records.openUsage(ctx, escrow.seq)) {
+    const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
+    if (!eligible(usage)) throw waits(ctx, usage, records.params(ctx).autoSettleAfter);
+    count += 1;
+    if (count > limit) return;
+  }
+}
+
+function allocateFor(
+  ctx: Context,
+  records: Records,
+  escrow: EscrowState,
+  { selected, isFinal }: { selected: readonly UsageState[]; isFinal: boolean },
+): Allocation {
+  const balance = coinsIn(escrow.balance);
+  const allocation = allocate(selected, balance, isFinal);
+  if (isFinal) return allocation;
+  const minimum = records.params(ctx).minSettlementAmount;
+  const kept = dropBelowMinimum(allocation, minimum);
+  if (kept.taken.length > 0) return kept;
+  const { stoppedAt } = allocation;
+  if (stoppedAt !== undefined && allocation.taken.length === 0) {
+    const id = timedId("usage", stoppedAt.submittedAtNs, stoppedAt.seq);
+    const detail = `no usage to settle: the balance ${formatCoins(balance) || "0"} does not cover ${id}, which costs ${stoppedAt.cost}${stoppedAt.denom}; a final settlement bills the rest`;
+    throw new ChainError(errors.ErrInvalidSettlement, detail);
+  }
+  if (isZeroCoins(allocation.total)) {
+    throw new ChainError(errors.ErrInvalidSettlement, "no usage to settle: all records cost 0");
+  }
+  const detail = `below minimum: ${formatCoins(allocation.total)}, at least ${minimum} of a denom`;
+  throw new ChainError(errors.ErrInvalidSettlement, detail);
+}

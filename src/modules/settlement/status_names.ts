@@ -1,0 +1,66 @@
+import type {
+  EscrowStatus,
+  InvoiceStatus,
+  PayoutStatus,
+  RewardSource,
+  SettlementType,
+  UsageStatus,
+} from "../../gen/settled/settlement/v1/state.ts";
+
+/** The words of the deployed module for the numbers that the state keeps. */
+
+const ESCROW: readonly string[] = [
+  "",
+  "pending",
+  "active",
+  "released",
+  "refunded",
+  "disputed",
+  "expired",
+];
+const SETTLEMENT: readonly string[] = ["", "periodic", "usage_based", "final", "refund"];
+const INVOICE: readonly string[] = [
+  ...["draft", "pending", "paid", "partially_paid", "overdue", "disputed", "cancelled"],
+  "refunded",
+];
+const PAYOUT: readonly string[] = [
+  ...["", "pending", "processing", "completed", "failed", "held", "refunded", "cancelled"],
+];
+const SOURCE: readonly string[] = ["", "staking", "usage", "verification", "provider"];
+const USAGE: readonly string[] = ["open", "settled", "written_off"];
+
+export function statusName(status: EscrowStatus): string {
+  return ESCROW[status] ?? "";
+}
+
+/** undefined for a word that is no state. */
+export function escrowStatusOf(name: string): EscrowStatus | undefined {
+  const index = ESCROW.indexOf(name);
+  return index > 0 ? (index as EscrowStatus) : undefined;
+}
+
+export function settlementTypeName(type: SettlementType): string {
+  return SETTLEMENT[type] ?? "";
+}
+
+export function invoiceStatusName(status: InvoiceStatus): string {
+  return INVOICE[status] ?? "";
+}
+
+export function payoutStatusName(status: PayoutStatus): string {
+  return PAYOUT[status] ?? "";
+}
+
+export function sourceName(source: RewardSource): string {
+  return SOURCE[source] ?? "";
+}
+
+/** undefined for a word that is no source. */
+export function sourceOf(name: string): RewardSource | undefined {
+  const index = SOURCE.indexOf(name);
+  return index > 0 ? (index as RewardSource) : undefined;
+}
+
+export function usageStatusName(status: UsageStatus): string {
+  return USAGE[status] ?? "";
+}
