@@ -1,0 +1,195 @@
+import {
+  decodeBlockOutcome,
+  decodeBlockRecord,
+  decodeTxRecord,
+  encodeBlockOutcome,
+  encodeBlockRecord,
+  encodeTxRecord,
+} from "../codec/tendermint.ts";
+import { bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey, u64Key } from "../lib/key.ts";
+import type { Db } from "../store/db.ts";
+import type { BatchOp } from "../types/application.ts";
+import type { Hasher } from "../types/crypto.ts";
+import {
+  blockHashKey,
+  blockKey,
+  GENESIS_KEY,
+  outcomeKey,
+  TIP_KEY,
+  txHashKey,
+  txKey,
+} from "./block_keys.ts";
+import { StoredDataError } from "./errors.ts";
+import { indexOps, type TxPlace } from "./tx_index.ts";
+import type { IndexedTx, StoredBlock, StoredResults } from "./view.ts";
+
+/** Heights of which there are blocks. */
+export interface Tip {
+  readonly latest: bigint;
+  readonly earliest: bigint;
+}
+
+/** A block with all that is kept of it. */
+export interface BlockBundle {
+  readonly block: StoredBlock;
+  readonly results: StoredResults;
+  readonly txs: readonly IndexedTx[];
+}
+
+/** What goes into the genesis batch: which genesis this database belongs to. */
+export function genesisOps(identity: Uint8Array): BatchOp[] {
+  return [{ key: GENESIS_KEY, value: identity }];
+}
+
+/** All writes of a block, for the batch that commits its state. */
+export function blockOps({ block, results, txs }: BlockBundle, earliest: bigint): BatchOp[] {
+  const { id, header, lastCommit, commit, size } = block;
+  const { height } = header;
+  const record = { id, header, lastCommit, commit, size, txCount: txs.length };
+  return [
+    { key: TIP_KEY, value: bytesOfKey(joinKeys(u64Key(height), u64Key(earliest))) },
+    { key: blockKey(height), value: encodeBlockRecord(record) },
+    { key: outcomeKey(height), value: encodeBlockOutcome(results) },
+    { key: blockHashKey(id.hash), value: bytesOfKey(u64Key(height)) },
+    ...txs.map((tx) => ({ key: txKey(height, tx.index), value: encodeTxRecord(tx) })),
+    ...indexOps(height, txs, results.events),
+  ];
+}
+
+/**
+ * Reads blocks, results and txs back. What is above the tip does not show, even when the database
+ * has it already: the tip moves only when a block's batch has been synced.
+ */
+export class BlockStore {
+  readonly #db: Db;
+  readonly #hasher: Hasher;
+  #tip: Tip | undefined;
+
+  constructor(db: Db, hasher: Hasher) {
+    this.#db = db;
+    this.#hasher = hasher;
+  }
+
+  /** Heights of the blocks; undefined while there are none. */
+  get tip(): Tip | undefined {
+    return this.#tip;
+  }
+
+  /** Reads the tip from disk. */
+  async load(): Promise<void> {
+    const bytes = await this.#get(TIP_KEY);
+    if (bytes === undefined) return;
+    const key = keyOfBytes(bytes);
+    this.#tip = { latest: u64FromKey(key, 0), earliest: u64FromKey(key, 8) };
+  }
+
+  /** Shows blocks up to `tip`. Called when the batch of the latest has been synced. */
+  moveTip(tip: Tip): void {
+    this.#tip = tip;
+  }
+
+  /** The identity of the genesis that this database was made with. */
+  async genesisIdentity(): Promise<Uint8Array | undefined> {
+    return this.#get(GENESIS_KEY);
+  }
+
+  async block(height: bigint): Promise<StoredBlock | undefined> {
+    if (!this.#shows(height)) return undefined;
+    const bytes = await this.#get(blockKey(height));
+    if (bytes === undefined) return undefined;
+    const { txCount, ...record } = decoded("block", bytes, decodeBlockRecord);
+    const txs = (await this.#txs(height, txCount)).map(({ tx }) => tx);
+    return { ...record, txs };
+  }
+
+  async heightOfHash(hash: Uint8Array): Promise<bigint | undefined> {
+    const bytes = await this.#get(blockHashKey(hash));
+    if (bytes === undefined) return undefined;
+    const height = u64FromKey(keyOfBytes(bytes), 0);
+    return this.#shows(height) ? height : undefined;
+  }
+
+  async results(height: bigint): Promise<StoredResults | undefined> {
+    const outcome = await this.outcome(height);
+    if (outcome === undefined) return undefined;
+    const record = decoded("block", await this.#must("block", blockKey(height)), decodeBlockRecord);
+    const txs = await this.#txs(height, record.txCount);
+    return { height, txResults: txs.map(({ result }) => result), ...outcome };
+  }
+
+  /** Events and app hash of a block, without its txs. */
+  async outcome(height: bigint): Promise<Pick<StoredResults, "events" | "appHash"> | undefined> {
+    if (!this.#shows(height)) return undefined;
+    const bytes = await this.#get(outcomeKey(height));
+    return bytes === undefined ? undefined : decoded("results", bytes, decodeBlockOutcome);
+  }
+
+  /** Where the tx of a hash is. */
+  async placeOf(hash: Uint8Array): Promise<TxPlace | undefined> {
+    const bytes = await this.#get(txHashKey(hash));
+    if (bytes === undefined) return undefined;
+    const key = keyOfBytes(bytes);
+    const height = u64FromKey(key, 0);
+    // The last 6 bytes: an index is below 2^48.
+    const index = Number(u64FromKey(key, 6) & 0xffff_ffff_ffffn);
+    return this.#shows(height) ? { height, index } : undefined;
+  }
+
+  async tx(hash: Uint8Array): Promise<IndexedTx | undefined> {
+    const place = await this.placeOf(hash);
+    return place === undefined ? undefined : this.txAt(place);
+  }
+
+  /** The tx at a place that an index names. @throws StoredDataError when there is none. */
+  async txAt({ height, index }: TxPlace): Promise<IndexedTx> {
+    return this.#txOf(await this.#must("tx", txKey(height, index)));
+  }
+
+  /** Entries under a prefix of an index, by height: see src/node/posting_stream.ts. */
+  range(from: Key, to: Key, descending: boolean): AsyncIterable<[Uint8Array, Uint8Array]> {
+    return this.#db.range({ gte: bytesOfKey(from), lt: bytesOfKey(to), reverse: descending });
+  }
+
+  async #txs(height: bigint, count: number): Promise<IndexedTx[]> {
+    const txs: IndexedTx[] = [];
+    if (count === 0) return txs;
+    const range = this.range(txKey(height, 0), txKey(height, count), false);
+    for await (const [, bytes] of range) txs.push(this.#txOf(plain(bytes)));
+    if (txs.length !== count) throw new StoredDataError(`txs of block ${height}`);
+    return txs;
+  }
+
+  #txOf(bytes: Uint8Array): IndexedTx {
+    const record = decoded("tx", bytes, decodeTxRecord);
+    return { hash: this.#hasher.sha256(record.tx), ...record };
+  }
+
+  #shows(height: bigint): boolean {
+    return this.#tip !== undefined && height >= this.#tip.earliest && height <= this.#tip.latest;
+  }
+
+  async #get(key: Key): Promise<Uint8Array | undefined> {
+    const bytes = await this.#db.get(bytesOfKey(key));
+    return bytes && plain(bytes);
+  }
+
+  async #must(what: string, key: Key): Promise<Uint8Array> {
+    const bytes = await this.#get(key);
+    if (bytes === undefined) throw new StoredDataError(what);
+    return bytes;
+  }
+}
+
+// The disk gives Buffers, whose slice() is a view where that of other bytes is a copy. What leaves
+// here is plain bytes, whatever the database is.
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function decoded<T>(what: string, bytes: Uint8Array, decode: (bytes: Uint8Array) => T): T {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    throw new StoredDataError(what, { cause: error });
+  }
+}

@@ -1,0 +1,15 @@
+/** Facts of a log line: amounts and heights as they are, hashes as hex text. */
+export type LogFacts = Readonly<Record<string, string | number | bigint | boolean>>;
+
+/** Where the host tells what it does; the command line puts a real logger behind it. */
+export interface NodeLog {
+  info(message: string, facts?: LogFacts): void;
+  warn(message: string, facts?: LogFacts): void;
+  error(message: string, facts?: LogFacts): void;
+}
+
+export const silentLog: NodeLog = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

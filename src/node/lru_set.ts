@@ -1,0 +1,33 @@
+/** The texts seen last, at most `capacity` of them. */
+export class LruSet {
+  readonly #capacity: number;
+  // A Set keeps the order of insertion; adding again after a deletion makes an entry the newest.
+  readonly #entries = new Set<string>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  has(entry: string): boolean {
+    return this.#entries.has(entry);
+  }
+
+  /** Makes `entry` the newest. Returns whether it was not there before. */
+  add(entry: string): boolean {
+    const isNew = !this.#entries.delete(entry);
+    this.#entries.add(entry);
+    if (this.#entries.size > this.#capacity) {
+      const oldest = this.#entries.values().next();
+      if (!oldest.done) this.#entries.delete(oldest.value);
+    }
+    return isNew;
+  }
+
+  delete(entry: string): void {
+    this.#entries.delete(entry);
+  }
+}
