@@ -1,0 +1,100 @@
+import type { NodeView, StoredBlock } from "../../node/view.ts";
+import { encodeBlockMeta, encodeBlockResult, encodeCommit, encodeHeader } from "./encode/block.ts";
+import { encodeResults } from "./encode/tx.ts";
+import { failed } from "./errors.ts";
+import { heightOf } from "./heights.ts";
+import type { Json } from "./json.ts";
+import { checkPage, type SearchParams, searchInput } from "./pages.ts";
+import { required } from "./params.ts";
+import type { RpcContext } from "./route.ts";
+
+/** Headers that one blockchain call gives. */
+const MAX_METAS = 20n;
+
+export interface HeightParams {
+  readonly height: bigint | undefined;
+}
+
+export interface HashParams {
+  readonly hash: Uint8Array | undefined;
+}
+
+export async function block(params: HeightParams, { view }: RpcContext): Promise<Json> {
+  return encodeBlockResult(await blockAt(view, heightOf(view, params.height)));
+}
+
+export async function blockByHash(params: HashParams, { view }: RpcContext): Promise<Json> {
+  return encodeBlockResult(await blockOfHash(view, params));
+}
+
+export async function header(params: HeightParams, { view }: RpcContext): Promise<Json> {
+  const found = await blockAt(view, heightOf(view, params.height));
+  return { header: encodeHeader(found.header) };
+}
+
+export async function headerByHash(params: HashParams, { view }: RpcContext): Promise<Json> {
+  const found = await blockOfHash(view, params);
+  return { header: found === undefined ? null : encodeHeader(found.header) };
+}
+
+/** The commit is canonical when the next block holds it: all but the latest. */
+export async function commit(params: HeightParams, { view }: RpcContext): Promise<Json> {
+  const height = heightOf(view, params.height);
+  const found = await blockAt(view, height);
+  return {
+    signed_header: { header: encodeHeader(found.header), commit: encodeCommit(found.commit) },
+    canonical: height < view.status().latestHeight,
+  };
+}
+
+export async function blockResults(params: HeightParams, { view }: RpcContext): Promise<Json> {
+  const height = heightOf(view, params.height);
+  const results = await view.blockResults(height);
+  if (results === undefined) throw failed(`could not find results for height #${height}`);
+  return encodeResults(results);
+}
+
+export interface BlockchainParams {
+  readonly minHeight: bigint | undefined;
+  readonly maxHeight: bigint | undefined;
+}
+
+/** At most 20 headers, the highest first (CometBFT's BlockchainInfo and filterMinMax). */
+export async function blockchain(params: BlockchainParams, { view }: RpcContext): Promise<Json> {
+  const { latestHeight, earliestHeight } = view.status();
+  const { minHeight = 0n, maxHeight = 0n } = params;
+  if (minHeight < 0n || maxHeight < 0n) throw failed("heights must be non-negative");
+  const max = maxHeight === 0n || maxHeight > latestHeight ? latestHeight : maxHeight;
+  const lowest = max - MAX_METAS + 1n;
+  const asked = minHeight < earliestHeight ? earliestHeight : minHeight;
+  const min = asked < lowest ? lowest : asked;
+  if (min > max) throw failed(`min height ${min} can't be greater than max height ${max}`);
+  const metas: Json[] = [];
+  for (let height = max; height >= min; height -= 1n) {
+    metas.push(encodeBlockMeta(await blockAt(view, height)));
+  }
+  return { last_height: String(latestHeight), block_metas: metas };
+}
+
+export async function blockSearch(params: SearchParams, { view }: RpcContext): Promise<Json> {
+  const { query, page } = searchInput(params, "desc");
+  const { heights, total } = await view.searchBlocks(query, page);
+  checkPage(params.page, page.perPage, total);
+  const found = await Promise.all(heights.map((height) => view.block(height)));
+  return {
+    blocks: found.filter((one) => one !== undefined).map(encodeBlockResult),
+    total_count: String(total),
+  };
+}
+
+async function blockAt(view: NodeView, height: bigint): Promise<StoredBlock> {
+  const found = await view.block(height);
+  // The heights were checked: it can only have been pruned meanwhile.
+  if (found === undefined) throw failed(`height ${height} is not available`);
+  return found;
+}
+
+async function blockOfHash(view: NodeView, params: HashParams): Promise<StoredBlock | undefined> {
+  const height = await view.heightOfHash(required("hash", params.hash));
+  return height === undefined ? undefined : view.block(height);
+}

@@ -1,0 +1,92 @@
+import { invalidRequest, methodNotFound, parseError, type RpcError, toRpcError } from "./errors.ts";
+import { isObject, type Json, type JsonObject, own } from "./json.ts";
+import type { ParamSpecs, ParamValues } from "./params.ts";
+import type { Access, RpcContext, RpcId } from "./route.ts";
+import type { Routes } from "./routes.ts";
+
+/** A request whose form is right; method and parameters are still as they came. */
+export interface RpcRequest {
+  readonly id: RpcId;
+  readonly method: string;
+  readonly params: unknown;
+}
+
+/** An answer, and whether it will be the same for ever. */
+export interface Reply {
+  readonly body: JsonObject;
+  readonly isFinal: boolean;
+}
+
+/** Where a call comes from and what it may do. */
+export interface Caller {
+  readonly routes: Routes;
+  readonly may: (access: Access) => boolean;
+  readonly context: RpcContext;
+  /** Told of every fault of the node, as opposed to a refusal. */
+  readonly report: (error: unknown) => void;
+}
+
+/** @throws RpcError -32700 */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw parseError(error instanceof Error ? error.message : "not JSON");
+  }
+}
+
+/**
+ * A request, or undefined for a notification: as in CometBFT those have no id or null, and are
+ * neither run nor answered.
+ * @throws RpcError -32600
+ */
+export function readRequest(value: unknown): RpcRequest | undefined {
+  if (!isObject(value)) throw invalidRequest("a request is an object");
+  const id = own(value, "id");
+  if (id === undefined || id === null) return undefined;
+  if (typeof id !== "number" && typeof id !== "string") {
+    throw invalidRequest("an id is a number or text");
+  }
+  const method = own(value, "method");
+  if (typeof method !== "string") throw invalidRequest("method is missing");
+  return { id, method, params: own(value, "params") };
+}
+
+export function success(id: RpcId, result: Json): JsonObject {
+  return { jsonrpc: "2.0", id, result };
+}
+
+/** @param id null when the request was too broken to have one */
+export function failure(id: RpcId | null, error: RpcError): JsonObject {
+  return { jsonrpc: "2.0", id, error: error.toJson() };
+}
+
+/**
+ * Runs a method. The reply is no promise when the handler gives none, so that a subscription is
+ * answered before its first event.
+ * @param read the parameters that were given, by the specs of the method
+ */
+export function call(
+  caller: Caller,
+  method: string,
+  read: (specs: ParamSpecs) => ParamValues,
+): Reply | Promise<Reply> {
+  const id = caller.context.requestId;
+  const refuse = (error: unknown): Reply => ({
+    body: failure(id, toRpcError(error, caller.report)),
+    isFinal: false,
+  });
+  try {
+    const route = caller.routes.get(method);
+    if (route === undefined || !caller.may(route.access)) throw methodNotFound();
+    const params = read(route.params);
+    const done = (result: Json): Reply => ({
+      body: success(id, result),
+      isFinal: route.isFinal(params, result),
+    });
+    const result = route.handler(params, caller.context);
+    return result instanceof Promise ? result.then(done).catch(refuse) : done(result);
+  } catch (error) {
+    return refuse(error);
+  }
+}

@@ -1,0 +1,231 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { readBody } from "./body.ts";
+import { type Caller, call, failure, parseJson, type Reply, readRequest } from "./call.ts";
+import { endpointPage } from "./endpoint_page.ts";
+import { invalidRequest, methodNotFound, type RpcError, toRpcError } from "./errors.ts";
+import { isObject, type Json, own } from "./json.ts";
+import type { RpcLimits } from "./limits.ts";
+import type { Origins } from "./origins.ts";
+import { paramsFromJson, paramsFromUri } from "./params.ts";
+import type { Access, RpcId } from "./route.ts";
+import type { Routes } from "./routes.ts";
+
+/** The id of the answer to a GET, which has none of its own. */
+const URI_ID = -1;
+const CORS_METHODS = "HEAD, GET, POST";
+const CORS_HEADERS = "Origin, Accept, Content-Type, X-Requested-With, X-Server-Time";
+
+export interface HttpDoor {
+  readonly routes: Routes;
+  readonly origins: Origins;
+  readonly limits: RpcLimits;
+  /** Whether final answers may be kept by caches: not on dev chains, which begin anew. */
+  readonly mayCache: boolean;
+  readonly caller: (id: RpcId, signal: AbortSignal, may: (access: Access) => boolean) => Caller;
+  readonly report: (error: unknown) => void;
+}
+
+/** JSON-RPC over HTTP, as CometBFT 0.38 serves it: POST to "/", GET of "/method?name=value". */
+export function httpHandler(door: HttpDoor) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    serve(door, request, response).catch((error: unknown) => {
+      // A client that left in the middle of its request is no fault and gets no answer.
+      if (request.destroyed && !request.complete) return response.destroy();
+      const answer = toRpcError(error, door.report);
+      if (response.headersSent) return response.destroy();
+      return sendJson(door, response, { status: 500, body: failure(null, answer) });
+    });
+  };
+}
+
+async function serve(
+  door: HttpDoor,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const origin = request.headers.origin;
+  response.setHeader("X-Server-Time", Math.floor(Date.now() / 1000));
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  response.setHeader("Vary", "Origin");
+  if (origin !== undefined && door.origins.mayRead(origin)) {
+    response.setHeader("Access-Control-Allow-Origin", origin);
+    response.setHeader("Access-Control-Expose-Headers", "X-Server-Time");
+  }
+  const [path = "", search = ""] = splitOnce(request.url ?? "/", "?");
+  const name = path.replace(/^\/+|\/+$/g, "");
+  switch (request.method) {
+    case "OPTIONS":
+      return preflight(door, request, response);
+    case "POST":
+      if (name !== "") return sendJson(door, response, notFound(null));
+      return servePost(door, request, response);
+    case "GET":
+    case "HEAD":
+      return serveGet(door, response, name, new URLSearchParams(search));
+    case undefined:
+    default:
+      response.setHeader("Allow", "OPTIONS, HEAD, GET, POST");
+      return sendJson(door, response, {
+        status: 405,
+        body: failure(null, invalidRequest(`method ${request.method} is not allowed`)),
+      });
+  }
+}
+
+function preflight(door: HttpDoor, request: IncomingMessage, response: ServerResponse): void {
+  const { origin } = request.headers;
+  if (origin !== undefined && door.origins.mayRead(origin)) {
+    response.setHeader("Access-Control-Allow-Methods", CORS_METHODS);
+    response.setHeader("Access-Control-Allow-Headers", CORS_HEADERS);
+    response.setHeader("Access-Control-Max-Age", "600");
+    // Browsers ask this before a page of the public net reaches an address of this machine.
+    if (request.headers["access-control-request-private-network"] === "true") {
+      response.setHeader("Access-Control-Allow-Private-Network", "true");
+    }
+  }
+  response.writeHead(204).end();
+}
+
+interface Answer {
+  readonly status: number;
+  /** undefined: no body, because all requests were notifications. */
+  readonly body: Json | undefined;
+  readonly isFinal?: boolean;
+}
+
+function notFound(id: RpcId | null): Answer {
+  return { status: 404, body: failure(id, methodNotFound()) };
+}
+
+async function servePost(
+  door: HttpDoor,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const text = await readBody(request, door.limits.bodyBytes);
+  if (text === "") return sendPage(door, response);
+  if (text === undefined) {
+    response.setHeader("Connection", "close");
+    const error = invalidRequest("error reading request body: http: request body too large");
+    return sendJson(door, response, { status: 413, body: failure(null, error) });
+  }
+  const { origin } = request.headers;
+  const may = (access: Access) =>
+    access === "any" || (access === "control" && door.origins.mayControl(origin));
+  const signal = leaveSignal(response);
+  return sendJson(door, response, await answerPost(door, text, signal, may));
+}
+
+async function answerPost(
+  door: HttpDoor,
+  text: string,
+  signal: AbortSignal,
+  may: (access: Access) => boolean,
+): Promise<Answer> {
+  const refused = (status: number, error: RpcError) => ({ status, body: failure(null, error) });
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    return refused(500, toRpcError(error, door.report));
+  }
+  const requests: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const { batchSize } = door.limits;
+  if (requests.length === 0) return refused(400, invalidRequest("empty batch"));
+  if (requests.length > batchSize) {
+    const sizes = `got: ${requests.length}, max: ${batchSize}`;
+    return refused(400, invalidRequest(`maximum JSON-RPC batch size exceeded, ${sizes}`));
+  }
+  // Started in order, so that txs of one batch enter the mempool in order.
+  const replies = await Promise.all(requests.map((one) => answerOne(door, one, signal, may)));
+  const answered = replies.filter((reply) => reply !== undefined);
+  const [first] = answered;
+  if (first === undefined) return { status: 200, body: undefined };
+  const body = answered.length === 1 ? first.body : answered.map((reply) => reply.body);
+  const isFinal = answered.every((reply) => reply.isFinal);
+  return { status: Array.isArray(value) ? 200 : first.status, body, isFinal };
+}
+
+async function answerOne(
+  door: HttpDoor,
+  value: unknown,
+  signal: AbortSignal,
+  may: (access: Access) => boolean,
+): Promise<(Reply & { readonly status: number }) | undefined> {
+  try {
+    const request = readRequest(value);
+    if (request === undefined) return undefined;
+    const caller = door.caller(request.id, signal, may);
+    const read = (specs: Parameters<typeof paramsFromJson>[0]) =>
+      paramsFromJson(specs, request.params);
+    return { ...(await call(caller, request.method, read)), status: 200 };
+  } catch (error) {
+    return { body: failure(null, toRpcError(error, door.report)), isFinal: false, status: 400 };
+  }
+}
+
+async function serveGet(
+  door: HttpDoor,
+  response: ServerResponse,
+  name: string,
+  search: URLSearchParams,
+): Promise<void> {
+  if (name === "") return sendPage(door, response);
+  if (name === "websocket") {
+    response.writeHead(426, { Upgrade: "websocket", Connection: "Upgrade" });
+    response.end("this path speaks WebSocket only\n");
+    return;
+  }
+  // Time is never moved by GET: a web page can cause one without saying where it comes from.
+  const may = (access: Access) => access === "any";
+  const caller = door.caller(URI_ID, leaveSignal(response), may);
+  const reply = await call(caller, name, (specs) => paramsFromUri(specs, search));
+  const error = own(reply.body, "error");
+  if (!isObject(error)) return sendJson(door, response, { status: 200, ...reply });
+  const isUnknown = own(error, "code") === methodNotFound().code;
+  return sendJson(door, response, { status: isUnknown ? 404 : 500, body: reply.body });
+}
+
+function sendPage(door: HttpDoor, response: ServerResponse): void {
+  send(door, response, 200, "text/html; charset=utf-8", endpointPage(door.routes));
+}
+
+function sendJson(door: HttpDoor, response: ServerResponse, answer: Answer): void {
+  const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
+  if (answer.isFinal === true && door.mayCache) {
+    response.setHeader("Cache-Control", "public, max-age=86400");
+  }
+  send(door, response, answer.status, "application/json", text);
+}
+
+function send(
+  door: HttpDoor,
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+): void {
+  // A client that does not read its answer must not keep it in memory for ever.
+  const late = setTimeout(() => response.destroy(), door.limits.writeMs);
+  late.unref();
+  response.once("close", () => clearTimeout(late));
+  response.writeHead(status, {
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+/** Aborted when the client is gone before its answer was complete. */
+function leaveSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}

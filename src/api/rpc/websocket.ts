@@ -1,0 +1,205 @@
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { EventBusView } from "../../node/view.ts";
+import { type Caller, call, failure, parseJson, readRequest } from "./call.ts";
+import { toRpcError } from "./errors.ts";
+import type { Json } from "./json.ts";
+import type { RpcLimits } from "./limits.ts";
+import type { Origins } from "./origins.ts";
+import { paramsFromJson } from "./params.ts";
+import type { Access, RpcId, SubscriptionDoor } from "./route.ts";
+import { ClientSubscriptions } from "./subscriptions.ts";
+
+const PATH = "/websocket";
+/** Close codes of RFC 6455. */
+const GOING_AWAY = 1001;
+const POLICY = 1008;
+/** How long a client that was told to go has to do so, in milliseconds. */
+const FAREWELL_MS = 300;
+/** The same for a slow client, which has much to read before it. */
+const SLOW_FAREWELL_MS = 5000;
+
+export interface SocketDoor {
+  readonly events: EventBusView;
+  readonly origins: Origins;
+  readonly limits: RpcLimits;
+  readonly caller: (
+    id: RpcId,
+    signal: AbortSignal,
+    may: (access: Access) => boolean,
+    subscriptions: SubscriptionDoor,
+  ) => Caller;
+  readonly report: (error: unknown) => void;
+}
+
+/** The WebSocket clients of the server, at /websocket. */
+export class Sockets {
+  readonly #door: SocketDoor;
+  readonly #clients = new Set<SocketClient>();
+  readonly #handshake: WebSocketServer;
+  #isClosed = false;
+
+  constructor(door: SocketDoor) {
+    this.#door = door;
+    this.#handshake = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: door.limits.frameBytes,
+    });
+  }
+
+  /** Takes over a connection that asked to be upgraded. */
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    const { origins, limits } = this.#door;
+    const { origin } = request.headers;
+    const [path] = (request.url ?? "").split("?", 1);
+    if (this.#isClosed) return refuse(connection, 503, "the node is stopping");
+    if (path !== PATH) return refuse(connection, 404, "only /websocket can be upgraded");
+    if (!origins.mayRead(origin)) return refuse(connection, 403, "this origin is not allowed");
+    if (this.#clients.size >= limits.socketClients) {
+      return refuse(connection, 503, `max_subscription_clients ${limits.socketClients} reached`);
+    }
+    this.#handshake.handleUpgrade(request, connection, head, (socket) => {
+      const client = new SocketClient(socket, this.#door, origin);
+      this.#clients.add(client);
+      socket.once("close", () => this.#clients.delete(client));
+    });
+  }
+
+  /** Tells every client that the node stops. Their connections are closed within 0.3 seconds. */
+  close(): void {
+    this.#isClosed = true;
+    for (const client of this.#clients) {
+      client.cut("the node is stopping", GOING_AWAY, FAREWELL_MS);
+    }
+  }
+}
+
+function refuse(connection: Duplex, status: number, text: string): void {
+  connection.on("error", () => connection.destroy());
+  connection.once("finish", () => connection.destroy());
+  const late = setTimeout(() => connection.destroy(), FAREWELL_MS);
+  connection.once("close", () => clearTimeout(late));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}`;
+  const headers = `Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}`;
+  connection.end(`${head}\r\n${headers}\r\n\r\n${text}`);
+}
+
+class SocketClient {
+  readonly #socket: WebSocket;
+  readonly #door: SocketDoor;
+  readonly #subscriptions: ClientSubscriptions;
+  readonly #left = new AbortController();
+  readonly #may: (access: Access) => boolean;
+  /** Requests that wait until others are done; what one read of the connection brings, at most. */
+  readonly #queue: string[] = [];
+  #running = 0;
+
+  constructor(socket: WebSocket, door: SocketDoor, origin: string | undefined) {
+    const { limits, events, report } = door;
+    this.#socket = socket;
+    this.#door = door;
+    this.#may = (access) => access !== "control" || door.origins.mayControl(origin);
+    this.#subscriptions = new ClientSubscriptions(
+      events,
+      limits.subscriptionsPerClient,
+      (frame) => this.#push(frame),
+      report,
+    );
+    const ping = setInterval(() => socket.ping(), limits.pingMs);
+    const silence = setTimeout(() => socket.terminate(), limits.silenceMs);
+    const heard = () => silence.refresh();
+    socket.on("ping", heard).on("pong", heard);
+    socket.on("message", (data) => {
+      heard();
+      this.#queue.push(textOf(data));
+      this.#work();
+    });
+    // A broken or oversized frame: ws answers it with a close frame of its own.
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      clearInterval(ping);
+      clearTimeout(silence);
+      this.#queue.length = 0;
+      this.#left.abort();
+      this.#subscriptions.close();
+    });
+  }
+
+  /**
+   * Ends the client's subscriptions, says why, and closes the connection.
+   * @param farewellMs when the connection is closed without the client's help
+   */
+  cut(reason: string, code: number, farewellMs: number): void {
+    for (const frame of this.#subscriptions.cancel(reason)) this.#socket.send(frame);
+    this.#socket.close(code, reason);
+    const late = setTimeout(() => this.#socket.terminate(), farewellMs);
+    this.#socket.once("close", () => clearTimeout(late));
+  }
+
+  #isBusy(): boolean {
+    const { socketRequests, unsentBytes } = this.#door.limits;
+    return this.#running >= socketRequests || this.#socket.bufferedAmount > unsentBytes;
+  }
+
+  /** Runs what waits; above the limits the connection is not read, so that the client waits too. */
+  #work(): void {
+    while (!this.#isBusy()) {
+      const text = this.#queue.shift();
+      if (text === undefined) break;
+      this.#receive(text);
+    }
+    if (this.#isBusy()) this.#socket.pause();
+    else if (this.#socket.isPaused) this.#socket.resume();
+  }
+
+  #receive(text: string): void {
+    const { caller, report } = this.#door;
+    try {
+      const request = readRequest(parseJson(text));
+      if (request === undefined) return;
+      const reply = call(
+        caller(request.id, this.#left.signal, this.#may, this.#subscriptions),
+        request.method,
+        (specs) => paramsFromJson(specs, request.params),
+      );
+      if (reply instanceof Promise) void this.#finish(reply);
+      else this.#send(reply.body);
+    } catch (error) {
+      this.#send(failure(null, toRpcError(error, report)));
+    }
+  }
+
+  async #finish(reply: Promise<{ readonly body: Json }>): Promise<void> {
+    this.#running += 1;
+    try {
+      this.#send((await reply).body);
+    } catch (error) {
+      this.#door.report(error);
+    } finally {
+      this.#running -= 1;
+      this.#work();
+    }
+  }
+
+  #send(body: Json): void {
+    this.#socket.send(JSON.stringify(body), () => {
+      if (this.#socket.isPaused) this.#work();
+    });
+  }
+
+  #push(frame: string): void {
+    if (this.#socket.bufferedAmount > this.#door.limits.unsentBytes) {
+      this.cut("slow client", POLICY, SLOW_FAREWELL_MS);
+    } else {
+      this.#socket.send(frame);
+    }
+  }
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString("utf8");
+  return Buffer.from(data as Buffer).toString("utf8");
+}
