@@ -1,0 +1,30 @@
+/**
+ * What the process's exit code says. Stable: scripts rely on it; codes are added, never changed.
+ * `settled --help` shows this table.
+ */
+export const EXIT = {
+  ok: 0,
+  other: 1,
+  usage: 2,
+  connection: 3,
+  txFailed: 4,
+  txRefused: 5,
+  notFound: 6,
+  insufficientFunds: 7,
+  invariant: 10,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The meaning of each code, for help and documentation. */
+export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
+  [EXIT.ok, "it worked"],
+  [EXIT.other, "another failure; the message says which"],
+  [EXIT.usage, "the command line is wrong: unknown flag, missing or malformed value"],
+  [EXIT.connection, "the node cannot be reached or does not answer in time"],
+  [EXIT.txFailed, "the tx is in a block and failed there; its fee is paid"],
+  [EXIT.txRefused, "the tx was refused before any block; nothing changed"],
+  [EXIT.notFound, "the thing asked for does not exist"],
+  [EXIT.insufficientFunds, "an account or escrow has too little money"],
+  [EXIT.invariant, "an invariant is broken: a bug or a damaged disk"],
+];
