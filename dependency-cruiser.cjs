@@ -41,7 +41,7 @@ const entries = [
 const npm = (...names) => `^(node_modules/)?(${names.join("|")})(/|$)`;
 const noble = npm("@noble/[^/]+");
 const protobuf = npm("@bufbuild/protobuf");
-const level = npm("level", "classic-level", "memory-level", "abstract-level");
+const level = npm("classic-level", "memory-level", "abstract-level");
 const leveldb = "^src/store/leveldb\\.ts$";
 
 const rule = (name, comment, from, to) => ({ name, comment, severity: "error", from, to });

@@ -1122,6 +1122,76 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "settled.settlement.v1.QueryEscrowsRequest",
+    fields: [
+      { name: "state", key: "state", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryEscrowsResponse",
+    fields: [
+      { name: "escrows", key: "escrows", no: 1, kind: "message", typeName: "virtengine.settlement.v1.EscrowAccount", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QuerySettlementsRequest",
+    fields: [
+      { name: "order_id", key: "orderId", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QuerySettlementsResponse",
+    fields: [
+      { name: "settlements", key: "settlements", no: 1, kind: "message", typeName: "virtengine.settlement.v1.SettlementRecord", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryPayoutsRequest",
+    fields: [
+      { name: "provider", key: "provider", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryPayoutsResponse",
+    fields: [
+      { name: "payouts", key: "payouts", no: 1, kind: "message", typeName: "virtengine.settlement.v1.PayoutRecord", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryRewardEntriesRequest",
+    fields: [
+      { name: "address", key: "address", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryRewardEntriesResponse",
+    fields: [
+      { name: "entries", key: "entries", no: 1, kind: "message", typeName: "virtengine.settlement.v1.RewardEntry", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryDistributionsRequest",
+    fields: [
+      { name: "epoch_number", key: "epochNumber", no: 1, kind: "uint64" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryDistributionsResponse",
+    fields: [
+      { name: "distributions", key: "distributions", no: 1, kind: "message", typeName: "virtengine.settlement.v1.RewardDistribution", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
     name: "settled.settlement.v1.QueryParamsRequest",
     fields: [],
   },
@@ -2930,6 +3000,11 @@ export const SERVICES: readonly ServiceSchema[] = [
       { name: "Invoice", input: "settled.settlement.v1.QueryInvoiceRequest", output: "settled.settlement.v1.QueryInvoiceResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}" },
       { name: "InvoicesByOrder", input: "settled.settlement.v1.QueryInvoicesByOrderRequest", output: "settled.settlement.v1.QueryInvoicesByOrderResponse", httpGet: "/settled/settlement/v1/invoices/by_order" },
       { name: "Usage", input: "settled.settlement.v1.QueryUsageRequest", output: "settled.settlement.v1.QueryUsageResponse", httpGet: "/settled/settlement/v1/usage" },
+      { name: "Escrows", input: "settled.settlement.v1.QueryEscrowsRequest", output: "settled.settlement.v1.QueryEscrowsResponse", httpGet: "/settled/settlement/v1/escrows" },
+      { name: "Settlements", input: "settled.settlement.v1.QuerySettlementsRequest", output: "settled.settlement.v1.QuerySettlementsResponse", httpGet: "/settled/settlement/v1/settlements" },
+      { name: "Payouts", input: "settled.settlement.v1.QueryPayoutsRequest", output: "settled.settlement.v1.QueryPayoutsResponse", httpGet: "/settled/settlement/v1/payouts" },
+      { name: "RewardEntries", input: "settled.settlement.v1.QueryRewardEntriesRequest", output: "settled.settlement.v1.QueryRewardEntriesResponse", httpGet: "/settled/settlement/v1/reward_entries" },
+      { name: "Distributions", input: "settled.settlement.v1.QueryDistributionsRequest", output: "settled.settlement.v1.QueryDistributionsResponse", httpGet: "/settled/settlement/v1/distributions" },
       { name: "Params", input: "settled.settlement.v1.QueryParamsRequest", output: "settled.settlement.v1.QueryParamsResponse", httpGet: "/settled/settlement/v1/params" },
       { name: "Totals", input: "settled.settlement.v1.QueryTotalsRequest", output: "settled.settlement.v1.QueryTotalsResponse", httpGet: "/settled/settlement/v1/totals" },
     ],

@@ -20,7 +20,7 @@ export class Store {
   readonly #state: State;
   readonly #commitment: Commitment;
   #version: Version | undefined;
-  #staged: { overlay: Overlay; version: Version } | undefined;
+  #staged: { changes: readonly [Key, Uint8Array | undefined][]; version: Version } | undefined;
 
   constructor(options: { iterablePrefixes: readonly Key[]; depth: number; hasher: Hasher }) {
     this.#state = new State(options.iterablePrefixes);
@@ -58,31 +58,32 @@ export class Store {
   /** Hashes an executed block's changes. Only one block may be in flight. */
   stage(overlay: Overlay, at: { height: bigint; time: TimeNs }): Uint8Array {
     assert(this.#staged === undefined, "a block is already in flight", { height: at.height });
-    for (const [key, value] of overlay.sortedChanges()) {
+    const changes = overlay.sortedChanges();
+    for (const [key, value] of changes) {
       if (!isDerivedKey(key)) this.#commitment.update(key, value);
     }
     const appHash = this.#commitment.appHash();
-    this.#staged = { overlay, version: { ...at, appHash } };
+    this.#staged = { changes, version: { ...at, appHash } };
     return appHash;
   }
 
   /** The writes that make the staged block durable, to be written in one batch. */
   stagedOps(): BatchOp[] {
-    const { overlay, version } = this.#inFlight();
+    const { changes, version } = this.#inFlight();
     const ops: BatchOp[] = [{ key: VERSION_KEY, value: encodeVersion(version) }];
-    for (const [key, value] of overlay.sortedChanges()) ops.push({ key: DB_STATE + key, value });
+    for (const [key, value] of changes) ops.push({ key: DB_STATE + key, value });
     return ops;
   }
 
   /** The staged block is on disk: it becomes the committed state. */
   applyStaged(): void {
-    const { overlay, version } = this.#inFlight();
-    for (const [key, value] of overlay.sortedChanges()) this.#state.apply(key, value);
+    const { changes, version } = this.#inFlight();
+    for (const [key, value] of changes) this.#state.apply(key, value);
     this.#version = version;
     this.#staged = undefined;
   }
 
-  #inFlight(): { overlay: Overlay; version: Version } {
+  #inFlight(): { changes: readonly [Key, Uint8Array | undefined][]; version: Version } {
     assert(this.#staged !== undefined, "no block is in flight");
     return this.#staged;
   }

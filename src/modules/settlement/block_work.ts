@@ -15,6 +15,7 @@ import { settleExpired } from "./settle_order.ts";
 
 /** Bounds of a block's own work (RULES 14). */
 const ESCROWS_MAX = 100;
+const SCANNED_MAX = 1000;
 const RECORDS_MAX = 1000;
 const REWARD_ENTRIES_MAX = 1000;
 /** Blocks to wait after a failed expiry: 2^attempts, at most 2^10. */
@@ -30,30 +31,35 @@ export interface BlockWorkers {
 
 /** Ends escrows that are past their time, by (expiry, id), each on an overlay of its own. */
 export function beginBlock(ctx: Context, workers: BlockWorkers): void {
-  const due: bigint[] = [];
-  for (const [key] of ctx.kv.iterate(keys.EXPIRY_QUEUE_PREFIX)) {
-    if (
-      i64FromKey(key, keys.EXPIRY_QUEUE_PREFIX.length) >= ctx.time ||
-      due.length === ESCROWS_MAX
-    ) {
-      break;
-    }
-    due.push(keys.seqAtEnd(key));
-  }
+  const due = dueEscrows(ctx, workers.records);
   let budget = RECORDS_MAX;
   for (const seq of due) {
     if (budget === 0) return;
-    const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
-    if (!mayRetry(ctx, escrow.expiryAttempts)) continue;
     const failure = isolated(ctx, (inner) => {
       budget -= expire(inner, workers, seq, budget);
     });
     if (failure === undefined) continue;
+    const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
     const attempts = escrow.expiryAttempts + 1;
     workers.records.setEscrow(ctx, escrow, { ...escrow, expiryAttempts: attempts });
     const error = failure.message;
     ctx.emit(events.escrowExpiryFailed({ escrowId: escrowId(seq), error, attempts }));
   }
+}
+
+/** The first escrows that are past their time; those that failed wait for their block. */
+function dueEscrows(ctx: Context, records: Records): bigint[] {
+  const due: bigint[] = [];
+  let scanned = 0;
+  for (const [key] of ctx.kv.iterate(keys.EXPIRY_QUEUE_PREFIX)) {
+    const past = i64FromKey(key, keys.EXPIRY_QUEUE_PREFIX.length) < ctx.time;
+    if (!past || due.length === ESCROWS_MAX || scanned === SCANNED_MAX) break;
+    scanned += 1;
+    const seq = keys.seqAtEnd(key);
+    const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
+    if (mayRetry(ctx, escrow.expiryAttempts)) due.push(seq);
+  }
+  return due;
 }
 
 /** After n failures an escrow is tried at every 2^n-th block only. */

@@ -155,8 +155,9 @@ function validateDurations(wire: WireParams, at: At): void {
   at("params.max_escrow_duration", () => {
     const { maxEscrowDuration: max, minEscrowDuration: min } = wire;
     if (max <= min) refuse(`more than min_escrow_duration (${min})`, max);
-    if (max > 9_000_000_000n) refuse("at most 9000000000 seconds", max);
+    seconds(max);
   });
+  at("params.reward_claim_expiry", () => seconds(wire.rewardClaimExpiry));
   at("params.settlement_period", () => {
     if (wire.settlementPeriod === 0n) refuse("more than 0 seconds", 0);
   });
@@ -168,6 +169,13 @@ function validateDurations(wire: WireParams, at: At): void {
   at("params.fiat_conversion_enabled", () => {
     if (wire.fiatConversionEnabled) refuse("false: fiat conversion is not part of Settled", true);
   });
+}
+
+/** A hundred years: block time plus this stays far inside 64 bits of nanoseconds. */
+const SECONDS_MAX = 3_153_600_000n;
+
+function seconds(value: bigint): void {
+  if (value > SECONDS_MAX) refuse(`at most ${SECONDS_MAX} seconds`, value);
 }
 
 function integer(text: string): void {
@@ -227,5 +235,7 @@ function validateExtended(params: ExtendedParams, bech32Prefix: string, at: At):
   });
   at("extended_params.max_usage_period", () => {
     if (params.maxUsagePeriod === 0n) refuse("more than 0 seconds", 0);
+    seconds(params.maxUsagePeriod);
   });
+  at("extended_params.invoice_due_after", () => seconds(params.invoiceDueAfter));
 }

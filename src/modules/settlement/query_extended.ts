@@ -2,6 +2,7 @@ import type { QueryRoute } from "../../baseapp/module.ts";
 import type { QueryContext } from "../../baseapp/query_context.ts";
 import { queryRoute } from "../../baseapp/query_route.ts";
 import * as ext from "../../gen/settled/settlement/v1/query.ts";
+import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type { Coin } from "../../gen/cosmos/base/v1beta1/coin.ts";
 import { must } from "../../lib/assert.ts";
@@ -10,13 +11,16 @@ import { ChainError } from "../../lib/errors.ts";
 import { byteKey, bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { readPage } from "../../store/reader.ts";
+import { parseAddress } from "../../types/address.ts";
 import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
 import { escrowId } from "./ids.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
 import * as records from "./query_records.ts";
 import { UsageViews } from "./query_usage.ts";
-import { usageStatusName } from "./status_names.ts";
+import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
+import { readPayout, readSettlement } from "./query_server.ts";
+import { escrowStatusOf, usageStatusName } from "./status_names.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 import * as view from "./views.ts";
 
@@ -78,6 +82,63 @@ export const extendedQueries: readonly QueryRoute[] = [
     },
   }),
   queryRoute({
+    path: `${QUERY}/Escrows`,
+    request: ext.QueryEscrowsRequest,
+    response: ext.QueryEscrowsResponse,
+    handle: escrowPage,
+  }),
+  queryRoute({
+    path: `${QUERY}/Settlements`,
+    request: ext.QuerySettlementsRequest,
+    response: ext.QuerySettlementsResponse,
+    handle: async ({ reader }, { orderId, pagination }) => {
+      const prefix = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
+      const page = await readPage(reader, prefix, pagination);
+      const settlements: wire.SettlementRecord[] = [];
+      for (const [key] of page.entries) {
+        const found = await records.settlementBySeq(reader, keys.seqAtEnd(key));
+        if (found !== undefined) settlements.push(await readSettlement(reader, found));
+      }
+      return { settlements, pagination: page };
+    },
+  }),
+  queryRoute({
+    path: `${QUERY}/Payouts`,
+    request: ext.QueryPayoutsRequest,
+    response: ext.QueryPayoutsResponse,
+    handle: async ({ reader, chain }, { provider, pagination }) => {
+      parseAddress(provider, chain.bech32Prefix);
+      const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
+      const page = await readPage(reader, prefix, pagination);
+      const payouts: wire.PayoutRecord[] = [];
+      for (const [key] of page.entries) {
+        const found = await records.payoutBySeq(reader, keys.seqAtEnd(key));
+        payouts.push(await readPayout(reader, found));
+      }
+      return { payouts, pagination: page };
+    },
+  }),
+  queryRoute({
+    path: `${QUERY}/RewardEntries`,
+    request: ext.QueryRewardEntriesRequest,
+    response: ext.QueryRewardEntriesResponse,
+    handle: rewardEntryPage,
+  }),
+  queryRoute({
+    path: `${QUERY}/Distributions`,
+    request: ext.QueryDistributionsRequest,
+    response: ext.QueryDistributionsResponse,
+    handle: async ({ reader }, { epochNumber, pagination }) => {
+      const page = await readPage(reader, keys.epochIndexKey(epochNumber), pagination);
+      const distributions: wire.RewardDistribution[] = [];
+      for (const [key] of page.entries) {
+        const found = await records.distributionBySeq(reader, keys.seqAtEnd(key));
+        distributions.push(await readDistribution(reader, found));
+      }
+      return { distributions, pagination: page };
+    },
+  }),
+  queryRoute({
     path: `${QUERY}/Params`,
     request: ext.QueryParamsRequest,
     response: ext.QueryParamsResponse,
@@ -93,6 +154,26 @@ export const extendedQueries: readonly QueryRoute[] = [
     handle: ({ reader }) => totals(reader),
   }),
 ];
+
+async function escrowPage(
+  { reader }: QueryContext,
+  { state: name, pagination }: ext.QueryEscrowsRequest,
+): Promise<ext.QueryEscrowsResponse> {
+  const status = name === "" ? undefined : escrowStatusOf(name);
+  if (name !== "" && status === undefined) {
+    throw new ChainError(GrpcInvalidArgument, `unknown escrow state "${name.slice(0, 64)}"`);
+  }
+  const prefix =
+    status === undefined
+      ? keys.ESCROW_PREFIX
+      : joinKeys(keys.ESCROW_BY_STATUS_PREFIX, byteKey(status));
+  const page = await readPage(reader, prefix, pagination);
+  const escrows: wire.EscrowAccount[] = [];
+  for (const [key] of page.entries) {
+    escrows.push(view.escrowView(await records.escrowBySeq(reader, keys.seqAtEnd(key))));
+  }
+  return { escrows, pagination: page };
+}
 
 async function usageByNaturalKey(
   { reader }: QueryContext,

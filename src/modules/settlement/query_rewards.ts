@@ -5,11 +5,12 @@ import {
   type DistributionState,
   type UsageState,
 } from "../../gen/settled/settlement/v1/state.ts";
+import type * as ext from "../../gen/settled/settlement/v1/query.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { compareKeys } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
-import { REPLY_ROWS_MAX } from "../../store/reader.ts";
+import { REPLY_ROWS_MAX, readPage } from "../../store/reader.ts";
 import { parseAddress } from "../../types/address.ts";
 import { GrpcInvalidArgument } from "../../types/query_errors.ts";
 import { secondsOf, type TimeNs } from "../../types/time.ts";
@@ -126,16 +127,7 @@ export async function claimableRewards(
   const rewardEntries: wire.RewardEntry[] = [];
   const prefix = keys.textIndexKey(keys.REWARD_ENTRY_PREFIX, address);
   for await (const [, value] of ctx.reader.range(prefix, { limit: REPLY_ROWS_MAX + 1 })) {
-    const entry = RewardEntryState.decode(value);
-    const distribution = await distributionBySeq(ctx.reader, entry.distributionSeq);
-    rewardEntries.push({
-      distributionId: distributionId(distribution),
-      source: sourceName(entry.source),
-      amount: entry.amount,
-      createdAt: secondsOf(entry.createdAtNs as TimeNs),
-      expiresAt: secondsOf(entry.expiresAtNs as TimeNs),
-      reason: entry.reason,
-    });
+    rewardEntries.push(await entryView(ctx.reader, value));
   }
   return {
     address,
@@ -143,5 +135,31 @@ export async function claimableRewards(
     rewardEntries: rewardEntries.length > REPLY_ROWS_MAX ? [] : rewardEntries,
     lastUpdated: secondsOf(totals.updatedAtNs as TimeNs),
     totalClaimed: totals.claimed,
+  };
+}
+
+/** One page of what an address may claim. */
+export async function rewardEntryPage(
+  ctx: QueryContext,
+  { address, pagination }: ext.QueryRewardEntriesRequest,
+): Promise<ext.QueryRewardEntriesResponse> {
+  parseAddress(address, ctx.chain.bech32Prefix);
+  const prefix = keys.textIndexKey(keys.REWARD_ENTRY_PREFIX, address);
+  const page = await readPage(ctx.reader, prefix, pagination);
+  const entries: wire.RewardEntry[] = [];
+  for (const [, value] of page.entries) entries.push(await entryView(ctx.reader, value));
+  return { entries, pagination: page };
+}
+
+async function entryView(reader: Reader, value: Uint8Array): Promise<wire.RewardEntry> {
+  const entry = RewardEntryState.decode(value);
+  const distribution = await distributionBySeq(reader, entry.distributionSeq);
+  return {
+    distributionId: distributionId(distribution),
+    source: sourceName(entry.source),
+    amount: entry.amount,
+    createdAt: secondsOf(entry.createdAtNs as TimeNs),
+    expiresAt: secondsOf(entry.expiresAtNs as TimeNs),
+    reason: entry.reason,
   };
 }

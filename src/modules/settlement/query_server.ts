@@ -20,6 +20,8 @@ import { escrowStatusOf } from "./status_names.ts";
 import * as view from "./views.ts";
 
 const QUERY = "/virtengine.settlement.v1.Query";
+/** Answers in pages what is too long for one reply (RULES 36). */
+const PAGED = "/settled.settlement.v1.Query";
 
 /** The deployed query service: fifteen answers, and three that are not part of Settled. */
 export const settlementQueries: readonly QueryRoute[] = [
@@ -69,7 +71,7 @@ export const settlementQueries: readonly QueryRoute[] = [
     handle: async ({ reader }, { orderId }) => {
       const prefix = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
       const settlements: wire.SettlementRecord[] = [];
-      for (const seq of await seqsUnder(reader, prefix, "settled.settlement.v1.Query/Usage")) {
+      for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Settlements`)) {
         const found = await records.settlementBySeq(reader, seq);
         if (found !== undefined) settlements.push(await readSettlement(reader, found));
       }
@@ -93,7 +95,7 @@ export const settlementQueries: readonly QueryRoute[] = [
       const prefix = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
       const views = new UsageViews(reader);
       const usageRecords: wire.UsageRecord[] = [];
-      for (const seq of await seqsUnder(reader, prefix, "settled.settlement.v1.Query/Usage")) {
+      for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Usage`)) {
         usageRecords.push(await views.view(await records.usageBySeq(reader, seq)));
       }
       return { usageRecords };
@@ -121,7 +123,7 @@ export const settlementQueries: readonly QueryRoute[] = [
     handle: async ({ reader }, { epochNumber }) => {
       const prefix = keys.epochIndexKey(epochNumber);
       const distributions: wire.RewardDistribution[] = [];
-      for (const seq of await seqsUnder(reader, prefix, `${QUERY}/RewardHistory`)) {
+      for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Distributions`)) {
         const found = await records.distributionBySeq(reader, seq);
         distributions.push(await readDistribution(reader, found));
       }
@@ -129,7 +131,7 @@ export const settlementQueries: readonly QueryRoute[] = [
     },
   }),
   queryRoute({
-    path: `${QUERY}/RewardHistory`,
+    path: `${PAGED}/Distributions`,
     request: wire.QueryRewardHistoryRequest,
     response: wire.QueryRewardHistoryResponse,
     handle: async (ctx, request) => ({ entries: await rewardHistory(ctx, request) }),
@@ -191,13 +193,13 @@ async function seqsUnder(reader: Reader, prefix: Key, instead: string): Promise<
 
 async function escrowsUnder(reader: Reader, prefix: Key): Promise<wire.EscrowAccount[]> {
   const escrows: wire.EscrowAccount[] = [];
-  for (const seq of await seqsUnder(reader, prefix, `${QUERY}/Escrow`)) {
+  for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Escrows`)) {
     escrows.push(view.escrowView(await records.escrowBySeq(reader, seq)));
   }
   return escrows;
 }
 
-async function readSettlement(
+export async function readSettlement(
   reader: Reader,
   settlement: state.SettlementState,
 ): Promise<wire.SettlementRecord> {
@@ -211,7 +213,10 @@ async function readSettlement(
   return view.settlementView(settlement, escrow, ids);
 }
 
-async function readPayout(reader: Reader, payout: state.PayoutState): Promise<wire.PayoutRecord> {
+export async function readPayout(
+  reader: Reader,
+  payout: state.PayoutState,
+): Promise<wire.PayoutRecord> {
   const escrow = await records.escrowBySeq(reader, payout.escrowSeq);
   return view.payoutView(payout, escrow, {
     settlementId: await records.settlementIdBySeq(reader, payout.settlementSeq),
@@ -227,7 +232,7 @@ async function payoutsByProvider(
   parseAddress(provider, ctx.chain.bech32Prefix);
   const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
   const payouts: wire.PayoutRecord[] = [];
-  for (const seq of await seqsUnder(ctx.reader, prefix, `${QUERY}/Payout`)) {
+  for (const seq of await seqsUnder(ctx.reader, prefix, `${PAGED}/Payouts`)) {
     payouts.push(await readPayout(ctx.reader, await records.payoutBySeq(ctx.reader, seq)));
   }
   return { payouts: payouts.sort((a, b) => compareKeys(a.payoutId, b.payoutId)) };

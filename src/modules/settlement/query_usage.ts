@@ -3,7 +3,7 @@ import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { i64Key, joinKeys, type Key } from "../../lib/key.ts";
-import { UINT64_MAX } from "../../lib/int.ts";
+import { INT64_MAX, UINT64_MAX } from "../../lib/int.ts";
 import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { REPLY_ROWS_MAX } from "../../store/reader.ts";
@@ -140,7 +140,8 @@ async function* candidates(reader: Reader, filter: Filter): AsyncGenerator<bigin
     filter.provider === ""
       ? keys.USAGE_BY_START_PREFIX
       : keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, filter.provider);
-  const to = filter.end > 0n ? joinKeys(prefix, i64Key(filter.end + 1n)) : undefined;
+  const bounded = filter.end > 0n && filter.end < INT64_MAX;
+  const to = bounded ? joinKeys(prefix, i64Key(filter.end + 1n)) : undefined;
   const from = filter.start > 0n ? await earliestStart(reader, prefix, filter.start) : undefined;
   for await (const [key] of reader.range(prefix, { from, to })) yield keys.seqAtEnd(key);
 }

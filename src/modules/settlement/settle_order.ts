@@ -83,12 +83,13 @@ export function settleExpired(
   escrow: EscrowState,
   limit: number,
 ): number {
-  const { records, settlements } = keepers;
+  const { records, settlements, escrows } = keepers;
   const selected = firstOpen(ctx, records, escrow, { limit, eligible: () => true });
   const open = records.openUsageCount(ctx, escrow.seq);
-  const end = { status: EscrowStatus.ESCROW_STATUS_EXPIRED, reason: "expired" };
+  const status = EscrowStatus.ESCROW_STATUS_EXPIRED;
+  const end = { status, reason: "expired", kind: "escrow_expiry" };
   if (selected.length === 0) {
-    settlements.finish(ctx, escrow, end);
+    escrows.close(ctx, escrow, end);
     return 0;
   }
   const allocation = allocate(selected, coinsIn(escrow.balance), true);
@@ -96,7 +97,7 @@ export function settleExpired(
   const isFinal = remaining === 0n;
   const type = SettlementType.SETTLEMENT_TYPE_FINAL;
   const outcome = settlements.settle(ctx, { escrow, allocation, type, isFinal, remaining });
-  if (isFinal) settlements.finish(ctx, outcome.escrow, end);
+  if (isFinal) escrows.close(ctx, outcome.escrow, end);
   return selected.length;
 }
 

@@ -8,7 +8,14 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { PageRequest, PageResponse } from "../../../cosmos/base/query/v1beta1/pagination.ts";
 import { Coin, DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
-import { UsageRecord } from "../../../virtengine/settlement/v1/query.ts";
+import {
+  EscrowAccount,
+  PayoutRecord,
+  RewardDistribution,
+  RewardEntry,
+  SettlementRecord,
+  UsageRecord,
+} from "../../../virtengine/settlement/v1/query.ts";
 import { Params } from "./params.ts";
 
 export const protobufPackage = "settled.settlement.v1";
@@ -108,6 +115,57 @@ export interface QueryUsageRequest {
 
 export interface QueryUsageResponse {
   usageRecords: UsageRecord[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QueryEscrowsRequest {
+  /** Empty: all. */
+  state: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryEscrowsResponse {
+  escrows: EscrowAccount[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QuerySettlementsRequest {
+  orderId: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QuerySettlementsResponse {
+  settlements: SettlementRecord[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QueryPayoutsRequest {
+  provider: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryPayoutsResponse {
+  payouts: PayoutRecord[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QueryRewardEntriesRequest {
+  address: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryRewardEntriesResponse {
+  entries: RewardEntry[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QueryDistributionsRequest {
+  epochNumber: bigint;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryDistributionsResponse {
+  distributions: RewardDistribution[];
   pagination: PageResponse | undefined;
 }
 
@@ -1397,6 +1455,701 @@ export const QueryUsageResponse: MessageFns<QueryUsageResponse> = {
   fromPartial(object: DeepPartial<QueryUsageResponse>): QueryUsageResponse {
     const message = createBaseQueryUsageResponse();
     message.usageRecords = object.usageRecords?.map((e) => UsageRecord.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryEscrowsRequest(): QueryEscrowsRequest {
+  return { state: "", pagination: undefined };
+}
+
+export const QueryEscrowsRequest: MessageFns<QueryEscrowsRequest> = {
+  encode(message: QueryEscrowsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== "") {
+      writer.uint32(10).string(message.state);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryEscrowsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryEscrowsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryEscrowsRequest>): QueryEscrowsRequest {
+    return QueryEscrowsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryEscrowsRequest>): QueryEscrowsRequest {
+    const message = createBaseQueryEscrowsRequest();
+    message.state = object.state ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryEscrowsResponse(): QueryEscrowsResponse {
+  return { escrows: [], pagination: undefined };
+}
+
+export const QueryEscrowsResponse: MessageFns<QueryEscrowsResponse> = {
+  encode(message: QueryEscrowsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.escrows) {
+      EscrowAccount.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryEscrowsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryEscrowsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.escrows.push(EscrowAccount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryEscrowsResponse>): QueryEscrowsResponse {
+    return QueryEscrowsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryEscrowsResponse>): QueryEscrowsResponse {
+    const message = createBaseQueryEscrowsResponse();
+    message.escrows = object.escrows?.map((e) => EscrowAccount.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQuerySettlementsRequest(): QuerySettlementsRequest {
+  return { orderId: "", pagination: undefined };
+}
+
+export const QuerySettlementsRequest: MessageFns<QuerySettlementsRequest> = {
+  encode(message: QuerySettlementsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuerySettlementsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuerySettlementsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QuerySettlementsRequest>): QuerySettlementsRequest {
+    return QuerySettlementsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuerySettlementsRequest>): QuerySettlementsRequest {
+    const message = createBaseQuerySettlementsRequest();
+    message.orderId = object.orderId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQuerySettlementsResponse(): QuerySettlementsResponse {
+  return { settlements: [], pagination: undefined };
+}
+
+export const QuerySettlementsResponse: MessageFns<QuerySettlementsResponse> = {
+  encode(message: QuerySettlementsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.settlements) {
+      SettlementRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuerySettlementsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuerySettlementsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.settlements.push(SettlementRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QuerySettlementsResponse>): QuerySettlementsResponse {
+    return QuerySettlementsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuerySettlementsResponse>): QuerySettlementsResponse {
+    const message = createBaseQuerySettlementsResponse();
+    message.settlements = object.settlements?.map((e) => SettlementRecord.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryPayoutsRequest(): QueryPayoutsRequest {
+  return { provider: "", pagination: undefined };
+}
+
+export const QueryPayoutsRequest: MessageFns<QueryPayoutsRequest> = {
+  encode(message: QueryPayoutsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.provider !== "") {
+      writer.uint32(10).string(message.provider);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryPayoutsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryPayoutsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryPayoutsRequest>): QueryPayoutsRequest {
+    return QueryPayoutsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryPayoutsRequest>): QueryPayoutsRequest {
+    const message = createBaseQueryPayoutsRequest();
+    message.provider = object.provider ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryPayoutsResponse(): QueryPayoutsResponse {
+  return { payouts: [], pagination: undefined };
+}
+
+export const QueryPayoutsResponse: MessageFns<QueryPayoutsResponse> = {
+  encode(message: QueryPayoutsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.payouts) {
+      PayoutRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryPayoutsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryPayoutsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.payouts.push(PayoutRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryPayoutsResponse>): QueryPayoutsResponse {
+    return QueryPayoutsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryPayoutsResponse>): QueryPayoutsResponse {
+    const message = createBaseQueryPayoutsResponse();
+    message.payouts = object.payouts?.map((e) => PayoutRecord.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryRewardEntriesRequest(): QueryRewardEntriesRequest {
+  return { address: "", pagination: undefined };
+}
+
+export const QueryRewardEntriesRequest: MessageFns<QueryRewardEntriesRequest> = {
+  encode(message: QueryRewardEntriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRewardEntriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRewardEntriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRewardEntriesRequest>): QueryRewardEntriesRequest {
+    return QueryRewardEntriesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRewardEntriesRequest>): QueryRewardEntriesRequest {
+    const message = createBaseQueryRewardEntriesRequest();
+    message.address = object.address ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryRewardEntriesResponse(): QueryRewardEntriesResponse {
+  return { entries: [], pagination: undefined };
+}
+
+export const QueryRewardEntriesResponse: MessageFns<QueryRewardEntriesResponse> = {
+  encode(message: QueryRewardEntriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      RewardEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRewardEntriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRewardEntriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(RewardEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRewardEntriesResponse>): QueryRewardEntriesResponse {
+    return QueryRewardEntriesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRewardEntriesResponse>): QueryRewardEntriesResponse {
+    const message = createBaseQueryRewardEntriesResponse();
+    message.entries = object.entries?.map((e) => RewardEntry.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDistributionsRequest(): QueryDistributionsRequest {
+  return { epochNumber: 0n, pagination: undefined };
+}
+
+export const QueryDistributionsRequest: MessageFns<QueryDistributionsRequest> = {
+  encode(message: QueryDistributionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epochNumber !== 0n) {
+      if (BigInt.asUintN(64, message.epochNumber) !== message.epochNumber) {
+        throw new globalThis.Error("value provided for field message.epochNumber of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.epochNumber);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDistributionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDistributionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epochNumber = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDistributionsRequest>): QueryDistributionsRequest {
+    return QueryDistributionsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDistributionsRequest>): QueryDistributionsRequest {
+    const message = createBaseQueryDistributionsRequest();
+    message.epochNumber = (object.epochNumber !== undefined && object.epochNumber !== null)
+      ? BigInt(object.epochNumber)
+      : 0n;
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDistributionsResponse(): QueryDistributionsResponse {
+  return { distributions: [], pagination: undefined };
+}
+
+export const QueryDistributionsResponse: MessageFns<QueryDistributionsResponse> = {
+  encode(message: QueryDistributionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.distributions) {
+      RewardDistribution.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDistributionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDistributionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.distributions.push(RewardDistribution.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDistributionsResponse>): QueryDistributionsResponse {
+    return QueryDistributionsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDistributionsResponse>): QueryDistributionsResponse {
+    const message = createBaseQueryDistributionsResponse();
+    message.distributions = object.distributions?.map((e) => RewardDistribution.fromPartial(e)) || [];
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
