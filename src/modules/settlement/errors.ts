@@ -31,6 +31,7 @@ export const ErrUsageAlreadySettled = error(1515, "usage already settled");
 export const ErrConditionsNotMet = error(1517, "conditions not met");
 export const ErrEscrowExpired = error(1518, "escrow expired");
 export const ErrEscrowNotActive = error(1519, "escrow not active");
+export const ErrInvalidAddress = error(1521, "invalid address");
 export const ErrEscrowDisputed = error(1523, "escrow disputed");
 export const ErrInvalidSignature = error(1524, "invalid signature");
 export const ErrInvalidParams = error(1525, "invalid params");

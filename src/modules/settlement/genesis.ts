@@ -144,6 +144,7 @@ function checkAccounts(
   { records, bank, accounts }: { records: Records; bank: BankKeeper; accounts: Accounts },
 ): void {
   const denoms = new KeyMap<true>();
+  denoms.set(ctx.chain.bondDenom, true);
   for (const [key] of ctx.kv.iterate(keys.TOTAL_PREFIX)) {
     denoms.set(key.slice(keys.TOTAL_PREFIX.length + 2), true);
   }

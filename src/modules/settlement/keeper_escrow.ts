@@ -91,6 +91,11 @@ export class EscrowKeeper {
     this.requireParty(ctx, request.sender, { depositor: before.depositor });
     requireUnexpired(ctx, before);
     if (before.status !== EscrowStatus.ESCROW_STATUS_PENDING) throw transition(before, "active");
+    if (Object.values(this.#accounts).includes(recipient)) {
+      // The books of these accounts are compared after every block: nobody may be paid into them.
+      const detail = `the recipient must not be a module account: ${recipient}`;
+      throw new ChainError(errors.ErrInvalidAddress, detail, { recipient });
+    }
     if (recipient === before.depositor) {
       const detail = "the recipient must not be the depositor";
       throw new ChainError(errors.ErrInvalidStateTransition, detail, { recipient });

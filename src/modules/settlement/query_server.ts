@@ -131,7 +131,7 @@ export const settlementQueries: readonly QueryRoute[] = [
     },
   }),
   queryRoute({
-    path: `${PAGED}/Distributions`,
+    path: `${QUERY}/RewardHistory`,
     request: wire.QueryRewardHistoryRequest,
     response: wire.QueryRewardHistoryResponse,
     handle: async (ctx, request) => ({ entries: await rewardHistory(ctx, request) }),

@@ -142,6 +142,11 @@ function select(
     if (!eligible(usage)) throw waits(ctx, usage, autoSettleAfter);
     return usage;
   });
+  const units = named.reduce((sum, usage) => sum + usage.units, 0n);
+  if (units > UINT64_MAX) {
+    const detail = `units sum to ${units}, above 2^64 - 1: settle the records in parts`;
+    throw new ChainError(errors.ErrInvalidSettlement, detail);
+  }
   return named.sort((a, b) => (a.seq < b.seq ? -1 : 1));
 }
 
