@@ -52,6 +52,9 @@ async function* stdinLines(): AsyncIterable<string> {
   yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
 }
 
+/** Lines that came with the answer to an earlier question: typed ahead, or pasted. */
+const typedAhead: string[] = [];
+
 async function ask(question: string, secret: boolean): Promise<string> {
   const [{ createInterface }, { Writable }] = await Promise.all([
     import("node:readline"),
@@ -60,6 +63,11 @@ async function ask(question: string, secret: boolean): Promise<string> {
   // The terminal's echo is done by readline itself: an output that drops everything mutes it.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   process.stderr.write(question);
+  const early = typedAhead.shift();
+  if (early !== undefined) {
+    process.stderr.write("\n");
+    return early;
+  }
   const lines = createInterface({
     input: process.stdin,
     output: secret ? silent : process.stderr,
@@ -67,7 +75,10 @@ async function ask(question: string, secret: boolean): Promise<string> {
   });
   try {
     return await new Promise<string>((resolve, reject) => {
-      lines.once("line", resolve);
+      lines.once("line", (answer: string) => {
+        lines.on("line", (line: string) => void typedAhead.push(line));
+        resolve(answer);
+      });
       lines.once("SIGINT", () => reject(new Error("interrupted")));
       lines.once("close", () => reject(new Error("no input")));
     });

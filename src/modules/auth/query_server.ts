@@ -68,8 +68,8 @@ export const authQueries: readonly QueryRoute[] = [
 ];
 
 async function account(ctx: QueryContext, address: string): Promise<AccountState> {
-  parseAddress(address, ctx.chain.bech32Prefix);
-  const bytes = await ctx.reader.get(accountKey(address));
+  const owner = parseAddress(address, ctx.chain.bech32Prefix);
+  const bytes = await ctx.reader.get(accountKey(owner));
   if (bytes === undefined) throw new ChainError(GrpcNotFound, `account ${address} not found`);
   return AccountState.decode(bytes);
 }

@@ -23,7 +23,7 @@ export async function exportBank(reader: Reader): Promise<unknown> {
     else genesis.balances.push({ address, coins: [coin] } satisfies Balance);
   }
   for await (const [key, value] of reader.range(keys.SUPPLY_PREFIX)) {
-    const denom = text(key.slice(keys.SUPPLY_PREFIX.length + 1));
+    const denom = text(key.slice(keys.SUPPLY_PREFIX.length));
     genesis.supply.push({ denom, amount: decodeAmount(value).toString() });
   }
   for await (const [, value] of reader.range(keys.JOURNAL_PREFIX)) {
@@ -37,7 +37,7 @@ export async function exportBank(reader: Reader): Promise<unknown> {
 function textParts(key: Key): [string, string] {
   const start = keys.BALANCE_PREFIX.length;
   const end = start + 1 + key.charCodeAt(start);
-  return [text(key.slice(start + 1, end)), text(key.slice(end + 1))];
+  return [text(key.slice(start + 1, end)), text(key.slice(end))];
 }
 
 function text(part: string): string {

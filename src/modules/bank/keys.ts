@@ -4,11 +4,11 @@ export const MODULE_NAME = "bank";
 
 const prefix = (module: number, kind: number): Key => String.fromCharCode(module, kind) as Key;
 
-/** 0x02 01 | len(address) | address | len(denom) | denom → balance, decimal text */
+/** 0x02 01 | len(address) | address | denom → balance, decimal text */
 export const BALANCE_PREFIX = prefix(0x02, 0x01);
-/** 0x02 02 | len(denom) | denom → supply, decimal text (walked by the invariant) */
+/** 0x02 02 | denom → supply, decimal text (walked by the invariant) */
 export const SUPPLY_PREFIX = prefix(0x02, 0x02);
-/** 0x02 03 | len(denom) | denom → sum of all balances, decimal text */
+/** 0x02 03 | denom → sum of all balances, decimal text */
 export const BALANCE_SUM_PREFIX = prefix(0x02, 0x03);
 /** 0x02 04 → JournalHead */
 export const JOURNAL_HEAD_KEY = prefix(0x02, 0x04);
@@ -19,20 +19,25 @@ export const JOURNAL_BY_ACCOUNT_PREFIX = prefix(0xc2, 0x01);
 /** 0xc2 02 | len(reference) | reference | seq → nothing */
 export const JOURNAL_BY_REFERENCE_PREFIX = prefix(0xc2, 0x02);
 
+/** A denom is ASCII and the end of its key: without a length, keys are in the order of coins. */
+function denomKey(denom: string): Key {
+  return denom as Key;
+}
+
 export function balancesOfKey(address: string): Key {
   return joinKeys(BALANCE_PREFIX, textKey(address));
 }
 
 export function balanceKey(address: string, denom: string): Key {
-  return joinKeys(BALANCE_PREFIX, textKey(address), textKey(denom));
+  return joinKeys(BALANCE_PREFIX, textKey(address), denomKey(denom));
 }
 
 export function supplyKey(denom: string): Key {
-  return joinKeys(SUPPLY_PREFIX, textKey(denom));
+  return joinKeys(SUPPLY_PREFIX, denomKey(denom));
 }
 
 export function balanceSumKey(denom: string): Key {
-  return joinKeys(BALANCE_SUM_PREFIX, textKey(denom));
+  return joinKeys(BALANCE_SUM_PREFIX, denomKey(denom));
 }
 
 export function journalKey(seq: bigint): Key {

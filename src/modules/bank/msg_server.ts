@@ -32,9 +32,10 @@ export function bankMsgs(keeper: BankKeeper, blocked: (address: string) => boole
       signers: (msg) => [msg.fromAddress],
       validate: validateSend,
       handle: (ctx, msg) => {
-        requireOpen(msg.toAddress);
+        const destination = parseAddress(msg.toAddress, ctx.chain.bech32Prefix);
+        requireOpen(destination);
         const coins = parseCoins(msg.amount);
-        keeper.send(ctx, { source: msg.fromAddress, destination: msg.toAddress, coins });
+        keeper.send(ctx, { source: msg.fromAddress, destination, coins });
         return {};
       },
     }),
@@ -49,9 +50,10 @@ export function bankMsgs(keeper: BankKeeper, blocked: (address: string) => boole
       handle: (ctx, msg) => {
         const source = msg.inputs[0]?.address ?? "";
         const movements = msg.outputs.map(({ address, coins }) => {
-          requireOpen(address);
+          const destination = parseAddress(address, ctx.chain.bech32Prefix);
+          requireOpen(destination);
           ctx.gas.consume(SEND_GAS, "multi-send output");
-          return { source, destination: address, coins: parseCoins(coins) };
+          return { source, destination, coins: parseCoins(coins) };
         });
         keeper.post(ctx, { kind: "send", reference: "", movements });
         return {};

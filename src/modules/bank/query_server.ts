@@ -26,9 +26,9 @@ export const bankQueries: readonly QueryRoute[] = [
     request: q.QueryBalanceRequest,
     response: q.QueryBalanceResponse,
     handle: async (ctx, { address, denom }) => {
-      parseAddress(address, ctx.chain.bech32Prefix);
+      const owner = parseAddress(address, ctx.chain.bech32Prefix);
       if (denom === "") throw new ChainError(GrpcInvalidArgument, "empty denom");
-      const bytes = await ctx.reader.get(keys.balanceKey(address, denom));
+      const bytes = await ctx.reader.get(keys.balanceKey(owner, denom));
       const amount = bytes === undefined ? 0n : decodeAmount(bytes);
       return { balance: { denom, amount: amount.toString() } };
     },
@@ -89,16 +89,15 @@ async function allBalances(
   address: string,
   pagination: PageRequest | undefined,
 ): Promise<q.QueryAllBalancesResponse> {
-  parseAddress(address, ctx.chain.bech32Prefix);
-  const prefix = keys.balancesOfKey(address);
+  const prefix = keys.balancesOfKey(parseAddress(address, ctx.chain.bech32Prefix));
   const page = await readPage(ctx.reader, prefix, pagination);
   return { balances: coinsOfEntries(page.entries, prefix), pagination: page };
 }
 
-/** The denom is the last, length-prefixed part of the key. */
+/** The denom is the last part of the key. */
 function coinsOfEntries(entries: readonly [Key, Uint8Array][], prefix: Key): WireCoin[] {
   return entries.map(([key, value]) => {
-    const denom = must(fromUtf8(bytesOfKey(key.slice(prefix.length + 1) as Key)), "denom is text");
+    const denom = must(fromUtf8(bytesOfKey(key.slice(prefix.length) as Key)), "denom is text");
     return { denom, amount: decodeAmount(value).toString() };
   });
 }

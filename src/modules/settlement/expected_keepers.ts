@@ -17,6 +17,7 @@ export interface BankKeeper {
     },
   ): bigint;
   balance(ctx: Context, address: string, denom: string): bigint;
+  supply(ctx: Context, denom: string): bigint;
 }
 
 /** What settlement needs of auth: the key that a signature is checked with. */

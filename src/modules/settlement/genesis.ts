@@ -146,7 +146,7 @@ function checkAccounts(
   const denoms = new KeyMap<true>();
   denoms.set(ctx.chain.bondDenom, true);
   for (const [key] of ctx.kv.iterate(keys.TOTAL_PREFIX)) {
-    denoms.set(key.slice(keys.TOTAL_PREFIX.length + 2), true);
+    denoms.set(key.slice(keys.TOTAL_PREFIX.length + 1), true);
   }
   for (const denom of denoms.sortedKeys()) {
     const pairs = [

@@ -75,8 +75,8 @@ function denomsOf(ctx: Context): string[] {
   const denoms = new KeyMap<true>();
   denoms.set(ctx.chain.bondDenom, true);
   for (const [key] of ctx.kv.iterate(TOTAL_PREFIX)) {
-    // Behind the prefix: one byte of quantity, one byte of length, the denom.
-    denoms.set(key.slice(TOTAL_PREFIX.length + 2) as Key, true);
+    // Behind the prefix: one byte of quantity, the denom.
+    denoms.set(key.slice(TOTAL_PREFIX.length + 1) as Key, true);
   }
   return denoms.sortedKeys();
 }

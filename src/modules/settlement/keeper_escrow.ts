@@ -115,6 +115,7 @@ export class EscrowKeeper {
     const { depositor, recipient } = before;
     this.requireParty(ctx, request.sender, { depositor, recipient });
     if (!isLive(before.status)) throw transition(before, "refunded");
+    requireUnexpired(ctx, before);
     if (request.sender === depositor) this.requireNoOpenUsage(ctx, before);
     else this.#writeOff(ctx, before);
     const amount = coinsIn(before.balance);

@@ -9,10 +9,11 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import { assert } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { divFloor } from "../../lib/int.ts";
+import { divFloor, maxBigint, minBigint } from "../../lib/int.ts";
 import type { Key } from "../../lib/key.ts";
 import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import {
+  AMOUNT_MAX,
   addCoins,
   type Coins,
   coinsOf,
@@ -197,7 +198,8 @@ export class RewardKeeper {
     if (denom !== ctx.chain.bondDenom) return 0n;
     const mint = this.#records.epochMint(ctx);
     const minted = mint.epoch === this.epoch(ctx) ? BigInt(mint.minted) : 0n;
-    return rules.rewardEpochMintCap > minted ? rules.rewardEpochMintCap - minted : 0n;
+    const left = maxBigint(rules.rewardEpochMintCap - minted, 0n);
+    return minBigint(left, AMOUNT_MAX - this.#bank.supply(ctx, denom));
   }
 
   #skip(ctx: Context, reference: string, amount: Coins): void {

@@ -381,7 +381,18 @@ export class SettlementKeeper {
     const paid = toProvider
       ? this.release(ctx, { escrow, amount: rest, isFinal: true }).escrow
       : escrow;
-    return this.#escrows.close(ctx, paid, { ...end, kind: "escrow_remainder" });
+    const closed = this.#escrows.close(ctx, paid, { ...end, kind: "escrow_remainder" });
+    ctx.emit(
+      events.escrowReleased({
+        escrowId: escrowId(escrow.seq),
+        orderId: escrow.orderId,
+        party: escrow.recipient,
+        amount: toProvider ? rest : [],
+        reason: end.reason,
+        at: ctx.time,
+      }),
+    );
+    return closed;
   }
 }
 

@@ -48,11 +48,7 @@ export class UsageKeeper {
   /** @param price atomics, not negative: checked by the message's own validation */
   record(ctx: Context, msg: MsgRecordUsage, price: Dec): UsageState {
     const escrow = this.#escrows.ofOrder(ctx, msg.orderId);
-    requireActive(ctx, escrow);
-    if (msg.sender !== escrow.recipient)
-      throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
     const denom = msg.unitPrice?.denom ?? "";
-    this.#checkFacts(ctx, { msg, escrow, denom });
     const meter = {
       orderId: msg.orderId,
       leaseId: msg.leaseId,
@@ -60,7 +56,12 @@ export class UsageKeeper {
     };
     const period = { start: msg.periodStart, end: msg.periodEnd };
     const key = naturalKey(meter, period);
+    // First of all: a repeat is told so whatever it says and whatever has become of the escrow.
     this.#requireNew(ctx, key, { msg, price, denom });
+    requireActive(ctx, escrow);
+    if (msg.sender !== escrow.recipient)
+      throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
+    this.#checkFacts(ctx, { msg, escrow, denom });
     const cost = mulFloor(price, msg.usageUnits);
     if (cost > AMOUNT_MAX) throw invalid(`total cost is above 2^256 - 1: ${cost}`);
     if (this.#records.params(ctx).extended.requireUsageSignature) this.#verifyUsage(ctx, msg);

@@ -48,7 +48,7 @@ export const CLAIMABLE_PREFIX = prefix(0x03, 0x0e);
 export const REWARD_ENTRY_PREFIX = prefix(0x03, 0x0f);
 /** 0x03 10 → EpochMint */
 export const EPOCH_MINT_KEY = prefix(0x03, 0x10);
-/** 0x03 11 | quantity | len | denom → running total, decimal text (walked by the invariants) */
+/** 0x03 11 | quantity | denom → running total, decimal text (walked by the invariants) */
 export const TOTAL_PREFIX = prefix(0x03, 0x11);
 
 /** 0x83 01 | escrow seq | usage seq → nothing: records not yet settled (walked by a settlement) */
@@ -152,7 +152,7 @@ export function sequenceKey(name: SequenceName): Key {
 }
 
 export function totalKey(name: TotalName, denom: string): Key {
-  return joinKeys(TOTAL_PREFIX, byteKey(TOTALS[name]), textKey(denom));
+  return joinKeys(TOTAL_PREFIX, byteKey(TOTALS[name]), denom as Key);
 }
 
 export function recordKey(recordPrefix: Key, seq: bigint): Key {

@@ -12,6 +12,7 @@ import {
   formatCoins,
   parseCoins,
 } from "../../types/coins.ts";
+import { parseAddress } from "../../types/address.ts";
 import { secondsOf } from "../../types/time.ts";
 import type { BlockWorkers } from "./block_work.ts";
 import * as errors from "./errors.ts";
@@ -81,7 +82,9 @@ function escrowMsgs({ escrows, settlements }: BlockWorkers): MsgRoute[] {
       [tx.MsgActivateEscrow, tx.MsgActivateEscrowResponse],
       check.validateActivateEscrow,
       (ctx, msg) => {
-        escrows.activate(ctx, msg);
+        // Capital letters are another spelling of the same address.
+        const recipient = parseAddress(msg.recipient, ctx.chain.bech32Prefix);
+        escrows.activate(ctx, { ...msg, recipient });
         return { activatedAt: secondsOf(ctx.time) };
       },
     ),

@@ -8,7 +8,7 @@ import { isDenom } from "../../types/denom.ts";
 import type { Dec } from "../../types/dec.ts";
 import * as errors from "./errors.ts";
 import { sourceOf } from "./status_names.ts";
-import { USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
+import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
 
 /** Checks of a message alone, in the order and with the codes of the deployed module. */
 
@@ -109,6 +109,7 @@ export function validateRecordUsage(msg: tx.MsgRecordUsage, chain: ChainInfo): v
   text(msg.leaseId, "lease_id", kind);
   if (msg.usageUnits === 0n) fail(kind, "usage_units is 0");
   text(msg.usageType, "usage_type", kind, USAGE_TYPE_BYTES_MAX);
+  if (normaliseUsageType(msg.usageType) === "") fail(kind, "usage_type is empty but for blanks");
   if (msg.periodEnd <= msg.periodStart) {
     fail(kind, `period ends at ${msg.periodEnd}, not after its start ${msg.periodStart}`);
   }

@@ -107,8 +107,8 @@ export const extendedQueries: readonly QueryRoute[] = [
     request: ext.QueryPayoutsRequest,
     response: ext.QueryPayoutsResponse,
     handle: async ({ reader, chain }, { provider, pagination }) => {
-      parseAddress(provider, chain.bech32Prefix);
-      const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
+      const owner = parseAddress(provider, chain.bech32Prefix);
+      const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, owner);
       const page = await readPage(reader, prefix, pagination);
       const payouts: wire.PayoutRecord[] = [];
       for (const [key] of page.entries) {
@@ -260,7 +260,7 @@ async function totalOf(reader: Reader, name: keys.TotalName): Promise<Coin[]> {
   const prefix = joinKeys(keys.TOTAL_PREFIX, byteKey(keys.TOTALS[name]));
   const coins: Coin[] = [];
   for await (const [key, value] of reader.range(prefix)) {
-    const denom = fromUtf8(bytesOfKey(key.slice(prefix.length + 1) as Key));
+    const denom = fromUtf8(bytesOfKey(key.slice(prefix.length) as Key));
     coins.push({ denom: must(denom, "denom is text"), amount: fromUtf8(value) ?? "" });
   }
   return coins;

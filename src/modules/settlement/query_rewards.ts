@@ -66,8 +66,8 @@ export async function rewardHistory(
   ctx: QueryContext,
   request: wire.QueryRewardHistoryRequest,
 ): Promise<wire.RewardHistoryEntry[]> {
-  const { address, source, limit, offset } = request;
-  parseAddress(address, ctx.chain.bech32Prefix);
+  const { source, limit, offset } = request;
+  const address = parseAddress(request.address, ctx.chain.bech32Prefix);
   const wanted = sourceOf(source);
   if (source !== "" && wanted === undefined) {
     throw new ChainError(GrpcInvalidArgument, `unknown source "${source.slice(0, 64)}"`);
@@ -119,9 +119,9 @@ async function appendRows(
 /** What an address may claim; above 10,000 entries the totals stand and the list is empty. */
 export async function claimableRewards(
   ctx: QueryContext,
-  address: string,
+  text: string,
 ): Promise<wire.ClaimableRewards> {
-  parseAddress(address, ctx.chain.bech32Prefix);
+  const address = parseAddress(text, ctx.chain.bech32Prefix);
   const bytes = await ctx.reader.get(keys.textIndexKey(keys.CLAIMABLE_PREFIX, address));
   const totals = ClaimableState.decode(bytes ?? new Uint8Array(0));
   const rewardEntries: wire.RewardEntry[] = [];
@@ -143,8 +143,8 @@ export async function rewardEntryPage(
   ctx: QueryContext,
   { address, pagination }: ext.QueryRewardEntriesRequest,
 ): Promise<ext.QueryRewardEntriesResponse> {
-  parseAddress(address, ctx.chain.bech32Prefix);
-  const prefix = keys.textIndexKey(keys.REWARD_ENTRY_PREFIX, address);
+  const owner = parseAddress(address, ctx.chain.bech32Prefix);
+  const prefix = keys.textIndexKey(keys.REWARD_ENTRY_PREFIX, owner);
   const page = await readPage(ctx.reader, prefix, pagination);
   const entries: wire.RewardEntry[] = [];
   for (const [, value] of page.entries) entries.push(await entryView(ctx.reader, value));

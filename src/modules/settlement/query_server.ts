@@ -229,8 +229,8 @@ async function payoutsByProvider(
   ctx: QueryContext,
   { provider }: wire.QueryPayoutsByProviderRequest,
 ): Promise<wire.QueryPayoutsByProviderResponse> {
-  parseAddress(provider, ctx.chain.bech32Prefix);
-  const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
+  const owner = parseAddress(provider, ctx.chain.bech32Prefix);
+  const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, owner);
   const payouts: wire.PayoutRecord[] = [];
   for (const seq of await seqsUnder(ctx.reader, prefix, `${PAGED}/Payouts`)) {
     payouts.push(await readPayout(ctx.reader, await records.payoutBySeq(ctx.reader, seq)));

@@ -71,8 +71,9 @@ export async function usageSummary(
   ctx: QueryContext,
   request: wire.QueryUsageSummaryRequest,
 ): Promise<wire.UsageSummary> {
-  const { orderId, provider, periodStart: start, periodEnd: end } = request;
-  if (provider !== "") parseAddress(provider, ctx.chain.bech32Prefix);
+  const { orderId, periodStart: start, periodEnd: end } = request;
+  const { bech32Prefix } = ctx.chain;
+  const provider = request.provider && parseAddress(request.provider, bech32Prefix);
   const groups = new KeyMap<Group>();
   const ids: string[] = [];
   let count = 0;
