@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { messageTypeNamed } from "../codec/message_types.ts";
 import type { MessageSchema } from "../gen/schema.ts";
 import type { AutocliCommand } from "./autocli.ts";
-import { BUILTIN_AUTOCLI } from "./autocli_builtin.ts";
+import { MODULE_AUTOCLI } from "./module_autocli.ts";
 import { examples } from "./help.ts";
 import { addFlags, type FieldFlag, flagsOf } from "./message_flags.ts";
 import { kebab, methodsByModule, pathFields, type ServiceMethod } from "./schema_index.ts";
@@ -51,7 +51,7 @@ function autocliOf(
   { service, method }: ServiceMethod,
   used: ReadonlySet<string>,
 ): AutocliCommand {
-  const module = BUILTIN_AUTOCLI[word] ?? {};
+  const module = MODULE_AUTOCLI[word] ?? {};
   const commands = (kind === "Msg" ? module.tx : module.query) ?? {};
   const own = commands[`${service}/${method.name}`];
   // The short name means the first service that has it.
