@@ -1,5 +1,5 @@
 import { ChainError } from "../lib/errors.ts";
-import { Overlay, type OverlayParent } from "../store/overlay.ts";
+import { Overlay } from "../store/overlay.ts";
 import type { Event } from "../types/event.ts";
 import type { Context } from "./context.ts";
 
@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
  * it returns, and leave no trace when it throws a ChainError, which is returned.
  */
 export function isolated(ctx: Context, work: (ctx: Context) => void): ChainError | undefined {
-  const overlay = new Overlay(ctx.kv as unknown as OverlayParent);
+  const overlay = new Overlay(ctx.kv);
   const events: Event[] = [];
   try {
     work({ ...ctx, kv: overlay, emit: (emitted) => void events.push(emitted) });

@@ -7,6 +7,8 @@ import type { Key } from "../lib/key.ts";
 export interface ReadKv {
   get(key: Key): Uint8Array | undefined;
   has(key: Key): boolean;
+  /** Whether the key lies under a prefix that a module has declared iterable. */
+  isIterable(key: Key): boolean;
   /**
    * Entries under `prefix` in byte order. The prefix must lie in a declared one; what is written
    * during the walk does not show in it.

@@ -6,22 +6,17 @@ import { type Kv, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
 
 type Change = Uint8Array | undefined;
 
-/** What an overlay can lie on: the committed state or another overlay. */
-export interface OverlayParent extends ReadKv {
-  isIterable(key: Key): boolean;
-}
-
 /**
  * Changes on top of a parent: merged into it as a whole, or dropped without a trace. A block, a
  * tx's ante steps and its messages each have one.
  */
-export class Overlay implements Kv, OverlayParent {
-  readonly #parent: OverlayParent;
+export class Overlay implements Kv {
+  readonly #parent: ReadKv;
   // Look-ups, and a listing that is sorted before use.
   readonly #changes = new Map<Key, Change>();
   readonly #ordered = new Map<string, OrderedMap<{ change: Change }>>();
 
-  constructor(parent: OverlayParent) {
+  constructor(parent: ReadKv) {
     this.#parent = parent;
   }
 
