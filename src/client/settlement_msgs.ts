@@ -1,4 +1,9 @@
-import { QueryUsageRequest, QueryUsageResponse } from "../gen/settled/settlement/v1/query.ts";
+import {
+  QueryParamsRequest,
+  QueryParamsResponse,
+  QueryUsageRequest,
+  QueryUsageResponse,
+} from "../gen/settled/settlement/v1/query.ts";
 import { AcknowledgeSignDoc, UsageSignDoc } from "../gen/settled/settlement/v1/sign_doc.ts";
 import {
   QueryEscrowsByOrderRequest,
@@ -117,6 +122,13 @@ function orderUsage(record: UsageRecord): OrderUsage {
     acknowledged: record.customerAcknowledged,
     settled,
   };
+}
+
+/** How many usage records one settlement takes. */
+export async function recordsPerSettlement(client: Client): Promise<number> {
+  const path = "/settled.settlement.v1.Query/Params";
+  const { params } = await client.query(path, QueryParamsRequest, {}, QueryParamsResponse);
+  return params?.maxRecordsPerSettlement ?? 1;
 }
 
 /** The bytes that a provider signs for a usage report (their sha256). */

@@ -8,20 +8,17 @@ import { ProviderError } from "./errors.ts";
  */
 export async function* linesOf(file: string): AsyncGenerator<string> {
   const input = createReadStream(file, "utf8");
-  // readline does not pass on errors of its input.
-  let failure: unknown;
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  input.on("error", (error) => {
+  // Only what the file itself reports is a bad file; an error of the reader's own loop is its own.
+  let failure: Error | undefined;
+  input.once("error", (error) => {
     failure = error;
-    lines.close();
   });
   try {
-    yield* lines;
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    if (error !== failure || failure === undefined) throw error;
+    throw new ProviderError("bad_file", `cannot read ${file}: ${failure.message}`);
   } finally {
-    lines.close();
     input.destroy();
-  }
-  if (failure !== undefined) {
-    throw new ProviderError("bad_file", `cannot read ${file}: ${(failure as Error).message}`);
   }
 }

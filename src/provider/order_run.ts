@@ -30,14 +30,10 @@ export interface OrderRun {
 
 export function orderRun(plan: OrderPlan, customer: TxSender | undefined, ackShare: Dec): OrderRun {
   const acknowledgements = Number(mulFloor(ackShare, BigInt(plan.records)));
-  const state = { escrowId: "", closed: false, refusal: undefined, reports: 0, open: 0 };
+  const windowsLeft = plan.windows;
   return {
-    plan,
-    customer,
-    acknowledgements,
-    known: new Map(),
-    windowsLeft: plan.windows,
-    ...state,
+    ...{ plan, customer, acknowledgements, known: new Map(), windowsLeft, reports: 0, open: 0 },
+    ...{ escrowId: "", todo: "nothing", closed: false, refusal: undefined },
   };
 }
 

@@ -39,7 +39,8 @@ export interface OrdersOptions {
   readonly denom: string;
   /** Factor on an order's exact cost: what its escrow holds, rounded up. */
   readonly escrowMargin: Dec;
-  readonly recordsPerSettlement: number;
+  /** Most records that one settlement takes. */
+  readonly perSettlement: number;
   readonly tally: Tally;
 }
 
@@ -185,7 +186,7 @@ export class Orders {
   }
 
   #settlements(run: OrderRun): Outgoing[] {
-    const { recordsPerSettlement: most, escrowMargin } = this.#options;
+    const { perSettlement: most, escrowMargin } = this.#options;
     // An escrow that holds too little would stop a part that is not final; final ones go through.
     if (escrowMargin < DEC_ONE) return this.#finals(run);
     const messages: Outgoing[] = [];
@@ -195,7 +196,7 @@ export class Orders {
   }
 
   #finals(run: OrderRun): Outgoing[] {
-    const { recordsPerSettlement: most } = this.#options;
+    const { perSettlement: most } = this.#options;
     const count = Math.max(1, Math.ceil(run.open / most));
     return Array.from({ length: count }, () => settlement(run, true, Math.min(run.open, most)));
   }

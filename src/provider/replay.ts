@@ -1,5 +1,5 @@
 import type { Client } from "../client/client.ts";
-import { usageOfOrder } from "../client/settlement_msgs.ts";
+import { recordsPerSettlement, usageOfOrder } from "../client/settlement_msgs.ts";
 import type { Signer } from "../client/signer.ts";
 import { DEC_ONE, type Dec, parseDec } from "../types/dec.ts";
 import { BlocksByHand } from "./blocks_by_hand.ts";
@@ -53,8 +53,6 @@ export interface ReplayOptions {
 }
 
 const VIRTUAL_STEP_SECONDS = 43_200;
-/** The chain's default of `max_records_per_settlement`. */
-const RECORDS_PER_SETTLEMENT = 1000;
 /** The chain's default of `max_usage_period`: 31 days. */
 const WINDOW_SECONDS_MAX = 2_678_400;
 
@@ -188,9 +186,9 @@ async function submit(submission: Submission): Promise<void> {
     ? options.customers.map((signer) => new TxSender(client, signer, senderOptions))
     : [];
   const { denom } = prices;
-  const recordsPerSettlement = RECORDS_PER_SETTLEMENT;
+  const perSettlement = withOrders ? await recordsPerSettlement(client) : 1;
   const shared = { client, provider, tally };
-  const orders = new Orders({ ...shared, denom, escrowMargin, recordsPerSettlement });
+  const orders = new Orders({ ...shared, denom, escrowMargin, perSettlement });
   const stages: Stages = { orders, records: shared, progress, withOrders };
   const book = new RunBook({ plan, prices, unitRounding, epoch, ackShare, customers });
   const windows = windowsOf(options, noCounts());

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { BroadcastResult, Client, TxEvent, TxInfo } from "../client/client.ts";
 import { RpcError, TxTimeoutError } from "../client/errors.ts";
 import type { Signer } from "../client/signer.ts";
@@ -186,13 +187,19 @@ export class TxSender {
     }
   }
 
-  /** "wait": the mempool has no room. */
+  /**
+   * "wait": the mempool has no room. A tx that is there already, left by a run that was cut short,
+   * counts as taken: the same messages with the same sequence are the same bytes.
+   */
   async #offer(tx: Uint8Array): Promise<BroadcastResult | "wait"> {
     try {
       return await this.#client.broadcastSync(tx);
     } catch (error) {
-      if (error instanceof RpcError && /mempool is full/.test(error.message)) return "wait";
-      throw error;
+      if (!(error instanceof RpcError)) throw error;
+      if (/mempool is full/.test(error.message)) return "wait";
+      if (!/already exists in cache/.test(error.message)) throw error;
+      const hash = createHash("sha256").update(tx).digest("hex").toUpperCase();
+      return { hash, code: 0, codespace: "", log: "" };
     }
   }
 

@@ -8,6 +8,7 @@ import {
 import type * as ext from "../../gen/settled/settlement/v1/query.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
+import { minSize } from "../../lib/int.ts";
 import { compareKeys } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { REPLY_ROWS_MAX, readPage } from "../../store/reader.ts";
@@ -72,8 +73,7 @@ export async function rewardHistory(
   if (source !== "" && wanted === undefined) {
     throw new ChainError(GrpcInvalidArgument, `unknown source "${source.slice(0, 64)}"`);
   }
-  const rows: wire.RewardHistoryEntry[] = [];
-  const end = offset + (limit === 0 ? REPLY_ROWS_MAX : limit);
+  const page = new HistoryPage(ctx.reader, address, { offset, limit });
   const prefix = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);
   // Numbers grow with time, so newest first is the index backwards; distributions of one block
   // have equal times and go by id.
@@ -82,27 +82,58 @@ export async function rewardHistory(
     const distribution = await distributionBySeq(ctx.reader, keys.seqAtEnd(key));
     if (wanted !== undefined && distribution.source !== wanted) continue;
     if (block[0] !== undefined && block[0].distributedAtNs !== distribution.distributedAtNs) {
-      await appendRows(ctx.reader, block, address, rows);
+      await page.add(block);
       block = [];
-      if (rows.length >= end) break;
+      if (page.isFull) break;
     }
     block.push(distribution);
   }
-  await appendRows(ctx.reader, block, address, rows);
-  return rows.slice(offset, end);
+  await page.add(block);
+  return page.rows;
 }
 
-async function appendRows(
-  reader: Reader,
-  distributions: readonly DistributionState[],
-  address: string,
-  rows: wire.RewardHistoryEntry[],
-): Promise<void> {
-  const byId = [...distributions].sort((a, b) => compareKeys(distributionId(a), distributionId(b)));
-  for (const distribution of byId) {
-    for (const recipient of await recipientsOf(reader, distribution)) {
-      if (recipient.address !== address) continue;
-      rows.push({
+/** Takes distributions in order and reads the rows of those that the page shows. */
+class HistoryPage {
+  readonly rows: wire.RewardHistoryEntry[] = [];
+  readonly #reader: Reader;
+  readonly #address: string;
+  readonly #rowsMax: number;
+  /** Rows still to be passed over. */
+  #skip: number;
+
+  constructor(reader: Reader, address: string, page: { offset: number; limit: number }) {
+    this.#reader = reader;
+    this.#address = address;
+    this.#skip = page.offset;
+    this.#rowsMax = page.limit === 0 ? REPLY_ROWS_MAX : minSize(page.limit, REPLY_ROWS_MAX);
+  }
+
+  get isFull(): boolean {
+    return this.rows.length >= this.#rowsMax;
+  }
+
+  /** @param distributions those of one block */
+  async add(distributions: readonly DistributionState[]): Promise<void> {
+    const byId = [...distributions].sort((a, b) => {
+      return compareKeys(distributionId(a), distributionId(b));
+    });
+    for (const distribution of byId) {
+      if (this.isFull) return;
+      // All rows of a usage distribution are its provider's: they can be passed over unread.
+      if (distribution.settlementSeq !== 0n && distribution.rowCount <= this.#skip) {
+        this.#skip -= distribution.rowCount;
+      } else await this.#addRows(distribution);
+    }
+  }
+
+  async #addRows(distribution: DistributionState): Promise<void> {
+    for (const recipient of await recipientsOf(this.#reader, distribution)) {
+      if (recipient.address !== this.#address || this.isFull) continue;
+      if (this.#skip > 0) {
+        this.#skip -= 1;
+        continue;
+      }
+      this.rows.push({
         distributionId: distributionId(distribution),
         epochNumber: distribution.epoch,
         source: sourceName(distribution.source),

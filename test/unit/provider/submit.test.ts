@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
+import { RpcError } from "../../../src/client/errors.ts";
 import { feeOf, parseGasPrice } from "../../../src/provider/gas.ts";
 import { type Outgoing, type SenderOptions, TxSender } from "../../../src/provider/submit.ts";
 import { FakeChain, signer } from "./fake_chain.ts";
@@ -79,6 +81,25 @@ describe("sending messages in txs", () => {
     chain.mempoolFullTimes = 2;
     await sender().send(messages(1));
     expect(sizes()).toEqual([1]);
+  });
+
+  it("takes a tx that an earlier run left in the mempool for its own", async () => {
+    const original = chain.broadcastSync.bind(chain);
+    let hash = "";
+    chain.broadcastSync = async (tx) => {
+      await original(tx);
+      hash = createHash("sha256").update(tx).digest("hex").toUpperCase();
+      throw new RpcError(-32603, "Internal error", "tx already exists in cache");
+    };
+    const waitForTx = chain.waitForTx.bind(chain);
+    const asked: string[] = [];
+    chain.waitForTx = (name) => {
+      asked.push(name);
+      return waitForTx("TX1");
+    };
+    const outcomes = await sender().send(messages(3));
+    expect(asked).toEqual([hash]);
+    expect(outcomes.every(({ refusal }) => refusal === undefined)).toBe(true);
   });
 
   it("raises the gas limit when the chain runs out of it", async () => {

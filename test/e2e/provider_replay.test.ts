@@ -1,0 +1,160 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import type { ReplaySummary } from "../../src/provider/tally.ts";
+import { inRoot } from "../architecture/repository.ts";
+import {
+  initHome,
+  type NodeProcess,
+  Program,
+  settled,
+  startNodeProcess,
+  temporaryFolder,
+} from "./node_process.ts";
+
+const MONTH = inRoot("examples/usage-month.ndjson");
+const TRACE = inRoot("../shared/data/openb_pod_list_default.csv");
+const LONG = 120_000;
+
+let folder: { path: string; remove: () => Promise<void> };
+let node: NodeProcess;
+
+async function start(flags: { init?: string[]; start?: string[] } = {}): Promise<void> {
+  await initHome(folder.path, ...(flags.init ?? []));
+  node = await startNodeProcess(folder.path, ...(flags.start ?? []));
+}
+
+function replayArgs(file: string, ...flags: string[]): string[] {
+  const place = ["--home", folder.path, "--node", node.rpc, "-o", "json"];
+  return ["provider", "replay", "--file", file, "--from", "provider-1", ...place, ...flags];
+}
+
+async function replay(file: string, ...flags: string[]): Promise<ReplaySummary> {
+  const { code, stdout, stderr } = await settled(replayArgs(file, ...flags));
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as ReplaySummary;
+}
+
+/** Runs the independent checker: the counts that it computed, after it found no difference. */
+async function check(file: string, ...flags: string[]): Promise<Record<string, unknown>> {
+  const args = ["--file", file, "--node", node.rpc, "-o", "json", ...flags];
+  const program = new Program([inRoot("scripts/check_replay.mjs"), ...args]);
+  const { code } = await program.exited;
+  expect(code, program.output).toBe(0);
+  return JSON.parse(program.stdout) as Record<string, unknown>;
+}
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(async () => {
+  await node.program.end("SIGTERM");
+  await folder.remove();
+});
+
+describe("a replay through a running node", () => {
+  it("R-003-01 takes the example month from metrics to claimed rewards, in its own time", {
+    timeout: LONG,
+  }, async () => {
+    await start({ init: ["--genesis-time", "31d ago"], start: ["--time", "virtual"] });
+    const flags = ["--format", "metrics", "--with-orders"];
+    const summary = await replay(MONTH, ...flags, "--virtual-time");
+    expect(summary).toMatchObject({
+      ...{ jobs: 62, skipped: 0, windows: 1430, records: 5166, refused: 0, orders: 62 },
+      ...{ cost: { uve: "306961466" }, settled: { uve: "306961466" } },
+      ...{ rewards: { uve: "32695204" }, claimed: { uve: "32695204" } },
+    });
+    const counts = await check(MONTH, "--format", "metrics");
+    expect(counts).toMatchObject({ records: 5166, cost: "306961466", rewards: "32695204" });
+    const client = await Client.connect(node.rpc);
+    const { latestTime } = await client.status();
+    const behind = Date.now() - Date.parse(latestTime);
+    // The last block is at the file's last instant, which was when the replay began.
+    expect(behind).toBeGreaterThanOrEqual(0);
+    expect(behind).toBeLessThan(LONG);
+
+    const again = await replay(MONTH, ...flags, "--virtual-time");
+    expect(again).toMatchObject({ records: 5166, refused: 0, cost: { uve: "306961466" } });
+    expect([again.settled, again.claimed]).toEqual([{}, {}]);
+  });
+
+  it.skipIf(!existsSync(TRACE))(
+    "goes on after SIGKILL where it stopped, with pods of the trace (skipped where ../shared/data is absent)",
+    { timeout: LONG },
+    async () => {
+      await start();
+      const file = join(folder.path, "pods.csv");
+      writeFileSync(file, shareOfTrace());
+      const flags = ["--format", "pods", "--with-orders"];
+      const cut = new Program([inRoot("dist/cli/main.js"), ...replayArgs(file, ...flags)]);
+      const client = await Client.connect(node.rpc);
+      await cut.until("records on the chain", async () =>
+        (await client.status()).latestHeight > 12n ? true : undefined,
+      );
+      await cut.end("SIGKILL");
+      // What was in the mempool still gets into a block.
+      await sleep(500);
+      const summary = await replay(file, ...flags);
+      expect(summary).toMatchObject({ skipped: 20, refused: 0 });
+      const counts = await check(file, "--format", "pods");
+      expect(counts).toMatchObject({ jobs: summary.jobs, records: summary.records });
+      expect(summary.cost).toEqual({ uve: counts["cost"] });
+    },
+  );
+
+  it("R-003-11 R-003-20 carries remainders, acknowledges a share and returns what a margin leaves", {
+    timeout: LONG,
+  }, async () => {
+    await start();
+    const share = ["--ack-share", "0.5", "--escrow-margin", "1.1", "--unit-rounding", "carry"];
+    const flags = ["--format", "metrics", "--limit", "14", ...share];
+    const summary = await replay(MONTH, ...flags, "--with-orders");
+    expect(summary).toMatchObject({ jobs: 14, refused: 0, orders: 14 });
+    expect(summary.settled).toEqual(summary.cost);
+    const counts = await check(MONTH, ...flags);
+    expect(counts).toMatchObject({ records: summary.records, rewards: summary.rewards["uve"] });
+  });
+
+  it("refuses broken files and unknown orders, and changes nothing", {
+    timeout: LONG,
+  }, async () => {
+    await start();
+    const client = await Client.connect(node.rpc);
+    const provider = node.report.accounts.find(({ name }) => name === "provider-1");
+    const sequence = async () => (await client.account(provider?.address ?? ""))?.sequence;
+    const before = await sequence();
+    const broken = join(folder.path, "broken.csv");
+    const header = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,deletion_time,scheduled_time";
+    writeFileSync(broken, `${header}\na,1000,1024,0,0,7200,0\nb,many,1024,0,0,7200,0\n`);
+    const refused = await settled(replayArgs(broken, "--format", "pods", "--with-orders"));
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/line 3: cpu_milli is not a whole number: \\?"many/);
+
+    const month = readFileSync(MONTH, "utf8").split("\n");
+    const mixed = join(folder.path, "broken.ndjson");
+    writeFileSync(mixed, `${month[0]}\n${month[0]}\n`);
+    const overlap = await settled(replayArgs(mixed, "--format", "metrics", "--with-orders"));
+    expect(overlap.code).not.toBe(0);
+    expect(overlap.stderr).toMatch(/line 2: window .* overlaps/);
+
+    const unknown = await replay(MONTH, "--format", "metrics", "--limit", "1");
+    expect(unknown).toMatchObject({ records: 0, txs: 0, orders: 0 });
+    expect(unknown.refused).toBeGreaterThan(0);
+    expect(await sequence()).toBe(before);
+  });
+});
+
+/** Pods of the trace that make a small file: short lives, one of over 1,000 records, some skipped. */
+function shareOfTrace(): string {
+  const [header = "", ...rows] = readFileSync(TRACE, "utf8").trim().split("\n");
+  const lifeOf = (row: string) => {
+    const fields = row.split(",");
+    return fields[10] === "" ? undefined : Number(fields[9]) - Number(fields[10]);
+  };
+  const short = rows.filter((row) => (lifeOf(row) ?? Number.POSITIVE_INFINITY) < 6 * 3600);
+  const skipped = rows.filter((row) => lifeOf(row) === undefined);
+  const long = rows.find((row) => Math.abs((lifeOf(row) ?? 0) - 400 * 3600) < 50 * 3600) ?? "";
+  return [header, long, ...short.slice(0, 250), ...skipped.slice(0, 20)].join("\n");
+}
