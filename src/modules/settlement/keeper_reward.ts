@@ -36,7 +36,8 @@ import { RewardEntryState as RewardEntryCodec } from "../../gen/settled/settleme
 
 /** Entries that one claim pays, oldest first; a longer list takes another claim. */
 export const CLAIM_ENTRIES_MAX = 10_000;
-const CLAIM_ENTRY_GAS = 200n;
+/** Gas of each entry that a claim pays. */
+export const CLAIM_ENTRY_GAS = 200n;
 
 /** A reward that is due to a usage record, before funding. */
 export interface UsageReward {
