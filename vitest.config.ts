@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // One worker per core; e2e files start node processes of their own.
+    // Tests of node processes share the cores with what they start.
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

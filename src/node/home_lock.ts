@@ -86,18 +86,26 @@ async function isAlive({ pid, started }: Holder): Promise<boolean> {
     // EPERM: there is such a process, of another user.
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  const now = await startOf(pid);
+  const { state, started: now } = await statOf(pid);
+  // A zombie has ended; only its parent has not asked for the exit code yet.
+  if (state === "Z" || state === "X") return false;
   return started === undefined || now === undefined || now === started;
 }
 
-/** Field 22 of /proc/<pid>/stat; undefined on systems without it. */
 async function startOf(pid: number): Promise<string | undefined> {
+  return (await statOf(pid)).started;
+}
+
+/** Fields 3 and 22 of /proc/<pid>/stat; nothing on systems without it. */
+async function statOf(pid: number): Promise<{ state?: string; started?: string }> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
     // The second field is the program's name in parentheses and may hold spaces.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state = "", started = ""] = [fields[0], fields[19]];
+    return { state, started };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

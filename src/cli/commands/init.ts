@@ -20,6 +20,8 @@ import type { Io } from "../io.ts";
 import { openTestKeyring } from "../keyring/test_keyring.ts";
 import { printResult } from "../output.ts";
 
+const CHAIN_ID = "settled-1";
+
 interface InitFlags {
   chainId: string;
   dev?: boolean;
@@ -38,7 +40,7 @@ interface InitFlags {
 export function initCommand(io: Io): Command {
   return new Command("init")
     .description("make the home of a new chain: genesis, validator key, settings")
-    .option("--chain-id <id>", "name of the chain", "settled-1")
+    .option("--chain-id <id>", "name of the chain", CHAIN_ID)
     .option("--dev", "a chain for development: funded accounts with keys in plain text")
     .option("--mnemonic <words>", "derive the dev accounts from it (default: new ones)")
     .option("--moniker <name>", "name of the node")
@@ -55,19 +57,7 @@ export function initCommand(io: Io): Command {
     )
     .action(async (flags: InitFlags, self: Command) => {
       const context = contextOf(io, self);
-      await refuseUsedHome(context.home);
-      const { genesis, accounts } = await genesisOf(flags);
-      const { chainId } = parseGenesis(genesis).doc;
-      if (accounts.length > 0) {
-        const keys = join(context.home, "keyring-test");
-        await storeDevAccounts(openTestKeyring(keys, flags.bech32Prefix), accounts);
-      }
-      const dev = flags.dev === true;
-      await writeConfig(context.home, configOf(flags, dev));
-      await loadValidatorKey(validatorKeyPath(context.home));
-      await loadNodeKey(nodeKeyPath(context.home));
-      // Last: a home with a genesis is a finished one.
-      await writeGenesisFile(genesisPath(context.home), genesis);
+      const { chainId, dev, accounts } = await makeHome(context.home, flags);
       const shown = accounts.map(({ name, role, address }) => ({ name, role, address }));
       printResult(io, context.format, {
         home: context.home,
@@ -77,6 +67,29 @@ export function initCommand(io: Io): Command {
       });
       if (context.format === "text") io.err(`next: settled start --home ${context.home}\n`);
     });
+}
+
+/** The home of a dev chain with standard names, as `settled init --dev` makes it. */
+export async function makeDevHome(home: string, genesisTime: string): Promise<void> {
+  const names = { chainId: CHAIN_ID, bech32Prefix: DEFAULT_BECH32_PREFIX, denom: DEFAULT_DENOM };
+  await makeHome(home, { ...names, dev: true, genesisTime });
+}
+
+async function makeHome(home: string, flags: InitFlags) {
+  await refuseUsedHome(home);
+  const { genesis, accounts } = await genesisOf(flags);
+  const { chainId } = parseGenesis(genesis).doc;
+  if (accounts.length > 0) {
+    const keys = join(home, "keyring-test");
+    await storeDevAccounts(openTestKeyring(keys, flags.bech32Prefix), accounts);
+  }
+  const dev = flags.dev === true;
+  await writeConfig(home, configOf(flags, dev));
+  await loadValidatorKey(validatorKeyPath(home));
+  await loadNodeKey(nodeKeyPath(home));
+  // Last: a home with a genesis is a finished one.
+  await writeGenesisFile(genesisPath(home), genesis);
+  return { chainId, dev, accounts };
 }
 
 function collect(text: string, before: string[] | undefined): string[] {

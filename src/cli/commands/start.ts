@@ -1,14 +1,15 @@
 import process from "node:process";
 import { Command } from "commander";
 import { InvariantError } from "../../lib/assert.ts";
-import { readConfig } from "../../node/config.ts";
+import { readConfig, resolveConfig } from "../../node/config.ts";
 import { CliError, usageError } from "../cli_error.ts";
 import { configFromEnv } from "../config_env.ts";
 import { contextOf } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { parseDuration } from "../flag_values.ts";
+import { type Demo, demoText, demoTotals, prepareDevHome, runDemo } from "../demo.ts";
 import { examples } from "../help.ts";
-import type { Io } from "../io.ts";
+import type { Io, OutputFormat } from "../io.ts";
 import { LOG_LEVELS, type LogLevel, nodeLog } from "../node_log.ts";
 import { loadOpenApp } from "../open_app.ts";
 import { printResult } from "../output.ts";
@@ -32,6 +33,8 @@ interface StartFlags {
   keepHistory?: string;
   corsOrigins?: string;
   configOut?: string;
+  dev?: boolean;
+  demo?: boolean;
   logLevel: string;
   logFormat?: string;
 }
@@ -42,19 +45,51 @@ export function startCommand(io: Io): Command {
   return addStartFlags(command)
     .addHelpText("after", examples("start", "start --rpc-port 0 --block-mode instant -o json"))
     .action(async (flags: StartFlags, self: Command) => {
-      const context = contextOf(io, self);
-      const config = await readConfig(context.home, {
+      const { home, format } = contextOf(io, self);
+      const log = nodeLog(io, logLevel(flags.logLevel), logFormat(flags.logFormat));
+      // Flags first: a home is not made for a start that cannot be.
+      resolveConfig({}, given(nodeFlags(flags)));
+      const demo = await prepareDemo(home, flags, io);
+      const config = await readConfig(home, {
         ...configFromEnv(io.env),
         ...given(nodeFlags(flags)),
+        ...(demo === undefined ? {} : { time: "virtual" }),
       });
-      const log = nodeLog(io, logLevel(flags.logLevel), logFormat(flags.logFormat));
       const openApp = await loadOpenApp();
-      const chain = await startChain({ home: context.home, config, log, openApp });
+      const chain = await startChain({ home, config, log, openApp });
       const stopped = stopSignal();
       if (flags.configOut !== undefined) await writeJson(flags.configOut, chain.report);
-      printResult(io, context.format, publicPart(chain.report), banner);
+      printResult(io, format, publicPart(chain.report), banner);
+      if (demo !== undefined) await showDemo(demo, chain, { io, format, stopped });
       await untilEnd(chain, stopped);
     });
+}
+
+async function prepareDemo(home: string, flags: StartFlags, io: Io): Promise<Demo | undefined> {
+  if (flags.demo === true && flags.dev !== true) throw usageError("--demo goes with --dev");
+  if (flags.dev !== true) return undefined;
+  return prepareDevHome(home, { demo: flags.demo === true, io });
+}
+
+/** Runs the demo while the node answers; a node that stops or halts meanwhile ends it. */
+async function showDemo(
+  demo: Demo,
+  chain: RunningChain,
+  { io, format, stopped }: { io: Io; format: OutputFormat; stopped: Promise<void> },
+): Promise<void> {
+  const over = Promise.race([stopped, chain.halted]).then(() => "over" as const);
+  const run = runDemo(demo, chain.report, io).then(() => "done" as const);
+  try {
+    if ((await Promise.race([run, over])) === "over") return;
+    const totals = await demoTotals(chain.report);
+    printResult(io, format, { totals }, () => demoText(demo.home, totals));
+  } catch (error) {
+    await chain.stop();
+    throw error;
+  } finally {
+    // Cut short, it fails on a node that is gone.
+    run.catch(() => undefined);
+  }
 }
 
 /** Flags of `start` that are settings of the node, as the config file has them. */
@@ -87,6 +122,8 @@ function addStartFlags(command: Command): Command {
     .option("--keep-history <blocks>", "heights that queries can reach; a number or all")
     .option("--cors-origins <list>", "origins that browsers may call from, with commas")
     .option("--config-out <file>", "write chain id, endpoints and dev accounts there (mode 0600)")
+    .option("--dev", "make a dev chain in a home that has none")
+    .option("--demo", "with --dev: a new chain begins 31 days ago, with a month of metered jobs")
     .option("--log-level <level>", LOG_LEVELS.join(", "), "info")
     .option("--log-format <format>", "text or json");
 }
