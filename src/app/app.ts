@@ -260,7 +260,9 @@ export class SettledApp implements api.Application {
   /** The block that the check state stands before. */
   #next(): { height: bigint; time: TimeNs } {
     const version = must(this.#store.version, "genesis comes first");
-    return { height: version.height + 1n, time: (version.time + NS_PER_SECOND) as TimeNs };
+    const isNew = version.height === 0n;
+    const height = isNew ? this.#genesis.initialHeight : version.height + 1n;
+    return { height, time: (version.time + NS_PER_SECOND) as TimeNs };
   }
 
   #blockContext(overlay: Overlay, at: { height: bigint; time: TimeNs }, events: Event[]): Context {

@@ -4,8 +4,15 @@ import type { QueryInput, QueryOutput } from "../types/application.ts";
 import * as grpc from "../types/query_errors.ts";
 import * as sdk from "../types/sdk_errors.ts";
 
-/** The answer of a query that succeeded. */
+/** Bytes that one reply may have (RULES 36). */
+const REPLY_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The answer of a query that succeeded. @throws ChainError grpc/8 above 4 MiB. */
 export function queryAnswer(height: bigint, value: Uint8Array): QueryOutput {
+  if (value.length > REPLY_BYTES_MAX) {
+    const detail = `the reply has ${value.length} bytes, at most ${REPLY_BYTES_MAX} are sent; ask for pages (settled.settlement.v1.Query)`;
+    throw new ChainError(grpc.GrpcResourceExhausted, detail);
+  }
   return { code: 0, codespace: "", log: "", key: EMPTY_BYTES, value, height };
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fromBase64, fromHex, toBase64, toHex } from "../lib/bytes.ts";
 import { parseInteger } from "../lib/int.ts";
 import type { GenesisDoc } from "../types/application.ts";
-import { formatTime, parseTime } from "../types/time.ts";
+import { formatTime, isStorableTime, parseTime } from "../types/time.ts";
 import { NodeStartError } from "./errors.ts";
 import { writeFileAtomic } from "./files.ts";
 import { validatorAddress } from "./validator_key.ts";
@@ -88,7 +88,9 @@ export function parseGenesis(json: unknown, path = "genesis.json"): GenesisFile 
   }
   const time = at.text(root["genesis_time"], "genesis_time");
   const genesisTime = parseTime(time);
-  if (genesisTime === undefined) throw at.bad("genesis_time", "an RFC 3339 time", time);
+  if (genesisTime === undefined || !isStorableTime(genesisTime)) {
+    throw at.bad("genesis_time", "an RFC 3339 time from 1678 to 2262", time);
+  }
   const initialHeight = at.integer(root["initial_height"] ?? "1", "initial_height", 0n);
   const appHash = root["app_hash"] ?? "";
   if (typeof appHash !== "string" || fromHex(appHash) === undefined) {

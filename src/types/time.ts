@@ -36,10 +36,12 @@ function two(value: number): string {
   return value.toString().padStart(2, "0");
 }
 
-/**
- * The instant of an RFC 3339 text with Z or an offset; undefined for any other text, and for a
- * time outside 64 bits of nanoseconds (the years 1678 to 2262).
- */
+/** Whether a time fits 64 bits of nanoseconds, as stored times must: the years 1678 to 2262. */
+export function isStorableTime(time: TimeNs): boolean {
+  return time <= INT64_MAX && time >= -INT64_MAX;
+}
+
+/** The instant of an RFC 3339 text with Z or an offset; undefined for any other text. */
 export function parseTime(text: string): TimeNs | undefined {
   const match =
     /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(Z|z|[+-]\d{2}:\d{2})$/.exec(
@@ -58,8 +60,7 @@ export function parseTime(text: string): TimeNs | undefined {
       (BigInt(zone.slice(1, 3)) * 60n + BigInt(zone.slice(4)));
   const day = dayOfCivil(year, month, date);
   const seconds = day * SECONDS_PER_DAY + hour * 3600n + minute * 60n + second - offset;
-  const time = seconds * NS_PER_SECOND + BigInt((match[7] ?? "").padEnd(9, "0"));
-  return time <= INT64_MAX && time >= -INT64_MAX ? (time as TimeNs) : undefined;
+  return (seconds * NS_PER_SECOND + BigInt((match[7] ?? "").padEnd(9, "0"))) as TimeNs;
 }
 
 function daysInMonth(year: bigint, month: bigint): bigint {

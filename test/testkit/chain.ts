@@ -189,7 +189,8 @@ export class TestChain {
   /** The decoded answer of a query that succeeds. @param path "package.Query/Method" */
   async query<T>(path: string, request: object = {}): Promise<T> {
     const answer = await this.ask(path, request);
-    if (answer.code !== 0) throw new Error(`${path}: ${answer.codespace}/${answer.code} ${answer.log}`);
+    if (answer.code !== 0)
+      throw new Error(`${path}: ${answer.codespace}/${answer.code} ${answer.log}`);
     return messageTypeNamed(nameOf(path, "Response")).codec.decode(answer.value) as T;
   }
 

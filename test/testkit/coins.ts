@@ -12,9 +12,7 @@ export function wire(text: string): { denom: string; amount: string }[] {
 
 /** Coins of an answer as sorted text: "5uusd,10uve". */
 export function text(coins: readonly WireCoin[] | undefined): string {
-  return formatCoins(
-    (coins ?? []).map(({ denom, amount }) => ({ denom, amount: BigInt(amount) })),
-  );
+  return formatCoins((coins ?? []).map(({ denom, amount }) => ({ denom, amount: BigInt(amount) })));
 }
 
 export function coins(text: string): Coins {

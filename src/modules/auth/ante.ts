@@ -25,7 +25,7 @@ export function requiredSigners(tx: RoutedTx): readonly string[] {
   return signers;
 }
 
-/** Memo length, timeout height, number of signatures, no extension that we do not know. */
+/** Memo length, timeout height, number of signatures, no unknown extension, known signers. */
 export function basicStep(keeper: AuthKeeper): AnteStep {
   return (ctx, tx) => {
     const params = keeper.params(ctx);
@@ -48,12 +48,15 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
       const detail = `signatures: ${tx.signatures.length}, limit: ${params.txSigLimit}`;
       throw new ChainError(sdk.ErrTooManySignatures, detail);
     }
-    const needed = requiredSigners(tx).length;
+    const signers = requiredSigners(tx);
+    const needed = signers.length;
     const { signerInfos } = tx.authInfo;
     if (tx.signatures.length !== needed || signerInfos.length !== needed) {
       const detail = `wrong number of signers; expected ${needed}, got ${tx.signatures.length}`;
       throw new ChainError(sdk.ErrUnauthorized, detail);
     }
+    // Whoever is unknown is told so, and not that a fee cannot be paid.
+    for (const signer of signers) knownAccount(ctx, keeper, signer);
   };
 }
 

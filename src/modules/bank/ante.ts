@@ -23,7 +23,8 @@ export function feeStep(
       const detail = "fee payer and granter: the first signer pays the fee";
       throw new ChainError(sdk.ErrNotSupported, detail);
     }
-    const coins = fee.amount.length === 0 ? [] : parseCoins(fee.amount);
+    // Wallets write a fee of nothing as 0 coins.
+    const coins = parseCoins(fee.amount.filter(({ amount }) => amount !== "0"));
     if (ctx.mode === "check" || ctx.mode === "recheck") {
       requireMinimum(
         { coins, gas: fee.gasLimit, denom: ctx.chain.bondDenom },

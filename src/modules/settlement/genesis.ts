@@ -2,8 +2,13 @@ import type { Context } from "../../baseapp/context.ts";
 import { fieldError } from "../../baseapp/genesis_error.ts";
 import { messageFromJson, messageToJson } from "../../codec/proto_json.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { maxBigint, parseInteger } from "../../lib/int.ts";
 import { bytesOfKey, joinKeys, u64Key } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
+import type { WireCoin } from "../../types/coins.ts";
+import { isDenom } from "../../types/denom.ts";
+import { ErrInvalidCoins } from "../../types/sdk_errors.ts";
 import type { Accounts } from "./accounts.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
 import { cover } from "./keeper_usage.ts";
@@ -52,29 +57,70 @@ function withDefaults(json: unknown): unknown {
   };
 }
 
-function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  const counts = new KeyMap<number>();
-  genesis.escrows.forEach((escrow, index) => {
-    if (records.escrow(ctx, escrow.seq) !== undefined) {
-      throw fieldError(`settlement.escrows[${index}].seq`, `${escrow.seq} appears twice`);
+/**
+ * Writes records one by one. Whatever is wrong with one, its number or address twice included, is
+ * named by its place in the list.
+ */
+function writeEach<T>(
+  list: { name: string; records: readonly T[]; keyOf: (record: T) => bigint | string },
+  write: (record: T, field: string) => void,
+): void {
+  const seen = new KeyMap<true>();
+  list.records.forEach((record, index) => {
+    const field = `settlement.${list.name}[${index}]`;
+    const key = list.keyOf(record).toString();
+    if (seen.has(key)) throw fieldError(field, `${key} appears twice`);
+    seen.set(key, true);
+    try {
+      write(record, field);
+    } catch (error) {
+      if (error instanceof ChainError && error.codespace === "genesis") throw error;
+      throw fieldError(field, error instanceof Error ? error.message : String(error));
     }
+  });
+}
+
+const bySeq = ({ seq }: { seq: bigint }): bigint => seq;
+
+/** Coins as the state keeps them: sorted, each denom once, positive. Sums may pass 2^256. */
+function checkCoins(...lists: readonly (readonly WireCoin[])[]): void {
+  for (const coins of lists) {
+    coins.forEach(({ denom, amount }, index) => {
+      const last = coins[index - 1]?.denom;
+      const good = isDenom(denom) && (parseInteger(amount) ?? 0n) > 0n;
+      if (good && (last === undefined || last < denom)) return;
+      throw new ChainError(
+        ErrInvalidCoins,
+        `expected sorted positive coins, found ${amount}${denom}`,
+      );
+    });
+  }
+}
+
+function checkAmounts(...texts: readonly string[]): void {
+  for (const text of texts) {
+    if (text === "" || (parseInteger(text) ?? -1n) >= 0n) continue;
+    throw new ChainError(ErrInvalidCoins, `expected an integer from 0, found "${text}"`);
+  }
+}
+
+function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisState): void {
+  const list = { name: "escrows", records: genesis.escrows, keyOf: bySeq };
+  writeEach(list, (escrow) => {
+    checkCoins(escrow.amount, escrow.balance, escrow.totalSettled, escrow.refunded);
     records.setEscrow(ctx, undefined, escrow);
-    const escrowCount = (counts.get(escrow.orderId) ?? 0) + 1;
-    counts.set(escrow.orderId, escrowCount);
-    records.setOrder(ctx, escrow.orderId, { escrowSeq: escrow.seq, escrowCount });
+    const before = records.order(ctx, escrow.orderId);
+    records.setOrder(ctx, escrow.orderId, {
+      escrowSeq: maxBigint(before?.escrowSeq ?? 0n, escrow.seq),
+      escrowCount: (before?.escrowCount ?? 0) + 1,
+    });
   });
 }
 
 function writeUsage(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  genesis.usage.forEach((usage, index) => {
-    const field = `settlement.usage[${index}]`;
-    if (records.usage(ctx, usage.seq) !== undefined) {
-      throw fieldError(`${field}.seq`, `${usage.seq} appears twice`);
-    }
-    const escrow = records.escrow(ctx, usage.escrowSeq);
-    if (escrow === undefined) {
-      throw fieldError(`${field}.escrow_seq`, `there is no escrow ${usage.escrowSeq}`);
-    }
+  writeEach({ name: "usage", records: genesis.usage, keyOf: bySeq }, (usage, field) => {
+    const escrow = escrowOf(ctx, records, usage, field);
+    checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward);
     const { orderId, leaseId } = escrow;
     const meter = { orderId, leaseId, type: normaliseUsageType(usage.usageType) };
     const period = { start: usage.periodStart, end: usage.periodEnd };
@@ -87,33 +133,57 @@ function writeUsage(ctx: Context, records: Records, genesis: state.GenesisState)
   });
 }
 
+/** The escrow that a record belongs to. @throws ChainError genesis/2 */
+function escrowOf(
+  ctx: Context,
+  records: Records,
+  { escrowSeq }: { escrowSeq: bigint },
+  field: string,
+): state.EscrowState {
+  const escrow = records.escrow(ctx, escrowSeq);
+  if (escrow === undefined) {
+    throw fieldError(`${field}.escrow_seq`, `there is no escrow ${escrowSeq}`);
+  }
+  return escrow;
+}
+
 function writePayments(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  const escrowOf = (seq: bigint, field: string): state.EscrowState => {
-    const escrow = records.escrow(ctx, seq);
-    if (escrow === undefined) throw fieldError(`${field}.escrow_seq`, `there is no escrow ${seq}`);
-    return escrow;
-  };
-  genesis.settlements.forEach((settlement, index) => {
-    const escrow = escrowOf(settlement.escrowSeq, `settlement.settlements[${index}]`);
-    records.setSettlement(ctx, settlement, escrow.orderId);
+  const { settlements, invoices, payouts } = genesis;
+  writeEach({ name: "settlements", records: settlements, keyOf: bySeq }, (settlement, field) => {
+    const { total, providerShare, platformFee, validatorFee } = settlement;
+    checkCoins(total, providerShare, platformFee, validatorFee);
+    const { orderId } = escrowOf(ctx, records, settlement, field);
+    records.setSettlement(ctx, settlement, orderId);
   });
-  genesis.invoices.forEach((invoice, index) => {
-    const escrow = escrowOf(invoice.escrowSeq, `settlement.invoices[${index}]`);
-    records.setInvoice(ctx, invoice, escrow.orderId);
+  writeEach({ name: "invoices", records: invoices, keyOf: bySeq }, (invoice, field) => {
+    checkCoins(invoice.total, invoice.amountPaid, invoice.amountDue);
+    records.setInvoice(ctx, invoice, escrowOf(ctx, records, invoice, field).orderId);
   });
-  genesis.payouts.forEach((payout, index) => {
-    const escrow = escrowOf(payout.escrowSeq, `settlement.payouts[${index}]`);
-    records.setPayout(ctx, undefined, payout, escrow.recipient);
+  writeEach({ name: "payouts", records: payouts, keyOf: bySeq }, (payout, field) => {
+    const { gross, platformFee, validatorFee, holdback, net } = payout;
+    checkCoins(gross, platformFee, validatorFee, holdback, net);
+    records.setPayout(ctx, undefined, payout, escrowOf(ctx, records, payout, field).recipient);
   });
 }
 
 function writeRewards(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  for (const distribution of genesis.distributions) {
+  const { distributions, claimable, rewardEntries, epochMint } = genesis;
+  writeEach({ name: "distributions", records: distributions, keyOf: bySeq }, (distribution) => {
+    checkCoins(distribution.total, ...distribution.rows.map(({ amount }) => amount));
     records.setDistribution(ctx, distribution, recipientsOf(ctx, records, distribution));
-  }
-  for (const claimable of genesis.claimable) records.setClaimable(ctx, undefined, claimable);
-  for (const entry of genesis.rewardEntries) records.setRewardEntry(ctx, entry);
-  if (genesis.epochMint !== undefined) records.setEpochMint(ctx, genesis.epochMint);
+  });
+  const byAddress = ({ address }: { address: string }): string => address;
+  writeEach({ name: "claimable", records: claimable, keyOf: byAddress }, (each) => {
+    checkCoins(each.claimable, each.claimed, each.expired);
+    records.setClaimable(ctx, undefined, each);
+  });
+  writeEach({ name: "reward_entries", records: rewardEntries, keyOf: bySeq }, (entry) => {
+    checkCoins(entry.amount);
+    records.setRewardEntry(ctx, entry);
+  });
+  if (epochMint === undefined) return;
+  checkAmounts(epochMint.minted);
+  records.setEpochMint(ctx, epochMint);
 }
 
 function recipientsOf(
@@ -125,14 +195,31 @@ function recipientsOf(
   return [records.settlement(ctx, distribution.settlementSeq)?.provider ?? ""];
 }
 
+/** A number that a record has already is not given again: it would be written over. */
 function writeSequences(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  const { sequences, invoiceSeries } = genesis;
-  if (sequences !== undefined) {
-    for (const [name, next] of Object.entries(sequences) as [keys.SequenceName, bigint][]) {
-      if (next > 0n) records.setSequence(ctx, name, next);
+  const given = genesis.sequences;
+  const lists: readonly [keys.SequenceName, string, readonly { seq: bigint }[]][] = [
+    ["escrow", "escrow", genesis.escrows],
+    ["usage", "usage", genesis.usage],
+    ["settlement", "settlement", genesis.settlements],
+    ["distribution", "distribution", genesis.distributions],
+    ["payout", "payout", genesis.payouts],
+    ["invoice", "invoice", genesis.invoices],
+    ["rewardEntry", "reward_entry", genesis.rewardEntries],
+  ];
+  for (const [name, field, list] of lists) {
+    const next = maxBigint(given?.[name] ?? 0n, 1n);
+    const last = list.reduce((most, { seq }) => maxBigint(most, seq), 0n);
+    if (next <= last) {
+      throw fieldError(
+        `settlement.sequences.${field}`,
+        `expected more than ${last}, found ${next}`,
+      );
     }
+    // A sequence that nothing was taken of has no entry, so that an import is what was exported.
+    if (next > 1n) records.setSequence(ctx, name, next);
   }
-  for (const { provider, next } of invoiceSeries) {
+  for (const { provider, next } of genesis.invoiceSeries) {
     const key = keys.textIndexKey(keys.INVOICE_SERIES_PREFIX, provider);
     ctx.kv.set(key, bytesOfKey(u64Key(next)));
   }

@@ -18,7 +18,13 @@ import * as errors from "./errors.ts";
 import * as events from "./events.ts";
 import type { AccountKeeper } from "./expected_keepers.ts";
 import { timedId, timedSeqOf } from "./ids.ts";
-import { type EscrowKeeper, quote, requireActive, unauthorized } from "./keeper_escrow.ts";
+import {
+  type EscrowKeeper,
+  quote,
+  requireActive,
+  requireUnexpired,
+  unauthorized,
+} from "./keeper_escrow.ts";
 import { COVERAGE_PREFIX, meterKey, naturalKey } from "./keys.ts";
 import { coinsIn, indexUsage, type Records } from "./records.ts";
 import { normaliseUsageType } from "./usage_type.ts";
@@ -105,6 +111,7 @@ export class UsageKeeper {
         usage.status === UsageStatus.USAGE_STATUS_SETTLED ? "is settled" : "is written off";
       throw new ChainError(errors.ErrUsageAlreadySettled, `usage ${usageId} ${how}`);
     }
+    requireUnexpired(ctx, escrow);
     if (this.#records.params(ctx).extended.requireUsageSignature) {
       const totalCost = formatCoins(coinsOf(usage.denom, BigInt(usage.cost)));
       const doc = AcknowledgeSignDoc.encode({ chainId: ctx.chain.chainId, usageId, totalCost });

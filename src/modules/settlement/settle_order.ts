@@ -8,7 +8,7 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { UINT64_MAX } from "../../lib/int.ts";
+import { minSize, UINT64_MAX } from "../../lib/int.ts";
 import { formatCoins, isZeroCoins, NO_COINS } from "../../types/coins.ts";
 import { addSeconds, formatTime, type TimeNs } from "../../types/time.ts";
 import { type Allocation, allocate, dropBelowMinimum } from "./allocate.ts";
@@ -74,16 +74,17 @@ export function settleOrder(
 }
 
 /**
- * One part of ending an expired escrow: settles at most `limit` records as a final settlement
+ * One part of ending an expired escrow: settles at most `budget` records as a final settlement
  * without minimum, and ends the escrow when none is left. Returns how many records it took.
  */
 export function settleExpired(
   ctx: Context,
   keepers: Keepers,
   escrow: EscrowState,
-  limit: number,
+  budget: number,
 ): number {
   const { records, settlements, escrows } = keepers;
+  const limit = minSize(budget, records.params(ctx).extended.maxRecordsPerSettlement);
   const selected = firstOpen(ctx, records, escrow, { limit, eligible: () => true });
   const open = records.openUsageCount(ctx, escrow.seq);
   const status = EscrowStatus.ESCROW_STATUS_EXPIRED;
@@ -95,7 +96,9 @@ export function settleExpired(
   const allocation = allocate(selected, coinsIn(escrow.balance), true);
   const remaining = open - BigInt(selected.length);
   const isFinal = remaining === 0n;
-  const type = SettlementType.SETTLEMENT_TYPE_FINAL;
+  const type = isFinal
+    ? SettlementType.SETTLEMENT_TYPE_FINAL
+    : SettlementType.SETTLEMENT_TYPE_USAGE_BASED;
   const outcome = settlements.settle(ctx, { escrow, allocation, type, isFinal, remaining });
   if (isFinal) escrows.close(ctx, outcome.escrow, end);
   return selected.length;

@@ -268,7 +268,11 @@ describe("RULES 13", () => {
     const result = await chain.ok(msg.release(customer, escrowId));
     expect(responseOf(result)).toMatchObject({ releasedAmount: "999uusd,1000uve" });
     const [settlement] = await see.settlementsOf(chain, ORDER);
-    expect(settlement).toMatchObject({ settlementType: "final", isFinal: true, totalUsageUnits: 0n });
+    expect(settlement).toMatchObject({
+      settlementType: "final",
+      isFinal: true,
+      totalUsageUnits: 0n,
+    });
     expect(text(settlement?.platformFee)).toBe("49uusd,50uve");
     expect(text(settlement?.validatorFee)).toBe("9uusd,10uve");
     expect(text(settlement?.providerShare)).toBe("941uusd,940uve");

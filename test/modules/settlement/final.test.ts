@@ -72,7 +72,7 @@ describe("R-003-44", () => {
     expect((await see.escrow(chain, "escrow-1")).state).toBe("released");
   });
 
-  test("D-5 / D-19 / RULES 24 the record that does not fit is paid in part, later ones nothing", async () => {
+  test("D-5 / D-19 / RULES 24 / RULES 33 the record that does not fit is paid in part, later ones nothing", async () => {
     await activeEscrow(chain, "1000uve,700uusd");
     const uve = await recordedCosts(chain, [600, 600, 100]);
     const uusd = await recordedCosts(chain, [200, 300], { denom: "uusd", from: 10 });

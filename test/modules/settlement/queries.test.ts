@@ -232,7 +232,10 @@ describe("answers", () => {
 
   test("UsageRecordsByOrder lists in recording order, beyond nine records too", async () => {
     await activeEscrow(chain);
-    const ids = await recordedCosts(chain, Array.from({ length: 12 }, () => 1));
+    const ids = await recordedCosts(
+      chain,
+      Array.from({ length: 12 }, () => 1),
+    );
     expect((await see.usageOf(chain, ORDER)).map(({ usageId }) => usageId)).toEqual(ids);
   });
 
@@ -248,7 +251,10 @@ describe("answers", () => {
     const seen: string[] = [];
     let key = new Uint8Array(0);
     do {
-      const page: Page = await chain.query(path, { orderId: ORDER, pagination: { key, limit: 2n } });
+      const page: Page = await chain.query(path, {
+        orderId: ORDER,
+        pagination: { key, limit: 2n },
+      });
       seen.push(...page.usageRecords.map(({ usageId }) => usageId));
       key = Uint8Array.from(page.pagination.nextKey);
     } while (key.length > 0);

@@ -4,7 +4,12 @@ import { divCeil } from "../../../src/lib/int.ts";
 import { usageReward } from "../../../src/modules/settlement/reward.ts";
 import { type TimeNs, timeOfSeconds } from "../../../src/types/time.ts";
 import { customer, provider } from "../../testkit/accounts.ts";
-import { type ChainOptions, moduleAccount, openChain, type TestChain } from "../../testkit/chain.ts";
+import {
+  type ChainOptions,
+  moduleAccount,
+  openChain,
+  type TestChain,
+} from "../../testkit/chain.ts";
 import { text } from "../../testkit/coins.ts";
 import { msg, ORDER } from "../../testkit/messages.ts";
 import { eventsOf } from "../../testkit/outcome.ts";
@@ -35,7 +40,9 @@ function openEndless(o: ChainOptions = {}): Promise<TestChain> {
 function reportOf(cost: bigint): { units: bigint; price: string } {
   if (cost < 10n ** 18n) return { units: 1n, price: `${cost}uve` };
   const units = 10n ** 17n;
-  const atomics = divCeil(cost * 10n ** 18n, units).toString().padStart(19, "0");
+  const atomics = divCeil(cost * 10n ** 18n, units)
+    .toString()
+    .padStart(19, "0");
   return { units, price: `${atomics.slice(0, -18)}.${atomics.slice(-18)}uve` };
 }
 
@@ -80,7 +87,14 @@ const VECTORS: readonly Vector[] = [
   { no: "17", type: "network", cost: 15n, late: true, reward: 0n },
   { no: "18", type: "network", cost: 16n, late: true, reward: 1n },
   { no: "19", type: "storage", cost: 2n ** 53n - 1n, ack: true, reward: 900_719_925_474_099n },
-  { no: "20", type: "storage", cost: 2n ** 53n + 1n, late: true, ack: true, reward: 720_575_940_379_279n },
+  {
+    no: "20",
+    type: "storage",
+    cost: 2n ** 53n + 1n,
+    late: true,
+    ack: true,
+    reward: 720_575_940_379_279n,
+  },
   { no: "21", type: "cpu", cost: 2n ** 63n - 1n, reward: 830_103_483_316_929_822n },
   { no: "22", type: "gpu", cost: 2n ** 64n - 1n, ack: true, reward: 2_213_609_288_845_146_193n },
   { no: "23", type: "gpu", cost: 2n ** 64n + 1n, late: true, reward: 1_593_798_687_968_505_259n },
@@ -141,9 +155,13 @@ describe("R-003-25 reward = cost × rate × resource × sla × ack / 10000^4, fl
   test("R-003-25 amounts at upstream's overflow bounds are exact", () => {
     const of = (resourceBps: bigint, amount: bigint) =>
       usageReward(amount, { rateBps: 1000n, resourceBps, slaBps: 10_000n, ackBps: 10_000n });
-    const cpu = BigInt("66749594872528440074844428317798503581334516323645399060845050244444366430");
+    const cpu = BigInt(
+      "66749594872528440074844428317798503581334516323645399060845050244444366430",
+    );
     expect(of(10_000n, cpu)).toBe(cpu / 10n);
-    const gpu = BigInt("55624662393773700062370356931498752984445430269704499217370875203703638692");
+    const gpu = BigInt(
+      "55624662393773700062370356931498752984445430269704499217370875203703638692",
+    );
     expect(of(12_000n, gpu)).toBe((gpu * 12n) / 100n);
     expect(of(20_000n, 2n ** 256n - 1n)).toBe((2n ** 256n - 1n) / 5n);
   });
@@ -256,7 +274,7 @@ describe("per record", () => {
   });
 });
 
-describe("R-003-27 the border of the grace", () => {
+describe("RULES 33 the border of the grace", () => {
   /** A report of [end − 60, end) at the end's block time plus `after` nanoseconds. */
   async function rewardAt(after: bigint, params: Record<string, unknown> = {}): Promise<string> {
     const chain = await openEndless({ params });
@@ -279,12 +297,12 @@ describe("R-003-27 the border of the grace", () => {
     expect(await rewardAt(GRACE + 1_000_000_000n)).toBe("80uve");
   });
 
-  test("R-003-27 a grace of 0 makes every report on time", async () => {
+  test("R-003-27 / RULES 33 a grace of 0 makes every report on time", async () => {
     expect(await rewardAt(GRACE * 6n, { usage_grace_period: "0" })).toBe("100uve");
   });
 });
 
-describe("the multipliers", () => {
+describe("RULES 33 the multipliers", () => {
   async function rewardOf(type: string, o: { ack?: boolean; chain?: TestChain } = {}) {
     const chain = o.chain ?? (await openEndless());
     await activeEscrow(chain, "1000uve");
@@ -436,9 +454,9 @@ describe("staking", () => {
   test("RULES 35 one uve to the fee collector at the end of every epoch, for the epoch before", async () => {
     const chain = await openChain({ params: { staking_reward_epoch_length: "5" } });
     await chain.blocksTo(11n);
-    expect((await see.epoch(chain, 0n)).map(({ source, epochNumber }) => [source, epochNumber])).toEqual([
-      ["staking", 0n],
-    ]);
+    expect(
+      (await see.epoch(chain, 0n)).map(({ source, epochNumber }) => [source, epochNumber]),
+    ).toEqual([["staking", 0n]]);
     const [second] = await see.epoch(chain, 1n);
     expect(second).toMatchObject({ metadata: { epoch: "1", source: "staking" }, blockHeight: 10n });
     const { totalClaimable } = await see.claimable(chain, moduleAccount("fee_collector"));
@@ -451,7 +469,9 @@ describe("staking", () => {
     await activeEscrow(chain);
     await recordedCosts(chain, [1000, 1000]);
     await chain.blocksTo(98n);
-    const [first = "", second = ""] = (await see.usageOf(chain, ORDER)).map(({ usageId }) => usageId);
+    const [first = "", second = ""] = (await see.usageOf(chain, ORDER)).map(
+      ({ usageId }) => usageId,
+    );
     await settled(chain, { ids: [first] });
     await settled(chain, { ids: [second] });
     const rows = await see.history(chain, provider.address);

@@ -1,11 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import {
-  authority,
-  customer,
-  customer2,
-  provider,
-  stranger,
-} from "../../testkit/accounts.ts";
+import { authority, customer, customer2, provider, stranger } from "../../testkit/accounts.ts";
 import { moduleAccount, openChain, type TestChain } from "../../testkit/chain.ts";
 import { text } from "../../testkit/coins.ts";
 import { msg, ORDER } from "../../testkit/messages.ts";
@@ -111,21 +105,24 @@ describe("fees", () => {
       2n ** 64n + 1n,
       ...(["922337203685477580uve", "184467440737095516uve", "17339939429286978521uve"] as const),
     ],
-  ])("R-003-43 a total of %s splits into %s, %s and %s", async (total, platform, validator, share) => {
-    chain = await openChain({
-      funds: { [customer.address]: `${2n ** 70n}uve` },
-      params: { min_settlement_amount: "0" },
-    });
-    await activeEscrow(chain, `${total}uve`);
-    await recordedCosts(chain, [total]);
-    const { settlementId } = await settled(chain);
-    const settlement = await see.settlement(chain, settlementId);
-    expect(text(settlement.platformFee)).toBe(platform);
-    expect(text(settlement.validatorFee)).toBe(validator);
-    expect(text(settlement.providerShare)).toBe(share);
-    expect(await chain.balances(moduleAccount("settlement_platform_fee"))).toBe(platform);
-    expect(await chain.balances(moduleAccount("settlement_validator_fee"))).toBe(validator);
-  });
+  ])(
+    "R-003-43 a total of %s splits into %s, %s and %s",
+    async (total, platform, validator, share) => {
+      chain = await openChain({
+        funds: { [customer.address]: `${2n ** 70n}uve` },
+        params: { min_settlement_amount: "0" },
+      });
+      await activeEscrow(chain, `${total}uve`);
+      await recordedCosts(chain, [total]);
+      const { settlementId } = await settled(chain);
+      const settlement = await see.settlement(chain, settlementId);
+      expect(text(settlement.platformFee)).toBe(platform);
+      expect(text(settlement.validatorFee)).toBe(validator);
+      expect(text(settlement.providerShare)).toBe(share);
+      expect(await chain.balances(moduleAccount("settlement_platform_fee"))).toBe(platform);
+      expect(await chain.balances(moduleAccount("settlement_validator_fee"))).toBe(validator);
+    },
+  );
 
   test("RULES 28 fees are floored once on the total of each denom, not per record", async () => {
     chain = await openChain({ params: { min_settlement_amount: "0" } });
@@ -259,7 +256,9 @@ describe("RULES 24", () => {
     const [c = ""] = await recordedCosts(chain, [2000], { denom: "uusd", from: 2 });
     const { totalAmount } = await settled(chain);
     expect(totalAmount).toBe("2000uusd,1000uve");
-    const states = await Promise.all([a, b, c].map(async (id) => (await see.usage(chain, id)).settled));
+    const states = await Promise.all(
+      [a, b, c].map(async (id) => (await see.usage(chain, id)).settled),
+    );
     expect(states).toEqual([true, false, true]);
     const { balance } = await see.escrow(chain, "escrow-1");
     expect(text(balance)).toBe("3000uusd,500uve");
@@ -275,7 +274,11 @@ describe("RULES 26", () => {
     const [event] = eventsOf(result, "OrderSettled");
     expect(event).toMatchObject({ records: "3", records_remaining: "2", is_final: "false" });
     expect(settledOf(result).totalAmount).toBe("3003uve");
-    await chain.refused(msg.settle(customer, { ids: [...ids.slice(3), "x", "y"] }), 1506, "at most 3");
+    await chain.refused(
+      msg.settle(customer, { ids: [...ids.slice(3), "x", "y"] }),
+      1506,
+      "at most 3",
+    );
     expect((await settled(chain)).totalAmount).toBe("2007uve");
   });
 

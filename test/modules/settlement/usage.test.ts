@@ -22,7 +22,9 @@ describe("recording usage", () => {
   beforeEach(() => activeEscrow(chain, "10000uve,10000uusd"));
 
   test("R-003-12 each MsgRecordUsage makes a record with units, type, price and cost", async () => {
-    const result = await chain.ok(msg.record(provider, { units: 2n, price: "10.5uve", type: "gpu" }));
+    const result = await chain.ok(
+      msg.record(provider, { units: 2n, price: "10.5uve", type: "gpu" }),
+    );
     const { usageId, totalCost } = responseOf<MsgRecordUsageResponse>(result);
     expect(totalCost).toBe("21uve");
     expect(await see.usage(chain, usageId)).toEqual({
@@ -59,7 +61,7 @@ describe("recording usage", () => {
     [7n, "0uve", ""],
     [1n, "0.999999999999999999uve", ""],
     [2n ** 63n, "1uusd", "9223372036854775808uusd"],
-  ])("R-003-12 / D-9 %s units at %s cost exactly \"%s\", floored", async (units, price, cost) => {
+  ])('R-003-12 / D-9 %s units at %s cost exactly "%s", floored', async (units, price, cost) => {
     const result = await chain.ok(msg.record(provider, { units, price }));
     const { usageId, totalCost } = responseOf<MsgRecordUsageResponse>(result);
     expect(totalCost).toBe(cost);
@@ -114,7 +116,12 @@ describe("recording usage", () => {
 
   test("R-003-16 only the escrow's provider records usage", async () => {
     for (const signer of [provider2, customer, stranger]) {
-      await chain.refused(msg.record(signer), 1505, `recipient ${provider.address}`, signer.address);
+      await chain.refused(
+        msg.record(signer),
+        1505,
+        `recipient ${provider.address}`,
+        signer.address,
+      );
     }
   });
 

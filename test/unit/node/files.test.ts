@@ -90,7 +90,7 @@ describe("genesis", () => {
     { change: { chain_id: undefined }, problem: "chain_id: expected a text, found nothing" },
     {
       change: { genesis_time: "today" },
-      problem: 'genesis_time: expected an RFC 3339 time, found "today"',
+      problem: 'genesis_time: expected an RFC 3339 time from 1678 to 2262, found "today"',
     },
     {
       change: { initial_height: "-1" },

@@ -1,0 +1,183 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { JournalEntry, JournalHead } from "../../../src/gen/settled/bank/v1/state.ts";
+import { InvariantError } from "../../../src/lib/assert.ts";
+import { fromUtf8, utf8 } from "../../../src/lib/bytes.ts";
+import type { Key } from "../../../src/lib/key.ts";
+import * as bank from "../../../src/modules/bank/keys.ts";
+import * as settlement from "../../../src/modules/settlement/keys.ts";
+import { customer, provider } from "../../testkit/accounts.ts";
+import { moduleAccount, openChain, type TestChain } from "../../testkit/chain.ts";
+import { type Machine, machineOf } from "../../testkit/machine.ts";
+import { msg, ORDER } from "../../testkit/messages.ts";
+import { activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
+
+let chain: TestChain;
+let machine: Machine;
+beforeEach(async () => {
+  chain = await openChain();
+  await activeEscrow(chain, "100000uve");
+  await recordedCosts(chain, [1000, 2000]);
+  await settled(chain);
+  await chain.ok(msg.claim(provider));
+  await recordedCosts(chain, [3000], { from: 5 });
+  await settled(chain, { order: ORDER });
+  machine = await machineOf(chain);
+});
+
+/** Adds to an amount that is kept as decimal text. */
+function change(key: Key, by: bigint): void {
+  const before = BigInt(fromUtf8(machine.overlay.get(key) ?? utf8("0")) ?? "");
+  machine.overlay.set(key, utf8(`${before + by}`));
+}
+
+/** What the incremental invariants say of the changed state. */
+function broken(): string[] {
+  const found: string[] = [];
+  for (const { invariants } of machine.modules.list) {
+    for (const { name, check } of invariants) {
+      try {
+        check(machine.ctx);
+      } catch (error) {
+        if (!(error instanceof InvariantError)) throw error;
+        found.push(name.slice(0, 4));
+        expect(error.message).toContain(name.slice(0, 4));
+      }
+    }
+  }
+  return found;
+}
+
+describe("a quantity that is changed by one unit breaks the invariant of its name", () => {
+  test("unchanged, none is broken", () => {
+    expect(broken()).toEqual([]);
+  });
+
+  const total = (name: settlement.TotalName): Key => settlement.totalKey(name, "uve");
+
+  test.each<[name: string, key: () => Key, broken: string[]]>([
+    ["I-05 supply", () => bank.supplyKey("uve"), ["I-05"]],
+    ["I-05 sum of balances", () => bank.balanceSumKey("uve"), ["I-05"]],
+    ["I-08 balances of escrows", () => total("escrowed"), ["I-08"]],
+    [
+      "I-08 the escrow account's balance",
+      () => bank.balanceKey(moduleAccount("settlement_escrow"), "uve"),
+      ["I-08"],
+    ],
+    ["I-09 settled by escrow", () => total("escrowSettled"), ["I-09"]],
+    ["I-09 settled by settlement", () => total("settled"), ["I-09"]],
+    ["I-11 unfinished payouts", () => total("payoutsUnfinished"), ["I-11"]],
+    [
+      "I-11 the settlement account's balance",
+      () => bank.balanceKey(moduleAccount("settlement"), "uve"),
+      ["I-11"],
+    ],
+    ["I-12 settled records", () => total("usageSettled"), ["I-12"]],
+    ["I-12 settlements with usage", () => total("settledWithUsage"), ["I-12"]],
+    ["I-13 claimable", () => total("claimable"), ["I-13", "I-13"]],
+    [
+      "I-13 the rewards account's balance",
+      () => bank.balanceKey(moduleAccount("rewards"), "uve"),
+      ["I-13"],
+    ],
+    ["I-13 claimed", () => total("claimed"), ["I-13"]],
+    ["I-13 expired", () => total("expired"), ["I-13"]],
+    ["I-13 distributed", () => total("distributed"), ["I-13"]],
+  ])("%s", (_, key, expected) => {
+    for (const by of [1n, -2n]) {
+      change(key(), by);
+      expect(broken()).toEqual(expected);
+    }
+  });
+
+  test("I-18 the journal's head and its last entry", () => {
+    const { count, hash } = machine.bank.journalHead(machine.ctx);
+    const setHead = (head: JournalHead) =>
+      machine.overlay.set(bank.JOURNAL_HEAD_KEY, JournalHead.encode(head).finish());
+    setHead({ count: count - 1n, hash });
+    expect(broken()).toEqual(["I-18"]);
+    setHead({ count, hash: hash.map((byte, index) => (index === 0 ? byte ^ 1 : byte)) });
+    expect(broken()).toEqual(["I-18"]);
+    setHead({ count, hash });
+    expect(broken()).toEqual([]);
+    const bytes = machine.overlay.get(bank.journalKey(count)) as Uint8Array;
+    const entry = JournalEntry.decode(bytes);
+    const [posting] = entry.postings;
+    if (posting !== undefined) posting.amount = `${BigInt(posting.amount) + 1n}`;
+    machine.overlay.set(bank.journalKey(count), JournalEntry.encode(entry).finish());
+    expect(broken()).toEqual(["I-18"]);
+  });
+
+  test("the message names the denom and both amounts", () => {
+    change(total("escrowed"), 1n);
+    const [invariant] = machine.modules.list.flatMap(({ invariants }) =>
+      invariants.filter(({ name }) => name.startsWith("I-08")),
+    );
+    expect(() => invariant?.check(machine.ctx)).toThrow(
+      /^I-08 .*denom=uve, left=94001, right=94000/,
+    );
+  });
+
+  test("a denom that nobody knows of is found by its running total", () => {
+    machine.overlay.set(settlement.totalKey("claimable", "uother"), utf8("1"));
+    expect(broken()).toEqual(["I-13", "I-13"]);
+  });
+});
+
+describe("invariants over the whole state", () => {
+  test("all of them are checked, by name", async () => {
+    const names = (await chain.checkFullInvariants()).map((name) => name.slice(0, 4));
+    expect(names).toEqual(["I-04", "I-05", "I-18", "I-09", "I-10", "I-12", "I-13", "I-14"]);
+  });
+
+  test.each<[name: string, key: () => string, value: string]>([
+    ["I-04", () => bank.balanceKey(customer.address, "uve"), "5"],
+    ["I-05", () => bank.supplyKey("uve"), "5"],
+  ])("%s notices a balance or a supply that was changed on disk", async (name, key, value) => {
+    await chain.db.write([{ key: `S${key()}`, value: utf8(value) }]);
+    await expect(chain.checkFullInvariants()).rejects.toThrow(name);
+  });
+
+  test("I-18 notices an entry that was changed on disk", async () => {
+    const key = bank.journalKey(3n);
+    const entry = JournalEntry.decode(machine.overlay.get(key) as Uint8Array);
+    const value = JournalEntry.encode({ ...entry, kind: "gift" }).finish();
+    await chain.db.write([{ key: `S${key}`, value }]);
+    await expect(chain.checkFullInvariants()).rejects.toThrow("I-18");
+  });
+
+  test.each<[name: string, list: Key, seq: bigint, change: (record: never) => object]>([
+    ...([
+      [
+        "I-12",
+        settlement.USAGE_PREFIX,
+        1n,
+        (usage: { settledAmount: string }) => ({ ...usage, settledAmount: "999" }),
+      ],
+      [
+        "I-14",
+        settlement.USAGE_PREFIX,
+        1n,
+        (usage: { reward: string }) => ({ ...usage, reward: "91" }),
+      ],
+    ] as [string, Key, bigint, (record: never) => object][]),
+  ])("%s notices a usage record that was changed on disk", async (name, list, seq, changed) => {
+    const { UsageState } = await import("../../../src/gen/settled/settlement/v1/state.ts");
+    const key = settlement.recordKey(list, seq);
+    const record = UsageState.decode(machine.overlay.get(key) as Uint8Array);
+    const value = UsageState.encode(UsageState.fromPartial(changed(record as never))).finish();
+    await chain.db.write([{ key: `S${key}`, value }]);
+    await expect(chain.checkFullInvariants()).rejects.toThrow(name);
+  });
+});
+
+test("RULES 3 a broken invariant halts the machine, and the block leaves no trace", async () => {
+  change(settlement.totalKey("escrowed", "uve"), 1n);
+  await machine.commit();
+  const damaged = await openChain({ genesis: chain.genesis, db: chain.db });
+  const { appHash, height } = damaged;
+  await expect(damaged.block()).rejects.toThrow(InvariantError);
+  await expect(damaged.deliver(msg.send(customer, provider.address, "1uve"))).rejects.toThrow(
+    /^I-08 .*left=94001, right=94000/,
+  );
+  expect([damaged.appHash, damaged.app.info().height]).toEqual([appHash, height]);
+});

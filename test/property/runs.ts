@@ -1,0 +1,19 @@
+import process from "node:process";
+import fc from "fast-check";
+
+/** More of everything with SETTLED_LONG=1. */
+const LONG = process.env["SETTLED_LONG"] === "1";
+
+/** Milliseconds that a property may take. */
+export const TIMEOUT = LONG ? 1_800_000 : 120_000;
+
+/** fast-check's settings for a number of runs; a failure prints seed and path to run it again. */
+export function runs(count: number): fc.Parameters<unknown> {
+  const seed = process.env["SETTLED_SEED"];
+  return {
+    numRuns: LONG ? count * 20 : count,
+    verbose: fc.VerbosityLevel.None,
+    interruptAfterTimeLimit: TIMEOUT / 2,
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+  };
+}
