@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // The default leaves one core idle: half of them, on two.
+    maxWorkers: "100%",
     // Tests of node processes share the cores with what they start.
     testTimeout: 30_000,
     hookTimeout: 60_000,
