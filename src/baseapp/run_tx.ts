@@ -6,7 +6,7 @@ import { ChainError } from "../lib/errors.ts";
 import { Overlay } from "../store/overlay.ts";
 import type { Hasher } from "../types/crypto.ts";
 import { type Event, event } from "../types/event.ts";
-import { ErrPanic, ErrTxDecode, ErrUnknownRequest } from "../types/sdk_errors.ts";
+import { ErrPanic, ErrTxDecode, ErrInvalidRequest } from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
 import { failedResult, type TxResult } from "../types/tx.ts";
 import type { AnteStep, RoutedMsg, RoutedTx } from "./ante.ts";
@@ -55,7 +55,8 @@ function routeTx(env: TxEnvironment, bytes: Uint8Array): RoutedTx {
     const message = decodeMessage(route, any.value);
     return { route, message, signers: route.signers(message) };
   });
-  if (routed.length === 0) throw new ChainError(ErrUnknownRequest, "a tx has at least one message");
+  if (routed.length === 0)
+    throw new ChainError(ErrInvalidRequest, "must contain at least one message");
   return { ...tx, bytes, hash: env.hasher.sha256(bytes), routed };
 }
 

@@ -7,8 +7,6 @@ import { portableCrypto } from "../../src/types/portable_crypto.ts";
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "cosmos.tx.v1beta1.Service/Simulate": "the app itself: it runs the machine",
   "cosmos.tx.v1beta1.Service/TxDecode": "UNIMPLEMENTED: of the node, with its doors",
-  "cosmos.bank.v1beta1.Query/DenomMetadata": "UNIMPLEMENTED: the chain keeps no metadata of denoms",
-  "cosmos.bank.v1beta1.Query/DenomsMetadata": "UNIMPLEMENTED: as DenomMetadata",
   "cosmos.tx.v1beta1.Service/GetTx": "UNIMPLEMENTED: of the node, with its REST and gRPC doors",
   "cosmos.tx.v1beta1.Service/BroadcastTx": "UNIMPLEMENTED: of the node, with its doors",
   "cosmos.tx.v1beta1.Service/GetTxsEvent": "UNIMPLEMENTED: of the node, with its doors",

@@ -70,6 +70,21 @@ export const bankQueries: readonly QueryRoute[] = [
     response: q.QueryParamsResponse,
     handle: async () => ({ params: { sendEnabled: [], defaultSendEnabled: true } }),
   }),
+  // The chain keeps no metadata of denoms: there is none to list and none to find.
+  queryRoute({
+    path: `${QUERY}/DenomsMetadata`,
+    request: q.QueryDenomsMetadataRequest,
+    response: q.QueryDenomsMetadataResponse,
+    handle: async () => ({ metadatas: [], pagination: undefined }),
+  }),
+  queryRoute({
+    path: `${QUERY}/DenomMetadata`,
+    request: q.QueryDenomMetadataRequest,
+    response: q.QueryDenomMetadataResponse,
+    handle: async (_ctx, { denom }) => {
+      throw new ChainError(GrpcNotFound, `client metadata for denom ${denom.slice(0, 130)}`);
+    },
+  }),
   queryRoute({
     path: `${JOURNAL}/JournalEntry`,
     request: journal.QueryJournalEntryRequest,

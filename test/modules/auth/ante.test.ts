@@ -249,7 +249,7 @@ describe("refusals before the messages", () => {
       expect([codespace, [2, 6].includes(code)]).toEqual(["sdk", true]);
     }
     const none = await custom([send()], [customer], { body: { messages: [] } });
-    await refused(none, "sdk/6", "a tx has at least one message: unknown request");
+    await refused(none, "sdk/18", "must contain at least one message: invalid request");
     const unknown = { ...send(), typeUrl: "/virtengine.settlement.v1.MsgNothing" };
     const bytes = await custom([unknown], [customer]);
     expectCode(chain.app.checkTx(bytes), "sdk/2", "MsgNothing", "tx parse error");
