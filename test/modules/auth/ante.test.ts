@@ -239,14 +239,14 @@ describe("refusals before the messages", () => {
     expectOk((await chain.block(own)).txResults[0] as TxResult);
   });
 
-  test("bytes that are no tx, a tx without messages and an unknown type: sdk/2 and sdk/6", async () => {
+  test("bytes that are no tx, a tx without messages and an unknown type: sdk/2 and sdk/18", async () => {
     for (const bytes of [
       new Uint8Array(0),
       Uint8Array.of(1, 2, 3),
       new Uint8Array(5000).fill(255),
     ]) {
       const { code, codespace } = chain.app.checkTx(bytes);
-      expect([codespace, [2, 6].includes(code)]).toEqual(["sdk", true]);
+      expect([codespace, [2, 18].includes(code)]).toEqual(["sdk", true]);
     }
     const none = await custom([send()], [customer], { body: { messages: [] } });
     await refused(none, "sdk/18", "must contain at least one message: invalid request");
