@@ -9,7 +9,7 @@ import { assert, must } from "../lib/assert.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
 import type { Db } from "../store/db.ts";
-import type { Overlay } from "../store/overlay.ts";
+import { Overlay } from "../store/overlay.ts";
 import { commitStaged, loadStore, readAt } from "../store/reader.ts";
 import { Store } from "../store/store.ts";
 import type * as api from "../types/application.ts";
@@ -128,8 +128,9 @@ export class SettledApp implements api.Application {
     return this.#store.stage(overlay, at);
   }
 
-  checkTx(tx: Uint8Array, kind: "new" | "recheck" = "new"): TxResult {
-    const mode: ExecMode = kind === "new" ? "check" : "recheck";
+  checkTx(tx: Uint8Array, kind: "new" | "recheck" | "probe" = "new"): TxResult {
+    const mode: ExecMode = kind === "recheck" ? "recheck" : "check";
+    const overlay = kind === "probe" ? new Overlay(this.#check) : this.#check;
     const { height, time } = this.#next();
     return runTx(this.#env, {
       ...this.#limits(),
@@ -137,7 +138,7 @@ export class SettledApp implements api.Application {
       mode,
       height,
       time,
-      overlay: this.#check,
+      overlay,
     });
   }
 
@@ -177,11 +178,10 @@ export class SettledApp implements api.Application {
   }
 
   query(input: api.QueryInput): Promise<api.QueryOutput> {
-    const { height, time } = this.info();
     return readAt({
       db: this.#db,
-      at: { height, time },
       read: (reader) => {
+        const { height } = reader;
         requireHeight(input, height);
         if (input.path === SIMULATE_PATH) {
           const answer = this.#simulateAnswer(input.data);
@@ -191,21 +191,19 @@ export class SettledApp implements api.Application {
         const answer = route.handle({ chain: this.#chain, reader }, input.data);
         return { answer, finish: (value: never) => queryAnswer(height, route.encode(value)) };
       },
-      failed: (error) => queryFailure(height, error),
+      failed: (error, height) => queryFailure(height, error),
     });
   }
 
   exportGenesis(): Promise<api.GenesisDoc> {
-    const { height, time, chainId } = this.info();
     return readAt<api.GenesisDoc>({
       db: this.#db,
-      at: { height, time },
       read: (reader) => ({
         answer: exportModules(this.#modules.list, reader),
         finish: (modules: Record<string, unknown>) => ({
-          genesisTime: time,
-          chainId,
-          initialHeight: height + 1n,
+          genesisTime: reader.time,
+          chainId: this.#chain.chainId,
+          initialHeight: reader.height + 1n,
           appState: { chain: chainGenesisJson(this.#chainGenesis), ...modules },
         }),
       }),
@@ -215,10 +213,8 @@ export class SettledApp implements api.Application {
 
   /** Every invariant over the whole committed state. @throws InvariantError */
   checkFullInvariants(): Promise<string[]> {
-    const { height, time } = this.info();
     return readAt<string[]>({
       db: this.#db,
-      at: { height, time },
       read: (reader) => ({
         answer: checkFullInvariants(this.#modules.list, reader, this.#chain),
         finish: (names: string[]) => names,

@@ -6,7 +6,12 @@ import { ChainError } from "../lib/errors.ts";
 import { Overlay } from "../store/overlay.ts";
 import type { Hasher } from "../types/crypto.ts";
 import { type Event, event } from "../types/event.ts";
-import { ErrPanic, ErrTxDecode, ErrInvalidRequest } from "../types/sdk_errors.ts";
+import {
+  ErrInvalidGasLimit,
+  ErrInvalidRequest,
+  ErrPanic,
+  ErrTxDecode,
+} from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
 import { failedResult, type TxResult } from "../types/tx.ts";
 import type { AnteStep, RoutedMsg, RoutedTx } from "./ante.ts";
@@ -75,6 +80,10 @@ function runRouted(
   gas: { wanted: bigint; used: bigint },
 ): TxResult {
   const limit = input.mode === "simulate" ? input.gasMax : tx.authInfo.fee.gasLimit;
+  if (limit > input.gasMax) {
+    const detail = `tx gas limit ${limit} exceeds block max gas ${input.gasMax}`;
+    return failedResult(new ChainError(ErrInvalidGasLimit, detail), gas, []);
+  }
   const meter = new GasMeter(limit);
   const anteEvents: Event[] = [];
   try {

@@ -22,7 +22,13 @@ export function keyOfBytes(bytes: Uint8Array): Key {
 /** The bytes of a key. */
 export function bytesOfKey(key: Key): Uint8Array {
   const bytes = new Uint8Array(key.length);
-  for (let index = 0; index < key.length; index += 1) bytes[index] = key.charCodeAt(index);
+  let bits = 0;
+  for (let index = 0; index < key.length; index += 1) {
+    const code = key.charCodeAt(index);
+    bytes[index] = code;
+    bits |= code;
+  }
+  assert(bits <= 255, "a key holds bytes, this text holds more", { length: key.length });
   return bytes;
 }
 

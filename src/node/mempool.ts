@@ -32,7 +32,7 @@ export interface WaitingTx {
  */
 export class Mempool implements MempoolView {
   readonly #limits: MempoolLimits;
-  readonly #checkTx: (tx: Uint8Array, kind: "new" | "recheck") => TxResult;
+  readonly #checkTx: (tx: Uint8Array, kind: "new" | "recheck" | "probe") => TxResult;
   readonly #hasher: Hasher;
   readonly #onAdded: () => void;
   // By hash, in order of arrival.
@@ -43,7 +43,7 @@ export class Mempool implements MempoolView {
 
   constructor(input: {
     limits: MempoolLimits;
-    checkTx: (tx: Uint8Array, kind: "new" | "recheck") => TxResult;
+    checkTx: (tx: Uint8Array, kind: "new" | "recheck" | "probe") => TxResult;
     hasher: Hasher;
     /** Called after a tx was queued. */
     onAdded: () => void;
@@ -73,7 +73,7 @@ export class Mempool implements MempoolView {
 
   check(tx: Uint8Array): TxResult {
     this.#assertOpen();
-    return this.#checkTx(tx, "new");
+    return this.#checkTx(tx, "probe");
   }
 
   add(tx: Uint8Array): TxResult {

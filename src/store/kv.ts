@@ -9,6 +9,8 @@ export interface ReadKv {
   has(key: Key): boolean;
   /** Whether the key lies under a prefix that a module has declared iterable. */
   isIterable(key: Key): boolean;
+  /** Entries under a declared prefix; 0 for any other. */
+  countUnder(prefix: string): number;
   /**
    * Entries under `prefix` in byte order. The prefix must lie in a declared one; what is written
    * during the walk does not show in it.
@@ -19,6 +21,7 @@ export interface ReadKv {
 
 /** State as a message writes it: an overlay that is merged or dropped. */
 export interface Kv extends ReadKv {
+  /** @throws ChainError store/2 when a declared prefix would hold more than its limit. */
   set(key: Key, value: Uint8Array): void;
   delete(key: Key): void;
 }

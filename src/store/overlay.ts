@@ -1,8 +1,10 @@
 import { assert } from "../lib/assert.ts";
-import { type Key, prefixEnd } from "../lib/key.ts";
+import { toHex } from "../lib/bytes.ts";
+import { ChainError, register } from "../lib/errors.ts";
+import { bytesOfKey, type Key, prefixEnd } from "../lib/key.ts";
 import { compareKeys } from "../lib/key_map.ts";
 import { OrderedMap } from "../lib/ordered.ts";
-import { type Kv, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
+import { ITERABLE_ENTRIES_MAX, type Kv, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
 
 type Change = Uint8Array | undefined;
 
@@ -15,6 +17,8 @@ export class Overlay implements Kv {
   // Look-ups, and a listing that is sorted before use.
   readonly #changes = new Map<Key, Change>();
   readonly #ordered = new Map<string, OrderedMap<{ change: Change }>>();
+  /** Entries that this overlay adds to a declared prefix, less those it removes. */
+  readonly #added = new Map<string, number>();
 
   constructor(parent: ReadKv) {
     this.#parent = parent;
@@ -46,6 +50,10 @@ export class Overlay implements Kv {
     return this.#parent.isIterable(key);
   }
 
+  countUnder(prefix: string): number {
+    return this.#parent.countUnder(prefix) + (this.#added.get(prefix) ?? 0);
+  }
+
   iterate(prefix: Key): Iterable<[Key, Uint8Array]> {
     assert(this.isIterable(prefix), "prefix is not declared iterable", { prefix });
     const ordered = this.#ordered.get(prefix.slice(0, PREFIX_LENGTH));
@@ -68,9 +76,18 @@ export class Overlay implements Kv {
   }
 
   #write(key: Key, change: Change): void {
+    if (this.#parent.isIterable(key)) this.#writeOrdered(key, change);
     this.#changes.set(key, change);
-    if (!this.#parent.isIterable(key)) return;
+  }
+
+  #writeOrdered(key: Key, change: Change): void {
     const prefix = key.slice(0, PREFIX_LENGTH);
+    const difference = (change === undefined ? 0 : 1) - (this.has(key) ? 1 : 0);
+    if (difference > 0 && this.countUnder(prefix) >= ITERABLE_ENTRIES_MAX) {
+      const kind = `0x${toHex(bytesOfKey(prefix as Key))}`;
+      throw new ChainError(ErrPrefixFull, `${ITERABLE_ENTRIES_MAX} entries under ${kind}`);
+    }
+    if (difference !== 0) this.#added.set(prefix, (this.#added.get(prefix) ?? 0) + difference);
     let ordered = this.#ordered.get(prefix);
     if (ordered === undefined) {
       ordered = new OrderedMap();
@@ -79,6 +96,9 @@ export class Overlay implements Kv {
     ordered.set(key, { change });
   }
 }
+
+/** Live work (open records, queues) is bounded: settle, refund or claim some of it first. */
+const ErrPrefixFull = register("store", 2, "too much open work");
 
 function* merge(
   below: Iterable<[Key, Uint8Array]>,

@@ -71,6 +71,25 @@ export async function readAll(
   throw new ChainError(GrpcResourceExhausted, detail);
 }
 
+/** Counts rows that stand inside the rows of a reply, such as the records of a settlement. */
+export class RowBudget {
+  #left = REPLY_ROWS_MAX;
+  readonly #instead: string;
+
+  /** @param instead what to ask for, for the error text */
+  constructor(instead: string) {
+    this.#instead = instead;
+  }
+
+  /** @throws ChainError grpc/8 above 10,000 rows together. */
+  take(rows: number): void {
+    this.#left -= rows;
+    if (this.#left >= 0) return;
+    const detail = `more than ${REPLY_ROWS_MAX} rows inside the reply; ${this.#instead}`;
+    throw new ChainError(GrpcResourceExhausted, detail);
+  }
+}
+
 /** The smallest key above `key`. */
 function after(key: Key): Key {
   return `${key}\0` as Key;
@@ -115,23 +134,26 @@ export interface Pending<R> {
  */
 export async function readAt<R>(input: {
   db: Db;
-  at: { height: bigint; time: TimeNs };
   read: (reader: Reader) => Pending<R>;
-  failed: (error: unknown) => R;
+  failed: (error: unknown, height: bigint) => R;
 }): Promise<R> {
-  const reader = openReader(input.db, input.at);
+  const reader = await openReader(input.db);
   try {
     const pending = input.read(reader);
     return pending.finish((await pending.answer) as never);
   } catch (error) {
-    return input.failed(error);
+    return input.failed(error, reader.height);
   } finally {
     await reader.close();
   }
 }
 
-function openReader(db: Db, at: { height: bigint; time: TimeNs }): Reader {
-  return new SnapshotReader(db.snapshot(), at);
+/** The height is read from the snapshot itself, so that it is the one of what the reader reads. */
+async function openReader(db: Db): Promise<Reader> {
+  const snapshot = db.snapshot();
+  const bytes = await snapshot.get(bytesOfKey(VERSION_KEY as Key));
+  const at = bytes === undefined ? { height: 0n, time: 0n as TimeNs } : decodeVersion(bytes);
+  return new SnapshotReader(snapshot, at);
 }
 
 class SnapshotReader implements Reader {

@@ -1,7 +1,7 @@
 import { assert } from "../lib/assert.ts";
 import { type Key, prefixEnd } from "../lib/key.ts";
 import { OrderedMap } from "../lib/ordered.ts";
-import { ITERABLE_ENTRIES_MAX, isQueryKey, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
+import { isQueryKey, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
 
 /** The committed state of the latest height, held in memory and loaded from disk at start. */
 export class State implements ReadKv {
@@ -39,6 +39,10 @@ export class State implements ReadKv {
     return this.#ordered.has(key.slice(0, PREFIX_LENGTH));
   }
 
+  countUnder(prefix: string): number {
+    return this.#ordered.get(prefix)?.size ?? 0;
+  }
+
   /** Takes over one committed change; `undefined` deletes. */
   apply(key: Key, value: Uint8Array | undefined): void {
     if (isQueryKey(key)) return;
@@ -50,9 +54,6 @@ export class State implements ReadKv {
       return;
     }
     this.#values.set(key, value);
-    if (ordered === undefined) return;
-    ordered.set(key, value);
-    const count = ordered.size;
-    assert(count <= ITERABLE_ENTRIES_MAX, "iterable prefix is full", { prefix, count });
+    ordered?.set(key, value);
   }
 }

@@ -67,9 +67,9 @@ export interface Application {
   initChain(genesis: GenesisDoc): Uint8Array;
   /**
    * Ante checks on the check state; nothing of it lasts beyond the next commit. A recheck passes
-   * over the signature, which was verified when the tx came.
+   * over the signature, which was verified when the tx came; a probe leaves no trace at all.
    */
-  checkTx(tx: Uint8Array, kind?: "new" | "recheck"): TxResult;
+  checkTx(tx: Uint8Array, kind?: "new" | "recheck" | "probe"): TxResult;
   /** Runs a tx on a throw-away overlay at the time that the next block would have. */
   simulate(tx: Uint8Array, time: TimeNs): TxResult;
   /** Executes the next block. Nothing is visible outside before `commit`. */

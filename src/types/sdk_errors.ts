@@ -32,6 +32,7 @@ export const ErrUnpackAny = sdk(34, "failed unpacking protobuf message from Any"
 export const ErrLogic = sdk(35, "internal logic error");
 export const ErrNotSupported = sdk(37, "feature not supported");
 export const ErrNotFound = sdk(38, "not found");
+export const ErrInvalidGasLimit = sdk(41, "invalid gas limit");
 
 /** A failure that nobody foresaw inside a tx: the tx fails, the block goes on. */
 export const ErrPanic = register("undefined", 111_222, "panic");

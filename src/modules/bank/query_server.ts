@@ -12,6 +12,7 @@ import { bytesOfKey, type Key, u64FromKey } from "../../lib/key.ts";
 import type { PageRequest, Reader } from "../../store/read_view.ts";
 import { readPage } from "../../store/reader.ts";
 import { parseAddress } from "../../types/address.ts";
+import { isDenom } from "../../types/denom.ts";
 import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
 import { decodeAmount } from "./keeper.ts";
 import * as keys from "./keys.ts";
@@ -27,7 +28,7 @@ export const bankQueries: readonly QueryRoute[] = [
     response: q.QueryBalanceResponse,
     handle: async (ctx, { address, denom }) => {
       const owner = parseAddress(address, ctx.chain.bech32Prefix);
-      if (denom === "") throw new ChainError(GrpcInvalidArgument, "empty denom");
+      requireDenom(denom);
       const bytes = await ctx.reader.get(keys.balanceKey(owner, denom));
       const amount = bytes === undefined ? 0n : decodeAmount(bytes);
       return { balance: { denom, amount: amount.toString() } };
@@ -59,6 +60,7 @@ export const bankQueries: readonly QueryRoute[] = [
     request: q.QuerySupplyOfRequest,
     response: q.QuerySupplyOfResponse,
     handle: async (ctx, { denom }) => {
+      requireDenom(denom);
       const bytes = await ctx.reader.get(keys.supplyKey(denom));
       const amount = bytes === undefined ? 0n : decodeAmount(bytes);
       return { amount: { denom, amount: amount.toString() } };
@@ -98,6 +100,11 @@ export const bankQueries: readonly QueryRoute[] = [
     handle: journalEntries,
   }),
 ];
+
+function requireDenom(denom: string): void {
+  if (isDenom(denom)) return;
+  throw new ChainError(GrpcInvalidArgument, `invalid denom "${denom.slice(0, 130)}"`);
+}
 
 async function allBalances(
   ctx: QueryContext,

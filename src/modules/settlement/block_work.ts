@@ -84,7 +84,8 @@ function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number
 
 /** Staking rewards at the end of an epoch, and rewards that nobody claimed in time. */
 export function endBlock(ctx: Context, workers: BlockWorkers): void {
-  workers.rewards.distributeStaking(ctx);
+  // A reward that cannot be booked is no reason to halt: it is not given.
+  isolated(ctx, (inner) => workers.rewards.distributeStaking(inner));
   const due: Key[] = [];
   for (const [key] of ctx.kv.iterate(keys.REWARD_QUEUE_PREFIX)) {
     const expiresAt = i64FromKey(key, keys.REWARD_QUEUE_PREFIX.length);

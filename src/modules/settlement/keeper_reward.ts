@@ -314,7 +314,10 @@ export class RewardKeeper {
     for (const [, value] of ctx.kv.iterate(prefix)) {
       const entry = RewardEntryCodec.decode(value);
       const expired = entry.expiresAtNs !== 0n && ctx.time >= entry.expiresAtNs;
-      if (expired || (source !== undefined && entry.source !== source)) continue;
+      if (expired || (source !== undefined && entry.source !== source)) {
+        ctx.gas.consume(CLAIM_ENTRY_GAS, "claim entry");
+        continue;
+      }
       entries.push(entry);
       if (entries.length === CLAIM_ENTRIES_MAX) break;
     }

@@ -6,11 +6,11 @@ import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type { Coin } from "../../gen/cosmos/base/v1beta1/coin.ts";
 import { must } from "../../lib/assert.ts";
-import { fromUtf8 } from "../../lib/bytes.ts";
+import { fromUtf8, utf8Length } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { byteKey, bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
-import { readPage } from "../../store/reader.ts";
+import { RowBudget, readPage } from "../../store/reader.ts";
 import { parseAddress } from "../../types/address.ts";
 import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
 import { escrowId } from "./ids.ts";
@@ -21,7 +21,7 @@ import { UsageViews } from "./query_usage.ts";
 import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
 import { readPayout, readSettlement } from "./query_server.ts";
 import { escrowStatusOf, usageStatusName } from "./status_names.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
 import * as view from "./views.ts";
 
 const QUERY = "/settled.settlement.v1.Query";
@@ -95,9 +95,12 @@ export const extendedQueries: readonly QueryRoute[] = [
       const prefix = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
       const page = await readPage(reader, prefix, pagination);
       const settlements: wire.SettlementRecord[] = [];
+      const budget = new RowBudget("ask for a smaller page");
       for (const [key] of page.entries) {
         const found = await records.settlementBySeq(reader, keys.seqAtEnd(key));
-        if (found !== undefined) settlements.push(await readSettlement(reader, found));
+        if (found === undefined) continue;
+        budget.take(found.recordCount);
+        settlements.push(await readSettlement(reader, found));
       }
       return { settlements, pagination: page };
     },
@@ -131,8 +134,10 @@ export const extendedQueries: readonly QueryRoute[] = [
     handle: async ({ reader }, { epochNumber, pagination }) => {
       const page = await readPage(reader, keys.epochIndexKey(epochNumber), pagination);
       const distributions: wire.RewardDistribution[] = [];
+      const budget = new RowBudget("ask for a smaller page");
       for (const [key] of page.entries) {
         const found = await records.distributionBySeq(reader, keys.seqAtEnd(key));
+        budget.take(found.rowCount);
         distributions.push(await readDistribution(reader, found));
       }
       return { distributions, pagination: page };
@@ -180,6 +185,9 @@ async function usageByNaturalKey(
   request: ext.QueryUsageByNaturalKeyRequest,
 ): Promise<ext.QueryUsageByNaturalKeyResponse> {
   const { orderId, leaseId, usageType, periodStart: start, periodEnd: end } = request;
+  if (utf8Length(usageType) > USAGE_TYPE_BYTES_MAX) {
+    throw new ChainError(GrpcInvalidArgument, `usage_type has over ${USAGE_TYPE_BYTES_MAX} bytes`);
+  }
   const meter = { orderId, leaseId, type: normaliseUsageType(usageType) };
   const bytes = await reader.get(keys.naturalKey(meter, { start, end }));
   if (bytes === undefined) {

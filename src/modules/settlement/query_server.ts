@@ -7,7 +7,7 @@ import { ChainError } from "../../lib/errors.ts";
 import { byteKey, joinKeys, type Key } from "../../lib/key.ts";
 import { compareKeys } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
-import { readAll } from "../../store/reader.ts";
+import { RowBudget, readAll } from "../../store/reader.ts";
 import { parseAddress } from "../../types/address.ts";
 import { GrpcInvalidArgument, GrpcUnimplemented } from "../../types/query_errors.ts";
 import { timedId } from "./ids.ts";
@@ -71,9 +71,12 @@ export const settlementQueries: readonly QueryRoute[] = [
     handle: async ({ reader }, { orderId }) => {
       const prefix = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
       const settlements: wire.SettlementRecord[] = [];
+      const budget = new RowBudget(`use ${PAGED}/Settlements`);
       for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Settlements`)) {
         const found = await records.settlementBySeq(reader, seq);
-        if (found !== undefined) settlements.push(await readSettlement(reader, found));
+        if (found === undefined) continue;
+        budget.take(found.recordCount);
+        settlements.push(await readSettlement(reader, found));
       }
       return { settlements };
     },
@@ -123,8 +126,10 @@ export const settlementQueries: readonly QueryRoute[] = [
     handle: async ({ reader }, { epochNumber }) => {
       const prefix = keys.epochIndexKey(epochNumber);
       const distributions: wire.RewardDistribution[] = [];
+      const budget = new RowBudget(`use ${PAGED}/Distributions`);
       for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Distributions`)) {
         const found = await records.distributionBySeq(reader, seq);
+        budget.take(found.rowCount);
         distributions.push(await readDistribution(reader, found));
       }
       return { distributions };

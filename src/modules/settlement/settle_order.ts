@@ -19,6 +19,9 @@ import type { SettlementKeeper, SettlementOutcome } from "./keeper_settlement.ts
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { coinsIn, type Records } from "./records.ts";
 
+/** Gas of a record that a settlement reads and does not take. */
+const LOOKED_AT_GAS = 100n;
+
 export interface SettleRequest {
   readonly sender: string;
   readonly orderId: string;
@@ -59,7 +62,10 @@ export function settleOrder(
     if (request.isFinal && open === 0n) return finishEmpty(ctx, keepers, escrow);
     throw nothingToSettle(escrow, open);
   }
-  const allocation = allocateFor(ctx, records, escrow, { selected, isFinal: request.isFinal });
+  // Named records that leave others open end nothing: they have no final settlement's privileges.
+  const endsOrder = request.usageIds.length === 0 || BigInt(selected.length) === open;
+  const isFinal = request.isFinal && endsOrder;
+  const allocation = allocateFor(ctx, records, escrow, { selected, isFinal });
   const remaining = open - BigInt(allocation.taken.length);
   const last = request.isFinal && remaining === 0n;
   const type = last
@@ -133,7 +139,8 @@ function select(
     usage.acknowledged ||
     ctx.time >= addSeconds(usage.submittedAtNs as TimeNs, autoSettleAfter);
   if (request.usageIds.length === 0) {
-    if (request.isFinal) requireAllEligible(ctx, records, escrow, { limit, eligible });
+    const waiting = request.isFinal && request.sender === escrow.recipient;
+    if (waiting) requireAllEligible(ctx, records, escrow, { limit, eligible });
     return firstOpen(ctx, records, escrow, { limit, eligible });
   }
   if (request.usageIds.length > limit) {
@@ -187,7 +194,10 @@ function firstOpen(
   let units = 0n;
   for (const seq of records.openUsage(ctx, escrow.seq)) {
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
-    if (!eligible(usage)) continue;
+    if (!eligible(usage)) {
+      ctx.gas.consume(LOOKED_AT_GAS, "look at record");
+      continue;
+    }
     units += usage.units;
     // The units of a settlement are one 64-bit field: what does not fit waits for the next part.
     if (selected.length === limit || units > UINT64_MAX) break;
@@ -205,6 +215,7 @@ function requireAllEligible(
 ): void {
   let count = 0;
   for (const seq of records.openUsage(ctx, escrow.seq)) {
+    ctx.gas.consume(LOOKED_AT_GAS, "look at record");
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
     if (!eligible(usage)) throw waits(ctx, usage, records.params(ctx).autoSettleAfter);
     count += 1;

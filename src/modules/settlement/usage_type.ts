@@ -20,11 +20,20 @@ export const USAGE_TYPE_BYTES_MAX = 64;
  * tabs trimmed, A–Z lowered byte by byte, aliases replaced; any other text stays.
  */
 export function normaliseUsageType(text: string): string {
-  const lowered = text
-    .replace(/^[ \t]+|[ \t]+$/g, "")
-    .replace(/[A-Z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 32));
+  const lowered = trimBlanks(text).replace(/[A-Z]/g, (letter) =>
+    String.fromCharCode(letter.charCodeAt(0) + 32),
+  );
   const found = ALIASES.find(([, names]) => names.includes(lowered));
   return found === undefined ? lowered : found[0];
+}
+
+/** Without spaces and tabs at both ends, in one pass: a pattern would take quadratic time. */
+function trimBlanks(text: string): string {
+  const isBlank = (at: number): boolean => text[at] === " " || text[at] === "\t";
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(start)) start += 1;
+  while (end > start && isBlank(end - 1)) end -= 1;
+  return text.slice(start, end);
 }
 
 /** The resource whose multiplier a normalised type has: unknown types count as cpu. */

@@ -171,13 +171,22 @@ describe("RULES 25", () => {
 
   test("a final settlement of named records leaves the escrow open for the others", async () => {
     await activeEscrow(chain, "10000uve");
-    const [first = ""] = await recordedCosts(chain, [100, 200]);
+    const [first = ""] = await recordedCosts(chain, [1000, 200]);
     const { settlementId } = await settled(chain, { ids: [first], final: true });
     expect(await see.settlement(chain, settlementId)).toMatchObject({ isFinal: false });
     expect((await see.escrow(chain, "escrow-1")).state).toBe("active");
     await settled(chain, { final: true });
     expect((await see.escrow(chain, "escrow-1")).state).toBe("released");
   });
+});
+
+test("RULES 27 named records that leave others open have no final settlement's privileges", async () => {
+  await activeEscrow(chain, "10000uve");
+  const [first = ""] = await recordedCosts(chain, [19, 1000]);
+  // One by one, 19uve would pay no fee at all: the floor of 5 % is 0.
+  await expect(settled(chain, { ids: [first], final: true })).rejects.toThrow("below minimum");
+  const { totalAmount, platformFee } = await settled(chain, { final: true });
+  expect([totalAmount, platformFee]).toEqual(["1019uve", "50uve"]);
 });
 
 test("final of 10000 without usage pays nobody a fee (upstream took 500 and 100)", async () => {
