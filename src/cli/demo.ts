@@ -1,3 +1,4 @@
+import { BigNumber } from "bignumber.js";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -151,5 +152,5 @@ function quoted(word: string): string {
 
 /** "1234567" as "1,234,567". */
 function grouped(digits: string): string {
-  return digits.replace(/\B(?=([0-9]{3})+$)/g, ",");
+  return new BigNumber(digits).toFormat();
 }

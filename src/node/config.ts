@@ -98,7 +98,7 @@ const FIELDS: { readonly [K in keyof NodeConfig]: Field<NodeConfig[K]> } = {
   blockMode: oneOf("block_mode", "mixed", ["mixed", "instant", "interval", "manual"]),
   blockIntervalMs: whole("block_interval_ms", 100, 1, 3_600_000),
   emptyBlockIntervalMs: whole("empty_block_interval_ms", 5000, 1, 86_400_000),
-  blockMaxBytes: whole("block_max_bytes", 4 * MIB, 64 * 1024, 100 * MIB),
+  blockMaxBytes: whole("block_max_bytes", 8 * MIB, 64 * 1024, 100 * MIB),
   time: oneOf("time", "wall", ["wall", "virtual"]),
   dev: field("dev", false, parseBoolean, "true or false"),
   minimumGasPrice: text(

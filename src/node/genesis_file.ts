@@ -36,7 +36,7 @@ export interface GenesisFile {
 
 /** Limits of a chain that its genesis does not set. */
 export const DEFAULT_BLOCK_PARAMS: GenesisBlockParams = {
-  maxBytes: 4_194_304n,
+  maxBytes: 8_388_608n,
   maxGas: -1n,
 };
 

@@ -107,11 +107,12 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
   });
   const clock = new BlockClock({ log, ...(wallClock === undefined ? {} : { wall: wallClock }) });
   if (config.time === "virtual") clock.setVirtual(tip.time);
+  const txBytesMax = txBytes(config, genesis);
   const mempool = new Mempool({
     limits: {
       txsMax: config.mempoolTxsMax,
       bytesMax: config.mempoolBytesMax,
-      txBytesMax: config.txBytesMax,
+      txBytesMax,
       blockGasMax: maxGas,
     },
     checkTx: (tx, kind) => app.checkTx(tx, kind),
@@ -131,7 +132,7 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
   // Clients take a status without a block for a broken node.
   if (tip.block === undefined) await engine.makeBlock();
   const parts = { app, store, mempool, bus, clock, engine, executor, home, config, validator };
-  const view = await nodeView({ ...parts, appVersion: options.appVersion });
+  const view = await nodeView({ ...parts, appVersion: options.appVersion, txBytesMax });
   log.info("started", {
     chain: chain.chainId,
     height: must(executor.tip.block, "there is a block").header.height,
@@ -180,4 +181,12 @@ function validatorOf({ genesis, validatorKey: { publicKey } }: OpenHome): Valida
 function blockBytes(config: NodeConfig, { block: { maxBytes } }: GenesisFile): number {
   const own = BigInt(config.blockMaxBytes);
   return Number(maxBytes < 0n ? own : minBigint(own, maxBytes));
+}
+
+/** Of a block: what its header and commit may take, and what the length of a tx takes in it. */
+const BLOCK_OVERHEAD_BYTES = 1024 + 64;
+
+/** A tx that fits in no block would wait for ever. */
+function txBytes(config: NodeConfig, genesis: GenesisFile): number {
+  return Math.min(config.txBytesMax, blockBytes(config, genesis) - BLOCK_OVERHEAD_BYTES);
 }

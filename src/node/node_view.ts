@@ -28,6 +28,7 @@ interface ViewParts {
   readonly config: NodeConfig;
   readonly validator: ValidatorInfo;
   readonly appVersion: string;
+  readonly txBytesMax: number;
 }
 
 /** The node as its doors see it. There must be a block. */
@@ -84,7 +85,7 @@ async function earliestStatus({
   };
 }
 
-function nodeInfo({ app, home, config, validator, appVersion }: ViewParts): NodeInfo {
+function nodeInfo({ app, home, config, validator, appVersion, txBytesMax }: ViewParts): NodeInfo {
   return {
     chainId: home.genesis.doc.chainId,
     moniker: config.moniker,
@@ -94,7 +95,7 @@ function nodeInfo({ app, home, config, validator, appVersion }: ViewParts): Node
     bech32Prefix: app.info().bech32Prefix,
     bondDenom: bondDenomOf(home.genesis.doc.appState),
     validator,
-    txBytesMax: config.txBytesMax,
+    txBytesMax,
   };
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Key } from "../lib/key.ts";
 import { attributePrefix, type IndexOf, tagPrefix } from "./block_keys.ts";
 import type { BlockStore } from "./block_store.ts";
@@ -24,6 +25,22 @@ import {
 import type { TxPlace } from "./tx_index.ts";
 import type { IndexedTx, PageInput } from "./view.ts";
 
+/** Candidates whose events one search reads. */
+const CANDIDATES_MAX = 100_000;
+/** Candidates between two turns of the event loop. */
+const CANDIDATES_PER_TURN = 200;
+
+/** A query whose lists leave more candidates to be read than one search may. */
+export class SearchTooWideError extends Error {
+  constructor() {
+    super(
+      `the query has more than ${CANDIDATES_MAX} candidates to look at: narrow it, for example ` +
+        "by a range of heights or an attribute with =",
+    );
+    this.name = "SearchTooWideError";
+  }
+}
+
 /** How a query is answered: lists to intersect within a range of heights. */
 interface Plan {
   readonly low: bigint;
@@ -36,7 +53,8 @@ interface Plan {
 /**
  * Txs that meet a query, a page of them in order of (height, index), and how many there are in all.
  * Memory does not grow with the number of matches.
- * @throws QueryLanguageError for a query that does not parse
+ * @throws QueryLanguageError for a query that does not parse, SearchTooWideError, the reason of
+ * the page's signal
  */
 export async function searchTxs(
   store: BlockStore,
@@ -47,7 +65,7 @@ export async function searchTxs(
   const window = new Window<TxPlace>(page);
   const plan = planOf(query, "tx", TAG_TX_HEIGHT, store);
   if (plan !== undefined) {
-    for await (const place of txPlaces(store, query, plan, page.descending)) window.add(place);
+    for await (const place of txPlaces(store, query, plan, page)) window.add(place);
   }
   const txs = await Promise.all(window.items.map(async (place) => store.txAt(place)));
   return { txs, total: window.total };
@@ -57,9 +75,11 @@ async function* txPlaces(
   store: BlockStore,
   query: Query,
   plan: Plan,
-  descending: boolean,
+  { descending, signal }: PageInput,
 ): AsyncGenerator<TxPlace> {
+  const pace = new Pace(signal);
   const matches = async (place: TxPlace) => {
+    pace.read();
     const { hash, height, result } = await store.txAt(place);
     return eventsMatch(query, reservedOfTx(hash, height), result.events);
   };
@@ -72,13 +92,14 @@ async function* txPlaces(
   const prefixes = plan.prefixes.length > 0 ? plan.prefixes : [tagPrefix("tx", TAG_TX_HEIGHT)];
   for await (const { height, indexes } of intersect(store, prefixes, { ...plan, descending })) {
     for (const index of descending ? [...indexes].reverse() : indexes) {
+      await pace.next();
       const place = { height, index };
       if (plan.isExact || (await matches(place))) yield place;
     }
   }
 }
 
-/** Heights of blocks that meet a query, as `searchTxs`. @throws QueryLanguageError */
+/** Heights of blocks that meet a query, as `searchTxs`, with its errors. */
 export async function searchBlocks(
   store: BlockStore,
   text: string,
@@ -89,8 +110,11 @@ export async function searchBlocks(
   if (plan === undefined) return { heights: [], total: 0 };
   if (plan.prefixes.length === 0) return heightsOf(plan, page);
   const window = new Window<bigint>(page);
+  const pace = new Pace(page.signal);
   for await (const { height } of intersect(store, plan.prefixes, { ...plan, ...page })) {
+    await pace.next();
     if (!plan.isExact) {
+      pace.read();
       const events = (await store.outcome(height))?.events ?? [];
       if (!eventsMatch(query, reservedOfBlock(height), events)) continue;
     }
@@ -194,5 +218,29 @@ class Window<T> {
   add(item: T): void {
     if (this.total >= this.#first && this.items.length < this.#perPage) this.items.push(item);
     this.total += 1;
+  }
+}
+
+/** Keeps one search from holding up the node, or going on for nobody. */
+class Pace {
+  readonly #signal: AbortSignal | undefined;
+  #seen = 0;
+  #read = 0;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** Before each candidate. @throws the reason of the signal */
+  async next(): Promise<void> {
+    this.#seen += 1;
+    if (this.#seen % CANDIDATES_PER_TURN === 0) await setImmediate();
+    this.#signal?.throwIfAborted();
+  }
+
+  /** Before the events of a candidate are read. @throws SearchTooWideError */
+  read(): void {
+    this.#read += 1;
+    if (this.#read > CANDIDATES_MAX) throw new SearchTooWideError();
   }
 }

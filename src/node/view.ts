@@ -19,7 +19,10 @@ export interface NodeView {
   blockResults(height: bigint): Promise<StoredResults | undefined>;
   /** By its 32-byte hash; undefined until the block that holds it is on disk. */
   tx(hash: Uint8Array): Promise<IndexedTx | undefined>;
-  /** @throws QueryLanguageError for a query that does not parse. */
+  /**
+   * @throws QueryLanguageError for a query that does not parse, SearchTooWideError for one that
+   * must look at too much, the reason of the signal
+   */
   searchTxs(query: string, page: PageInput): Promise<{ txs: IndexedTx[]; total: number }>;
   searchBlocks(query: string, page: PageInput): Promise<{ heights: bigint[]; total: number }>;
   query(input: QueryInput): Promise<QueryOutput>;
@@ -131,6 +134,8 @@ export interface PageInput {
   readonly page: number;
   readonly perPage: number;
   readonly descending: boolean;
+  /** Ends the search with its reason: nobody waits for the result any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface MempoolView {

@@ -71,9 +71,12 @@ export async function readAll(
   throw new ChainError(GrpcResourceExhausted, detail);
 }
 
+/** Rows that may stand inside the rows of a reply: they are smaller, and bounded by 4 MiB too. */
+const NESTED_ROWS_MAX = 20_000;
+
 /** Counts rows that stand inside the rows of a reply, such as the records of a settlement. */
 export class RowBudget {
-  #left = REPLY_ROWS_MAX;
+  #left = NESTED_ROWS_MAX;
   readonly #instead: string;
 
   /** @param instead what to ask for, for the error text */
@@ -81,11 +84,11 @@ export class RowBudget {
     this.#instead = instead;
   }
 
-  /** @throws ChainError grpc/8 above 10,000 rows together. */
+  /** @throws ChainError grpc/8 above 20,000 rows together. */
   take(rows: number): void {
     this.#left -= rows;
     if (this.#left >= 0) return;
-    const detail = `more than ${REPLY_ROWS_MAX} rows inside the reply; ${this.#instead}`;
+    const detail = `more than ${NESTED_ROWS_MAX} rows inside the reply; ${this.#instead}`;
     throw new ChainError(GrpcResourceExhausted, detail);
   }
 }

@@ -76,9 +76,12 @@ export async function blockchain(params: BlockchainParams, { view }: RpcContext)
   return { last_height: String(latestHeight), block_metas: metas };
 }
 
-export async function blockSearch(params: SearchParams, { view }: RpcContext): Promise<Json> {
+export async function blockSearch(
+  params: SearchParams,
+  { view, signal }: RpcContext,
+): Promise<Json> {
   const { query, page } = searchInput(params, "desc");
-  const { heights, total } = await view.searchBlocks(query, page);
+  const { heights, total } = await view.searchBlocks(query, { ...page, signal });
   checkPage(params.page, page.perPage, total);
   const found = await Promise.all(heights.map((height) => view.block(height)));
   return {

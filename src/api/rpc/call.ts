@@ -1,4 +1,12 @@
-import { invalidRequest, methodNotFound, parseError, type RpcError, toRpcError } from "./errors.ts";
+import {
+  failed,
+  invalidRequest,
+  methodNotFound,
+  parseError,
+  type RpcError,
+  toRpcError,
+} from "./errors.ts";
+import type { HeavyQueue } from "./heavy_queue.ts";
 import { isObject, type Json, type JsonObject, own } from "./json.ts";
 import type { ParamSpecs, ParamValues } from "./params.ts";
 import type { Access, RpcContext, RpcId } from "./route.ts";
@@ -22,6 +30,8 @@ export interface Caller {
   readonly routes: Routes;
   readonly may: (access: Access) => boolean;
   readonly context: RpcContext;
+  /** Where calls of heavy methods wait for their turn. */
+  readonly heavy: HeavyQueue;
   /** Told of every fault of the node, as opposed to a refusal. */
   readonly report: (error: unknown) => void;
 }
@@ -71,11 +81,14 @@ export function call(
   method: string,
   read: (specs: ParamSpecs) => ParamValues,
 ): Reply | Promise<Reply> {
-  const id = caller.context.requestId;
-  const refuse = (error: unknown): Reply => ({
-    body: failure(id, toRpcError(error, caller.report)),
-    isFinal: false,
-  });
+  const { context } = caller;
+  const { requestId: id, signal } = context;
+  const refuse = (error: unknown): Reply => {
+    // Work that ends because its client is gone is no fault of the node.
+    const hasLeft = signal.aborted && error === signal.reason;
+    const answer = hasLeft ? failed("the client has left") : toRpcError(error, caller.report);
+    return { body: failure(id, answer), isFinal: false };
+  };
   try {
     const route = caller.routes.get(method);
     if (route === undefined || !caller.may(route.access)) throw methodNotFound();
@@ -84,7 +97,8 @@ export function call(
       body: success(id, result),
       isFinal: route.isFinal(params, result),
     });
-    const result = route.handler(params, caller.context);
+    const run = () => route.handler(params, context);
+    const result = route.isHeavy ? caller.heavy.run(run, signal) : run();
     return result instanceof Promise ? result.then(done).catch(refuse) : done(result);
   } catch (error) {
     return refuse(error);

@@ -5,6 +5,7 @@ import {
   MempoolError,
   QueryLanguageError,
 } from "../../node/errors.ts";
+import { SearchTooWideError } from "../../node/search.ts";
 import type { JsonObject } from "./json.ts";
 
 /** An error of JSON-RPC 2.0 with the codes, messages and `data` texts of CometBFT 0.38. */
@@ -55,7 +56,14 @@ export function serverError(text: string): RpcError {
 }
 
 // Errors whose text is meant for the caller.
-const refusals = [ChainError, DevControlsError, HaltedError, MempoolError, QueryLanguageError];
+const refusals = [
+  ChainError,
+  DevControlsError,
+  HaltedError,
+  MempoolError,
+  QueryLanguageError,
+  SearchTooWideError,
+];
 
 /** Whether an error is a refusal that the caller may read, rather than a fault of the node. */
 export function isRefusal(error: unknown): error is Error {

@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { readBody } from "./body.ts";
 import { type Caller, call, failure, parseJson, type Reply, readRequest } from "./call.ts";
 import { endpointPage } from "./endpoint_page.ts";
-import { invalidRequest, methodNotFound, type RpcError, toRpcError } from "./errors.ts";
+import { failed, invalidRequest, methodNotFound, type RpcError, toRpcError } from "./errors.ts";
 import { isObject, type Json, own } from "./json.ts";
-import type { RpcLimits } from "./limits.ts";
+import { MAX_PATH_LENGTH, type RpcLimits } from "./limits.ts";
 import type { Origins } from "./origins.ts";
 import { paramsFromJson, paramsFromUri } from "./params.ts";
 import type { Access, RpcId } from "./route.ts";
@@ -52,7 +52,11 @@ async function serve(
     response.setHeader("Access-Control-Expose-Headers", "X-Server-Time");
   }
   const [path = "", search = ""] = splitOnce(request.url ?? "/", "?");
-  const name = path.replace(/^\/+|\/+$/g, "");
+  if (path.length > MAX_PATH_LENGTH) {
+    const error = invalidRequest(`the path is longer than ${MAX_PATH_LENGTH} characters`);
+    return sendJson(door, response, { status: 414, body: failure(null, error) });
+  }
+  const name = withoutSlashes(path);
   switch (request.method) {
     case "OPTIONS":
       return preflight(door, request, response);
@@ -89,8 +93,17 @@ function preflight(door: HttpDoor, request: IncomingMessage, response: ServerRes
 interface Answer {
   readonly status: number;
   /** undefined: no body, because all requests were notifications. */
-  readonly body: Json | undefined;
+  readonly body: Json | Encoded | undefined;
   readonly isFinal?: boolean;
+}
+
+/** A body that is JSON text already. */
+class Encoded {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 function notFound(id: RpcId | null): Answer {
@@ -136,14 +149,41 @@ async function answerPost(
     const sizes = `got: ${requests.length}, max: ${batchSize}`;
     return refused(400, invalidRequest(`maximum JSON-RPC batch size exceeded, ${sizes}`));
   }
-  // Started in order, so that txs of one batch enter the mempool in order.
-  const replies = await Promise.all(requests.map((one) => answerOne(door, one, signal, may)));
-  const answered = replies.filter((reply) => reply !== undefined);
-  const [first] = answered;
+  const { texts, isFinal, status } = await answerAll(door, requests, signal, may);
+  const [first] = texts;
   if (first === undefined) return { status: 200, body: undefined };
-  const body = answered.length === 1 ? first.body : answered.map((reply) => reply.body);
-  const isFinal = answered.every((reply) => reply.isFinal);
-  return { status: Array.isArray(value) ? 200 : first.status, body, isFinal };
+  const body = new Encoded(texts.length === 1 ? first : `[${texts.join(",")}]`);
+  return { status: Array.isArray(value) ? 200 : status, body, isFinal };
+}
+
+/**
+ * One after another: txs of one batch enter the mempool in order, and a batch takes no more of the
+ * node than one request. The answer that goes over the budget is still given, because its request
+ * has been run; those behind it are refused.
+ */
+async function answerAll(
+  door: HttpDoor,
+  requests: readonly unknown[],
+  signal: AbortSignal,
+  may: (access: Access) => boolean,
+) {
+  const { responseBytes } = door.limits;
+  const texts: string[] = [];
+  let size = 0;
+  let isFinal = true;
+  let status = 200;
+  for (const one of requests) {
+    // The client has left: nobody reads the answers, and no more is run for it.
+    if (signal.aborted) break;
+    const reply = await answerOne(door, one, signal, may, size > responseBytes);
+    if (reply === undefined) continue;
+    const text = JSON.stringify(reply.body);
+    size += Buffer.byteLength(text);
+    texts.push(text);
+    isFinal &&= reply.isFinal;
+    status = reply.status;
+  }
+  return { texts, isFinal, status };
 }
 
 async function answerOne(
@@ -151,10 +191,16 @@ async function answerOne(
   value: unknown,
   signal: AbortSignal,
   may: (access: Access) => boolean,
+  isOverBudget: boolean,
 ): Promise<(Reply & { readonly status: number }) | undefined> {
   try {
     const request = readRequest(value);
     if (request === undefined) return undefined;
+    if (isOverBudget) {
+      const limit = `the answers before this one exceed ${door.limits.responseBytes} bytes`;
+      const error = failed(`response too large: ${limit}; ask for less in one batch`);
+      return { body: failure(request.id, error), isFinal: false, status: 200 };
+    }
     const caller = door.caller(request.id, signal, may);
     const read = (specs: Parameters<typeof paramsFromJson>[0]) =>
       paramsFromJson(specs, request.params);
@@ -191,11 +237,16 @@ function sendPage(door: HttpDoor, response: ServerResponse): void {
 }
 
 function sendJson(door: HttpDoor, response: ServerResponse, answer: Answer): void {
-  const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
+  const text = textOf(answer.body);
   if (answer.isFinal === true && door.mayCache) {
     response.setHeader("Cache-Control", "public, max-age=86400");
   }
   send(door, response, answer.status, "application/json", text);
+}
+
+function textOf(body: Answer["body"]): string {
+  if (body === undefined) return "";
+  return body instanceof Encoded ? body.text : JSON.stringify(body);
 }
 
 function send(
@@ -228,4 +279,12 @@ function leaveSignal(response: ServerResponse): AbortSignal {
 function splitOnce(text: string, separator: string): readonly [string, string] {
   const at = text.indexOf(separator);
   return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+function withoutSlashes(path: string): string {
+  let start = 0;
+  let end = path.length;
+  while (start < end && path[start] === "/") start += 1;
+  while (end > start && path[end - 1] === "/") end -= 1;
+  return path.slice(start, end);
 }

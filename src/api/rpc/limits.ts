@@ -4,6 +4,10 @@ export interface RpcLimits {
   /** Of the request line and the headers together; it bounds what fits in a GET address. */
   readonly headerBytes: number;
   readonly batchSize: number;
+  /** Bytes of one batch's answer above which the rest of the batch is refused, unrun. */
+  readonly responseBytes: number;
+  /** Calls of heavy methods that run at the same time, of all clients together. */
+  readonly heavyRequests: number;
   readonly connections: number;
   /** From the first byte of a request to its last. */
   readonly requestMs: number;
@@ -35,6 +39,8 @@ export const DEFAULT_LIMITS: RpcLimits = {
   bodyBytes: 1_000_000,
   headerBytes: 65_536,
   batchSize: 20,
+  responseBytes: 33_554_432,
+  heavyRequests: 4,
   connections: 900,
   requestMs: 10_000,
   writeMs: 30_000,
@@ -52,3 +58,6 @@ export const DEFAULT_LIMITS: RpcLimits = {
 
 /** Bytes of a search or subscription query. */
 export const MAX_QUERY_BYTES = 512;
+
+/** Characters of the path of an address: far above the longest name of a method. */
+export const MAX_PATH_LENGTH = 128;

@@ -37,6 +37,8 @@ export type Access = "any" | "websocket" | "control";
 export interface Route {
   readonly params: ParamSpecs;
   readonly access: Access;
+  /** Reads or answers so much that only a few calls may run at the same time. */
+  readonly isHeavy: boolean;
   /** A handler of access `websocket` answers at once, never with a promise. */
   readonly handler: (params: ParamValues, context: RpcContext) => Json | Promise<Json>;
   /** Whether this answer will be the same for ever. */
@@ -49,12 +51,14 @@ export function route<S extends ParamSpecs>(input: {
   readonly handler: (params: ParamsOf<S>, context: RpcContext) => Json | Promise<Json>;
   readonly isFinal?: (params: ParamsOf<S>, result: Json) => boolean;
   readonly access?: Access;
+  readonly isHeavy?: boolean;
 }): Route {
-  const { params, handler, isFinal = () => false, access = "any" } = input;
+  const { params, handler, isFinal = () => false, access = "any", isHeavy = false } = input;
   // The values come from `params` itself (params.ts), so that they have the types of ParamsOf<S>.
   return {
     params,
     access,
+    isHeavy,
     handler: (values, context) => handler(values as ParamsOf<S>, context),
     isFinal: (values, result) => isFinal(values as ParamsOf<S>, result),
   };

@@ -45,6 +45,7 @@ const common: Readonly<Record<string, Route>> = {
   blockchain: route({
     params: { minHeight: "int", maxHeight: "int" },
     handler: blocks.blockchain,
+    isHeavy: true,
   }),
   block: route({ params: height, handler: blocks.block, isFinal: ofHeight }),
   block_by_hash: route({
@@ -52,8 +53,17 @@ const common: Readonly<Record<string, Route>> = {
     handler: blocks.blockByHash,
     isFinal: found("block"),
   }),
-  block_results: route({ params: height, handler: blocks.blockResults, isFinal: ofHeight }),
-  block_search: route({ params: { query: "text", ...search }, handler: blocks.blockSearch }),
+  block_results: route({
+    params: height,
+    handler: blocks.blockResults,
+    isFinal: ofHeight,
+    isHeavy: true,
+  }),
+  block_search: route({
+    params: { query: "text", ...search },
+    handler: blocks.blockSearch,
+    isHeavy: true,
+  }),
   commit: route({
     params: height,
     handler: blocks.commit,
@@ -71,6 +81,7 @@ const common: Readonly<Record<string, Route>> = {
   tx_search: route({
     params: { query: "text", prove: "flag", ...search },
     handler: txs.txSearch,
+    isHeavy: true,
   }),
   check_tx: route({ params: { tx: "base64" }, handler: txs.checkTx }),
   unconfirmed_txs: route({ params: { limit: "int" }, handler: txs.unconfirmedTxs }),

@@ -4,6 +4,7 @@ import type { NodeView } from "../../node/view.ts";
 import { PortInUseError } from "../port_in_use_error.ts";
 import type { Caller } from "./call.ts";
 import { CommitWaits } from "./commit_waits.ts";
+import { HeavyQueue } from "./heavy_queue.ts";
 import { httpHandler } from "./http_server.ts";
 import { DEFAULT_LIMITS, type RpcLimits } from "./limits.ts";
 import { isLoopback, originsOf } from "./origins.ts";
@@ -81,6 +82,7 @@ function attach(
   const origins = originsOf(options.cors);
   const isDev = view.dev !== undefined;
   const routes = routesOf(isDev && place.isLocal);
+  const heavy = new HeavyQueue(limits.heavyRequests);
   const caller = (
     requestId: RpcId,
     signal: AbortSignal,
@@ -89,7 +91,7 @@ function attach(
   ): Caller => {
     const { listenAddress } = place;
     const context = { view, listenAddress, commitWaits, requestId, signal, subscriptions };
-    return { routes, may, context, report };
+    return { routes, may, context, heavy, report };
   };
   const door = { routes, origins, limits, caller, report, mayCache: !isDev, events: view.events };
   const sockets = new Sockets(door);

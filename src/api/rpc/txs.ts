@@ -96,9 +96,12 @@ export interface TxSearchParams extends SearchParams {
   readonly prove: boolean | undefined;
 }
 
-export async function txSearch(params: TxSearchParams, { view }: RpcContext): Promise<Json> {
+export async function txSearch(
+  params: TxSearchParams,
+  { view, signal }: RpcContext,
+): Promise<Json> {
   const { query, page } = searchInput(params, "asc");
-  const { txs, total } = await view.searchTxs(query, page);
+  const { txs, total } = await view.searchTxs(query, { ...page, signal });
   checkPage(params.page, page.perPage, total);
   const found: Json[] = [];
   for (const one of txs) found.push(encodeIndexedTx(one, await proofOf(view, one, params.prove)));

@@ -81,7 +81,7 @@ describe("genesis", () => {
     const small = { chain_id: "a-1", genesis_time: "2025-01-01T00:00:00Z", app_state: {} };
     const { doc: read, block, validators: named } = parseGenesis(small);
     expect(read.initialHeight).toBe(1n);
-    expect(block).toEqual({ maxBytes: 4_194_304n, maxGas: -1n });
+    expect(block).toEqual({ maxBytes: 8_388_608n, maxGas: -1n });
     expect(named).toEqual([]);
   });
 

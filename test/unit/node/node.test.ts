@@ -345,6 +345,19 @@ describe("home", () => {
 });
 
 describe("mempool", () => {
+  test("refuses a tx that fits in no block; the largest it takes does", async () => {
+    const { view } = await start({ ...MANUAL, blockMaxBytes: 65_536 });
+    const max = 65_536 - 1024 - 64;
+    expect(view.info.txBytesMax).toBe(max);
+    expect(() => view.mempool.add(bytes("x".padEnd(max + 1, ".")))).toThrow(
+      `Tx too large. Max size is ${max}, but got ${max + 1}`,
+    );
+    view.mempool.add(bytes("x".padEnd(max, ".")));
+    await view.dev?.mine({ blocks: 1 });
+    expect((await view.block(2n))?.txs).toHaveLength(1);
+    expect(view.mempool.count).toBe(0);
+  });
+
   test("refuses with CometBFT's texts", async () => {
     const { view } = await start({ ...MANUAL, mempoolTxsMax: 2, txBytesMax: 1024 });
     view.mempool.add(bytes("a"));
