@@ -108,7 +108,7 @@ describe.each(transports)("Comet38Client over %s", (_, transport) => {
   test("genesis, validators, numUnconfirmedTxs", async () => {
     const genesis = await client.genesis();
     expect(genesis.chainId).toBe(CHAIN_ID);
-    expect(genesis.consensusParams.block?.maxBytes).toBe(4_194_304);
+    expect(genesis.consensusParams.block?.maxBytes).toBe(8_388_608);
     expect(genesis.appState).toEqual({ bank: { supply: [] } });
     const { validators, total } = await client.validatorsAll();
     expect(total).toBe(1);
