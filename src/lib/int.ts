@@ -13,13 +13,6 @@ export function divCeil(dividend: bigint, divisor: bigint): bigint {
   return -divFloor(-dividend, divisor);
 }
 
-/** Quotient of a division that leaves no remainder. @throws InvariantError when it leaves one. */
-export function divExact(dividend: bigint, divisor: bigint): bigint {
-  const quotient = divFloor(dividend, divisor);
-  assert(quotient * divisor === dividend, "division leaves a remainder", { dividend, divisor });
-  return quotient;
-}
-
 /** floor(value × numerator / denominator), multiplied first, so that nothing is lost between. */
 export function mulDivFloor(value: bigint, numerator: bigint, denominator: bigint): bigint {
   return divFloor(value * numerator, denominator);

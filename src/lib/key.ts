@@ -9,9 +9,6 @@ import { divFloorSize, toSafeNumber } from "./int.ts";
  */
 export type Key = string & { readonly __key: unique symbol };
 
-/** The empty key, the start of every prefix. */
-export const EMPTY_KEY = "" as Key;
-
 /** A key of bytes. */
 export function keyOfBytes(bytes: Uint8Array): Key {
   let key = "";

@@ -1,7 +1,6 @@
 import { decodeBech32, encodeBech32 } from "../lib/bech32.ts";
 import { utf8 } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
-import { type Key, keyOfBytes } from "../lib/key.ts";
 import { ripemd160, sha256 } from "../lib/sha256.ts";
 import { ErrInvalidAddress } from "./sdk_errors.ts";
 
@@ -53,9 +52,4 @@ export function addressOfPublicKey(publicKey: Uint8Array, prefix: string): Addre
 /** The address of a module account: the first 20 bytes of sha256(name). */
 export function moduleAddress(name: string, prefix: string): Address {
   return addressOfBytes(sha256(utf8(name)).slice(0, 20), prefix);
-}
-
-/** Bytes of an address as a store key. */
-export function addressKey(address: Address): Key {
-  return keyOfBytes(bytesOfAddress(address));
 }

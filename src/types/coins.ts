@@ -130,14 +130,6 @@ export function coversCoins(a: Coins, b: Coins): boolean {
   return b.every(({ denom, amount }) => amountOf(a, denom) >= amount);
 }
 
-/** The smaller amount of every denom that both hold. */
-export function minCoins(a: Coins, b: Coins): Coins {
-  return a.flatMap(({ denom, amount }) => {
-    const other = amountOf(b, denom);
-    return coinsOf(denom, amount < other ? amount : other);
-  });
-}
-
 /** Applies `f` to every amount and drops zeros. */
 export function mapCoins(coins: Coins, f: (amount: bigint, denom: string) => bigint): Coins {
   return coins.flatMap(({ denom, amount }) => coinsOf(denom, f(amount, denom)));

@@ -66,7 +66,7 @@ export class RewardKeeper {
    * Decides which rewards of one settlement are funded, in rows order (RULES 34): per denom, the
    * first that does not fit and all later ones are skipped, each with an event.
    */
-  fundUsage(ctx: Context, provider: string, rewards: readonly UsageReward[]): UsageReward[] {
+  fundUsage(ctx: Context, rewards: readonly UsageReward[]): UsageReward[] {
     const sorted = [...rewards].sort(byTypeThenId);
     const stopped = new KeyMap<true>();
     const spent = new KeyMap<bigint>();
@@ -83,11 +83,10 @@ export class RewardKeeper {
       stopped.set(denom, true);
       this.#skip(ctx, row.usageId, coinsOf(denom, row.amount));
     }
-    assert(provider !== "", "settlement: rewards have a provider");
     return funded;
   }
 
-  /** Books funded usage rewards: coins, distribution, claimable entries. Returns its number. */
+  /** Books funded usage rewards: coins, distribution, claimable entries. */
   distributeUsage(
     ctx: Context,
     facts: { seq: bigint; settlementSeq: bigint; provider: string; funded: readonly UsageReward[] },

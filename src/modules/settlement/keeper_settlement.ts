@@ -163,7 +163,7 @@ export class SettlementKeeper {
       const usageId = timedId("usage", usage.submittedAtNs, usage.seq);
       due.push({ usage, usageId, amount: reward });
     }
-    return due.length === 0 ? [] : this.#rewards.fundUsage(ctx, plan.escrow.recipient, due);
+    return due.length === 0 ? [] : this.#rewards.fundUsage(ctx, due);
   }
 
   #closeRecords(
