@@ -3,6 +3,11 @@ import { createRequire } from "node:module";
 import type { Crypto, Hasher, Verifier } from "../types/crypto.ts";
 import { portableCrypto } from "../types/portable_crypto.ts";
 
+/** What is used of package `@chainsafe/hashtree`. */
+interface Hashtree {
+  hashInto(input: Uint8Array, output: Uint8Array): void;
+}
+
 /** What is used of the bindings of package `secp256k1`. */
 interface Secp256k1 {
   ecdsaVerify(signature: Uint8Array, digest: Uint8Array, publicKey: Uint8Array): boolean;
@@ -18,10 +23,29 @@ export function nodeCrypto(environment: NodeJS.ProcessEnv = process.env): Crypto
 }
 
 // The one-shot function is a third faster than an object per hash; Node has it from 20.12 on.
-const sha256 =
-  typeof hash === "function"
-    ? (data: Uint8Array) => hash("sha256", data, "buffer")
-    : (data: Uint8Array) => createHash("sha256").update(data).digest();
+const oneShot = typeof hash === "function";
+const sha256 = oneShot
+  ? (data: Uint8Array) => hash("sha256", data, "buffer")
+  : (data: Uint8Array) => createHash("sha256").update(data).digest();
+
+// A digest as a text of one byte per character costs a third of a digest in a buffer of its own.
+const digestText = oneShot
+  ? (data: Uint8Array) => hash("sha256", data, "binary")
+  : (data: Uint8Array) => createHash("sha256").update(data).digest("binary");
+
+/** Keys up to this length are laid out in one buffer; a view per length saves making one each. */
+const KEY_BYTES_MAX = 256;
+const keyBuffer = new Uint8Array(KEY_BYTES_MAX);
+const keyViews = Array.from({ length: KEY_BYTES_MAX + 1 }, (_, end) => keyBuffer.subarray(0, end));
+
+/** Writes one byte per character. For texts this short a loop is as fast as a Buffer's method. */
+function writeText(text: string, output: Uint8Array, offset: number): void {
+  for (let index = 0; index < text.length; index += 1) {
+    output[offset + index] = text.charCodeAt(index);
+  }
+}
+
+const hashtree = loadHashtree();
 
 export const nativeHasher: Hasher = {
   name: "native",
@@ -30,7 +54,38 @@ export const nativeHasher: Hasher = {
     const digest = sha256(data);
     return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
   },
+  hashInto: (data, output, offset) => {
+    writeText(digestText(data), output, offset);
+  },
+  hashKeyInto: (key, output, offset) => {
+    const view = keyViews[key.length];
+    if (view !== undefined) writeText(key, keyBuffer, 0);
+    writeText(digestText(view ?? Buffer.from(key, "latin1")), output, offset);
+  },
+  hashPairs: (input, output) => {
+    if (hashtree !== undefined) hashtree.hashInto(input, output);
+    else hashPairsOneByOne(input, output);
+  },
 };
+
+/** What `hashPairs` does where hashtree's addon does not load. */
+export function hashPairsOneByOne(input: Uint8Array, output: Uint8Array): void {
+  for (let at = 0; at < input.length; at += 64) {
+    writeText(digestText(input.subarray(at, at + 64)), output, at >> 1);
+  }
+}
+
+/** The batch hasher of pairs; undefined where its addon does not load or answers wrongly. */
+function loadHashtree(): Hashtree | undefined {
+  try {
+    const library = createRequire(import.meta.url)("@chainsafe/hashtree") as Hashtree;
+    const output = new Uint8Array(32);
+    library.hashInto(new Uint8Array(64), output);
+    return sha256(new Uint8Array(64)).equals(output) ? library : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Verification by libsecp256k1; undefined where its addon does not load. */
 export function nativeVerifier(): Verifier | undefined {

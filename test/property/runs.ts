@@ -2,7 +2,7 @@ import process from "node:process";
 import fc from "fast-check";
 
 /** More of everything with SETTLED_LONG=1. */
-const LONG = process.env["SETTLED_LONG"] === "1";
+export const LONG = process.env["SETTLED_LONG"] === "1";
 
 /** Milliseconds that a property may take. */
 export const TIMEOUT = LONG ? 1_800_000 : 120_000;

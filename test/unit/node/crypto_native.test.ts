@@ -2,6 +2,8 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/lib/bytes.ts";
 import { nativeHasher, nativeVerifier, nodeCrypto } from "../../../src/node/crypto_native.ts";
+import { startVerifier, WorkerPool } from "../../../src/node/verify_pool.ts";
+import type { SignatureClaim } from "../../../src/types/application.ts";
 import type { Verifier } from "../../../src/types/crypto.ts";
 import { portableCrypto } from "../../../src/types/portable_crypto.ts";
 
@@ -109,6 +111,39 @@ describe("native crypto", () => {
     }
     expect([...accepted]).toEqual(["valid"]);
   }, 600_000);
+
+  test.each([true, false])(
+    "verifies in other threads as the portable does (native: %s)",
+    async (isNative) => {
+      const noise = random(9);
+      const next = () => noise.next().value as Uint8Array;
+      const claims: SignatureClaim[] = [];
+      const verdicts: boolean[] = [];
+      const expected: boolean[] = [];
+      for (const { change } of [...CASES, ...CASES]) {
+        const [secret, signBytes] = [next(), next()];
+        const digest = portableCrypto.hasher.sha256(signBytes);
+        const signature = secp256k1.sign(digest, secret, { prehash: false, lowS: true });
+        const valid: Input = [signature, digest, secp256k1.getPublicKey(secret, true)];
+        const input = change(valid, next());
+        // The thread hashes by itself: another digest is another text.
+        const text = input[1] === digest ? signBytes : input[1];
+        const [changed, , publicKey] = input;
+        const hashed = portableCrypto.hasher.sha256(text);
+        expected.push(portableCrypto.verifier.verifySecp256k1(changed, hashed, publicKey));
+        const at = claims.length;
+        const settle = (isValid: boolean) => {
+          verdicts[at] = isValid;
+        };
+        claims.push({ signBytes: text, signature: changed, publicKey, settle });
+      }
+      const pool = new WorkerPool(2, startVerifier(isNative));
+      await pool.verify(claims);
+      await pool.close();
+      expect(verdicts).toEqual(expected);
+      expect(expected.filter((isValid) => isValid)).toHaveLength(2);
+    },
+  );
 
   test("hashes as the portable does", () => {
     const noise = random(8);
