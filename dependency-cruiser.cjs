@@ -3,7 +3,7 @@ const all = ["lib", "types", "gen", "codec", "store", "baseapp", "modules"];
 const layers = {
   lib: [],
   types: ["lib"],
-  gen: [],
+  gen: ["lib"],
   codec: ["lib", "types", "gen"],
   store: ["lib", "types"],
   baseapp: ["lib", "types", "codec", "store"],
@@ -26,7 +26,7 @@ const core = under([...all, "app"]);
 // every other file of the core is machine.
 const readers = [
   "^src/modules/[^/]+/(query_[a-z]+|export|full_invariants)\\.ts$",
-  "^src/store/(reader|history|prune|checkpoint|snapshot|leveldb)\\.ts$",
+  "^src/store/(reader|history|load|prune|rollback|checkpoint|snapshot|leveldb|branch_db)\\.ts$",
 ];
 const wiring = ["^src/app/", "^src/modules/[^/]+/module\\.ts$"];
 // Files that nobody imports, because a person, a thread or a browser starts them.

@@ -11,10 +11,11 @@ export function anteSteps(parts: {
   auth: AuthKeeper;
   bank: BankKeeper;
   verifier: Verifier;
+  trustSignatures: boolean;
   feeCollector: string;
   minimumGasPrice: Dec;
 }): readonly AnteStep[] {
-  const { auth, bank, verifier, feeCollector, minimumGasPrice } = parts;
+  const { auth, bank, verifier, trustSignatures, feeCollector, minimumGasPrice } = parts;
   return [
     // Cheap refusals come before anything is read or charged.
     basicStep(auth),
@@ -22,6 +23,6 @@ export function anteSteps(parts: {
     // Whoever cannot pay does not cost a signature check.
     feeStep(bank, { feeCollector, minimumGasPrice }),
     // Key, signature, sequence of every signer.
-    signatureStep(auth, verifier),
+    signatureStep(auth, verifier, trustSignatures),
   ];
 }

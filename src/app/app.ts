@@ -3,31 +3,36 @@ import type { ChainInfo, Context, ExecMode } from "../baseapp/context.ts";
 import { GasMeter } from "../baseapp/gas.ts";
 import { MsgRouter } from "../baseapp/msg_router.ts";
 import { QueryRouter } from "../baseapp/query_router.ts";
-import { runTx, type TxEnvironment } from "../baseapp/run_tx.ts";
+import { PreparedTx } from "../baseapp/prepare_tx.ts";
+import { preparedFor, runTx, type TxEnvironment } from "../baseapp/run_tx.ts";
 import { SimulateRequest, SimulateResponse } from "../gen/cosmos/tx/v1beta1/service.ts";
 import { assert, must } from "../lib/assert.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
+import { maxBigint } from "../lib/int.ts";
 import type { Db } from "../store/db.ts";
 import { Overlay } from "../store/overlay.ts";
-import { commitStaged, loadStore, readAt } from "../store/reader.ts";
+import { branchOf } from "../store/branch_db.ts";
+import { CheckpointSaver, closeSaver } from "../store/checkpoint.ts";
+import { type LoadOptions, loadStore } from "../store/load.ts";
+import { commitStaged, earliestHeight, readAt } from "../store/reader.ts";
+import { revertTo } from "../store/rollback.ts";
 import { Store } from "../store/store.ts";
 import type * as api from "../types/application.ts";
 import type { Crypto } from "../types/crypto.ts";
 import type { Dec } from "../types/dec.ts";
 import type { Event } from "../types/event.ts";
-import { memoVerifier } from "../types/memo_verifier.ts";
 import { ErrInvalidRequest } from "../types/sdk_errors.ts";
 import { NS_PER_SECOND, type TimeNs } from "../types/time.ts";
 import type { TxResult } from "../types/tx.ts";
+import { signatureClaims } from "../modules/auth/ante.ts";
 import { anteSteps } from "./ante.ts";
 import { type ChainGenesis, chainGenesisJson, parseChainGenesis } from "./chain_genesis.ts";
 import { exportModules } from "./export.ts";
 import { checkFullInvariants } from "./full_invariants.ts";
 import { buildModules, type Modules } from "./modules.ts";
-import { queryAnswer, queryFailure, requireHeight } from "./query.ts";
-
-const SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate";
+import { queryFailure } from "./query.ts";
+import { answerQuery, type QuerySource } from "./query_answer.ts";
 
 export interface AppOptions {
   readonly db: Db;
@@ -35,6 +40,18 @@ export interface AppOptions {
   readonly genesis: api.GenesisDoc;
   /** In 10^-18 of the bond denom's base unit per gas; for the mempool only. */
   readonly minimumGasPrice: Dec;
+  /** Memory for state that is read or written often. */
+  readonly cacheBytes?: number;
+  /** Heights below the latest that queries can reach: a number of blocks, or all (the default). */
+  readonly keepHistory?: number | "all";
+  /** Looks up every key that is said to be new: slow, for tests. */
+  readonly checkCreates?: boolean;
+  readonly load?: LoadOptions;
+  /**
+   * Takes the signatures of txs in blocks for good, for a replay of blocks that were checked before.
+   * Signatures inside messages are verified all the same: they decide what a message does.
+   */
+  readonly trustSignatures?: boolean;
 }
 
 /**
@@ -44,25 +61,41 @@ export interface AppOptions {
 export function openApp(options: AppOptions): Promise<SettledApp> {
   const { crypto, genesis } = options;
   const chain = parseChainGenesis(genesis.appState["chain"]);
-  const verifier = memoVerifier(crypto.verifier);
+  const { verifier } = crypto;
   const modules = buildModules(chain.bech32Prefix, verifier);
+  const { db, cacheBytes, keepHistory, checkCreates } = options;
   const store = new Store({
+    db,
     iterablePrefixes: modules.list.flatMap(({ iterablePrefixes }) => iterablePrefixes),
     depth: chain.commitmentDepth,
     hasher: crypto.hasher,
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    ...(keepHistory === undefined ? {} : { keepHistory }),
+    ...(checkCreates === undefined ? {} : { checkCreates }),
   });
   const { auth, bank, feeCollector } = modules;
   const { minimumGasPrice } = options;
-  const ante = anteSteps({ auth, bank, verifier, feeCollector, minimumGasPrice });
+  const { trustSignatures = false } = options;
+  const signatures = { verifier, trustSignatures };
+  const ante = anteSteps({ auth, bank, ...signatures, feeCollector, minimumGasPrice });
   return loadStore(
-    options.db,
     store,
     () => new SettledApp(options, { chain, modules, store, ante }),
+    options.load,
   );
+}
+
+interface AppParts {
+  readonly chain: ChainGenesis;
+  readonly modules: Modules;
+  readonly store: Store;
+  readonly ante: readonly AnteStep[];
 }
 
 /** The machine: a pure function of state and block, behind the one border to the host. */
 export class SettledApp implements api.Application {
+  readonly #options: AppOptions;
+  readonly #parts: AppParts;
   readonly #db: Db;
   readonly #genesis: api.GenesisDoc;
   readonly #chainGenesis: ChainGenesis;
@@ -70,13 +103,13 @@ export class SettledApp implements api.Application {
   readonly #modules: Modules;
   readonly #store: Store;
   readonly #env: TxEnvironment;
-  readonly #queries: QueryRouter;
+  readonly #source: QuerySource;
+  readonly #checkpoints: CheckpointSaver | undefined;
   #check: Overlay;
 
-  constructor(
-    options: AppOptions,
-    parts: { chain: ChainGenesis; modules: Modules; store: Store; ante: readonly AnteStep[] },
-  ) {
+  constructor(options: AppOptions, parts: AppParts) {
+    this.#options = options;
+    this.#parts = parts;
     const { bech32Prefix, bondDenom } = parts.chain;
     this.#db = options.db;
     this.#genesis = options.genesis;
@@ -90,8 +123,16 @@ export class SettledApp implements api.Application {
       ante: parts.ante,
       hasher: options.crypto.hasher,
     };
-    this.#queries = new QueryRouter(parts.modules.list);
+    this.#source = {
+      chain: this.#chain,
+      queries: new QueryRouter(parts.modules.list),
+      prove: (height, keys) => parts.store.proofs(height, keys),
+      latestHeight: () => parts.store.version?.height ?? 0n,
+      simulate: (request) => this.#simulateAnswer(request),
+    };
     this.#check = parts.store.overlay();
+    const file = options.load?.checkpoint;
+    this.#checkpoints = file === undefined ? undefined : new CheckpointSaver(parts.store, file);
   }
 
   info(): api.AppInfo {
@@ -102,16 +143,17 @@ export class SettledApp implements api.Application {
       height: version?.height ?? 0n,
       time: version?.time ?? this.#genesis.genesisTime,
       appHash: version?.appHash ?? EMPTY_BYTES,
+      earliestHeight: maxBigint(earliestHeight(this.#db), this.#genesis.initialHeight),
     };
   }
 
   /** Paths of all queries, for the doors that list them. */
   get queryPaths(): readonly string[] {
-    return this.#queries.paths;
+    return this.#source.queries.paths;
   }
 
   initChain(genesis: api.GenesisDoc): Uint8Array {
-    assert(this.#store.version === undefined, "genesis is written once");
+    assert(this.#store.head === undefined, "genesis is written once");
     const overlay = this.#store.overlay();
     const at = { height: 0n, time: genesis.genesisTime };
     const ctx = this.#blockContext(overlay, at, []);
@@ -128,13 +170,24 @@ export class SettledApp implements api.Application {
     return this.#store.stage(overlay, at);
   }
 
-  checkTx(tx: Uint8Array, kind: "new" | "recheck" | "probe" = "new"): TxResult {
+  prepareTx(bytes: Uint8Array): PreparedTx {
+    return new PreparedTx(this.#env, bytes);
+  }
+
+  claimsOf(tx: api.PreparedTx): readonly api.SignatureClaim[] {
+    const { decoded } = preparedFor(this.#env, tx);
+    if (decoded instanceof ChainError) return [];
+    const ctx = this.#blockContext(this.#check, this.#next(), []);
+    return signatureClaims(ctx, this.#modules.auth, decoded);
+  }
+
+  checkTx(tx: Uint8Array | api.PreparedTx, kind: "new" | "recheck" | "probe" = "new"): TxResult {
     const mode: ExecMode = kind === "recheck" ? "recheck" : "check";
     const overlay = kind === "probe" ? new Overlay(this.#check) : this.#check;
     const { height, time } = this.#next();
     return runTx(this.#env, {
       ...this.#limits(),
-      bytes: tx,
+      tx,
       mode,
       height,
       time,
@@ -147,7 +200,7 @@ export class SettledApp implements api.Application {
     const overlay = this.#store.overlay();
     return runTx(this.#env, {
       ...this.#limits(),
-      bytes: tx,
+      tx,
       mode: "simulate",
       height,
       time,
@@ -162,8 +215,8 @@ export class SettledApp implements api.Application {
     const ctx = this.#blockContext(overlay, { height, time }, events);
     for (const module of this.#modules.list) module.beginBlock?.(inMode(ctx, "BeginBlock"));
     const limits = this.#limits();
-    const txResults = block.txs.map((bytes) =>
-      runTx(this.#env, { ...limits, bytes, mode: "deliver", height, time, overlay }),
+    const txResults = block.txs.map((tx) =>
+      runTx(this.#env, { ...limits, tx, mode: "deliver", height, time, overlay }),
     );
     for (const module of this.#modules.list) module.endBlock?.(inMode(ctx, "EndBlock"));
     this.#checkInvariants(ctx);
@@ -171,33 +224,30 @@ export class SettledApp implements api.Application {
   }
 
   commit(ops: readonly api.BatchOp[]): Promise<void> {
-    const done = (): void => {
-      this.#check = this.#store.overlay();
-    };
-    return commitStaged(this.#db, this.#store, { ops, done });
+    const written = commitStaged(this.#store, ops);
+    // The next block may be executed before this one is on disk, so checks go on from here.
+    this.#check = this.#store.overlay();
+    this.#checkpoints?.blockUnderWay(written);
+    return written;
   }
 
   query(input: api.QueryInput): Promise<api.QueryOutput> {
-    return readAt({
-      db: this.#db,
-      read: (reader) => {
-        const { height } = reader;
-        requireHeight(input, height);
-        if (input.path === SIMULATE_PATH) {
-          const answer = this.#simulateAnswer(input.data);
-          return { answer, finish: (value: Uint8Array) => queryAnswer(height, value) };
-        }
-        const route = this.#queries.route(input.path);
-        const answer = route.handle({ chain: this.#chain, reader }, input.data);
-        return { answer, finish: (value: never) => queryAnswer(height, route.encode(value)) };
-      },
+    return readAt<api.QueryOutput>({
+      store: this.#store,
+      height: input.height,
+      fromMemory: true,
+      read: (reader) => ({
+        answer: answerQuery(this.#source, reader, input),
+        finish: (output: api.QueryOutput) => output,
+      }),
       failed: (error, height) => queryFailure(height, error),
     });
   }
 
   exportGenesis(): Promise<api.GenesisDoc> {
     return readAt<api.GenesisDoc>({
-      db: this.#db,
+      store: this.#store,
+      height: 0n,
       read: (reader) => ({
         answer: exportModules(this.#modules.list, reader),
         finish: (modules: Record<string, unknown>) => ({
@@ -211,10 +261,36 @@ export class SettledApp implements api.Application {
     });
   }
 
+  close(): Promise<void> {
+    return closeSaver(this.#checkpoints);
+  }
+
+  /**
+   * Takes the state back to a height, with the host's own `ops`, in one synced batch; checks stand
+   * on the earlier state from the call on. Nothing may be in flight. Costs what changed since.
+   * @throws ChainError sdk/26 for a height that is not kept
+   */
+  revertTo(height: bigint, ops: readonly api.BatchOp[] = []): Promise<void> {
+    const written = revertTo(this.#store, height, ops);
+    this.#check = this.#store.overlay();
+    return written;
+  }
+
+  /**
+   * The chain as it is now, going its own way in memory: for what might be. Nothing may be in
+   * flight. Costs nothing that depends on the size of the state; `close` it.
+   */
+  branch(): { readonly app: SettledApp; close(): Promise<void> } {
+    const { store, close } = branchOf(this.#store);
+    const options = { ...this.#options, db: store.db, load: {} };
+    return { app: new SettledApp(options, { ...this.#parts, store }), close };
+  }
+
   /** Every invariant over the whole committed state. @throws InvariantError */
   checkFullInvariants(): Promise<string[]> {
     return readAt<string[]>({
-      db: this.#db,
+      store: this.#store,
+      height: 0n,
       read: (reader) => ({
         answer: checkFullInvariants(this.#modules.list, reader, this.#chain),
         finish: (names: string[]) => names,
@@ -255,7 +331,7 @@ export class SettledApp implements api.Application {
 
   /** The block that the check state stands before. */
   #next(): { height: bigint; time: TimeNs } {
-    const version = must(this.#store.version, "genesis comes first");
+    const version = must(this.#store.head, "genesis comes first");
     const isNew = version.height === 0n;
     const height = isNew ? this.#genesis.initialHeight : version.height + 1n;
     return { height, time: (version.time + NS_PER_SECOND) as TimeNs };

@@ -1,6 +1,6 @@
 import { ChainError, type ErrorKind } from "../lib/errors.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
-import type { QueryInput, QueryOutput } from "../types/application.ts";
+import type { QueryOutput } from "../types/application.ts";
 import * as grpc from "../types/query_errors.ts";
 import * as sdk from "../types/sdk_errors.ts";
 
@@ -50,16 +50,4 @@ function describe(error: unknown): { kind: ErrorKind; text: string } {
 
 function statusOf(error: ChainError): string {
   return error.detail === "" ? error.message : error.message.slice(error.detail.length + 2);
-}
-
-/** @throws ChainError sdk/26 for a height that is not kept. */
-export function requireHeight(input: QueryInput, latest: bigint): void {
-  const { height } = input;
-  if (height === 0n || height === latest) return;
-  if (height < 0n || height > latest) {
-    const detail = `cannot query at height ${height}: the latest is ${latest}`;
-    throw new ChainError(sdk.ErrInvalidHeight, detail);
-  }
-  const detail = `cannot query at height ${height}: only the latest state (${latest}) is kept`;
-  throw new ChainError(sdk.ErrInvalidHeight, detail);
 }

@@ -13,8 +13,19 @@ const strictDecoder = new coding.TextDecoder("utf-8", { fatal: true, ignoreBOM: 
 
 export const EMPTY_BYTES = new Uint8Array(0);
 
+/** Texts up to this length are converted here when they are ASCII; the encoder's call costs more. */
+const SHORT_TEXT_MAX = 40;
+
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text);
+  const { length } = text;
+  if (length > SHORT_TEXT_MAX) return encoder.encode(text);
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code >= 0x80) return encoder.encode(text);
+    bytes[index] = code;
+  }
+  return bytes;
 }
 
 /** Text of UTF-8 bytes, or undefined when they are not well-formed UTF-8. */

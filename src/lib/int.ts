@@ -4,8 +4,9 @@ import { assert } from "./assert.ts";
 export function divFloor(dividend: bigint, divisor: bigint): bigint {
   assert(divisor !== 0n, "division by zero");
   const quotient = dividend / divisor;
-  const exact = quotient * divisor === dividend;
-  return exact || dividend < 0n === divisor < 0n ? quotient : quotient - 1n;
+  // The operator rounds towards zero, which is down unless one of the two is negative.
+  if (dividend < 0n === divisor < 0n) return quotient;
+  return quotient * divisor === dividend ? quotient : quotient - 1n;
 }
 
 /** Quotient rounded towards plus infinity. @throws InvariantError for a divisor of 0. */
@@ -20,7 +21,9 @@ export function mulDivFloor(value: bigint, numerator: bigint, denominator: bigin
 
 /** Floor division of non-negative safe integers (sizes, indexes, counts; never money). */
 export function divFloorSize(dividend: number, divisor: number): number {
-  assert(divisor > 0 && dividend >= 0, "sizes divide only when positive", { dividend, divisor });
+  if (!(divisor > 0 && dividend >= 0)) {
+    assert(false, "sizes divide only when positive", { dividend, divisor });
+  }
   return (dividend - (dividend % divisor)) / divisor;
 }
 
@@ -28,7 +31,9 @@ const SAFE_MAX = 9_007_199_254_740_991n;
 
 /** A bigint as a number, exactly. @throws InvariantError outside ±(2^53 − 1). */
 export function toSafeNumber(value: bigint): number {
-  assert(value <= SAFE_MAX && value >= -SAFE_MAX, "outside the exact range of number", { value });
+  if (!(value <= SAFE_MAX && value >= -SAFE_MAX)) {
+    assert(false, "outside the exact range of number", { value });
+  }
   return Number(value);
 }
 

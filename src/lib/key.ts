@@ -1,6 +1,6 @@
 import { assert } from "./assert.ts";
 import { utf8 } from "./bytes.ts";
-import { divFloorSize, toSafeNumber } from "./int.ts";
+import { INT64_MAX, UINT64_MAX } from "./int.ts";
 
 /**
  * A store key: bytes held as a text of one character per byte (codes 0 to 255). Such texts are
@@ -12,7 +12,9 @@ export type Key = string & { readonly __key: unique symbol };
 /** A key of bytes. */
 export function keyOfBytes(bytes: Uint8Array): Key {
   let key = "";
-  for (const byte of bytes) key += String.fromCharCode(byte);
+  for (let index = 0; index < bytes.length; index += 1) {
+    key += String.fromCharCode(bytes[index] as number);
+  }
   return key as Key;
 }
 
@@ -31,53 +33,90 @@ export function bytesOfKey(key: Key): Uint8Array {
 
 /** One byte. */
 export function byteKey(byte: number): Key {
-  assert(byte >= 0 && byte <= 255, "not a byte", { byte });
+  if (!(byte >= 0 && byte <= 255)) assert(false, "not a byte", { byte });
   return String.fromCharCode(byte) as Key;
 }
 
 /** Two or more keys in a row. */
-export function joinKeys(...parts: readonly Key[]): Key {
-  return parts.join("") as Key;
+export function joinKeys(a: Key, b: Key, c = "" as Key, d = "" as Key): Key {
+  // Concatenation is several times faster than a join.
+  return (a + b + c + d) as Key;
 }
 
 /** A number from 0 to 2^48 − 1 as 6 bytes, big-endian, so that byte order is numeric order. */
 export function u48Key(value: number): Key {
-  assert(value >= 0 && value < 281_474_976_710_656, "outside 48 bits", { value });
+  if (!(value >= 0 && value < 281_474_976_710_656)) assert(false, "outside 48 bits", { value });
   const low = value % 16_777_216;
-  const high = divFloorSize(value, 16_777_216);
-  return (three(high) + three(low)) as Key;
+  const high = (value - low) * TWO_TO_MINUS_24;
+  return String.fromCharCode(
+    (high >> 16) & 255,
+    (high >> 8) & 255,
+    high & 255,
+    (low >> 16) & 255,
+    (low >> 8) & 255,
+    low & 255,
+  ) as Key;
 }
 
-function three(value: number): string {
-  return String.fromCharCode((value >> 16) & 255, (value >> 8) & 255, value & 255);
-}
+/** Exact: dividing a multiple of 2^24 by it. */
+const TWO_TO_MINUS_24 = 2 ** -24;
+
+// Takes 64-bit integers apart and puts them together: shifting a bigint makes a new one each time.
+const words = new DataView(new ArrayBuffer(8));
 
 /** An unsigned 64-bit integer as 8 bytes, big-endian. */
 export function u64Key(value: bigint): Key {
-  assert(value >= 0n && value < 1n << 64n, "outside 64 bits", { value });
-  const low = toSafeNumber(value & 0xffffffffn);
-  const high = toSafeNumber(value >> 32n);
-  return (four(high) + four(low)) as Key;
+  if (!(value >= 0n && value <= UINT64_MAX)) assert(false, "outside 64 bits", { value });
+  words.setBigUint64(0, value);
+  return wordsKey(0);
 }
 
 /** A signed 64-bit integer with the sign bit turned, so that byte order is numeric order. */
 export function i64Key(value: bigint): Key {
-  return u64Key(value + (1n << 63n));
+  if (!(value <= INT64_MAX && value >= -INT64_MAX - 1n))
+    assert(false, "outside 64 bits", { value });
+  words.setBigInt64(0, value);
+  return wordsKey(0x80);
 }
 
-function four(value: number): string {
+/** The 8 bytes of `words`, the first one with some bits turned. */
+function wordsKey(turned: number): Key {
+  const high = words.getUint32(0);
+  const low = words.getUint32(4);
   return String.fromCharCode(
-    (value >>> 24) & 255,
-    (value >>> 16) & 255,
-    (value >>> 8) & 255,
-    value & 255,
-  );
+    (high >>> 24) ^ turned,
+    (high >>> 16) & 255,
+    (high >>> 8) & 255,
+    high & 255,
+    low >>> 24,
+    (low >>> 16) & 255,
+    (low >>> 8) & 255,
+    low & 255,
+  ) as Key;
 }
 
 /** The integer that `u64Key` wrote at `offset`. */
 export function u64FromKey(key: Key, offset: number): bigint {
   assert(key.length >= offset + 8, "key too short for a 64-bit integer");
-  return (BigInt(word(key, offset)) << 32n) | BigInt(word(key, offset + 4));
+  words.setUint32(0, word(key, offset));
+  words.setUint32(4, word(key, offset + 4));
+  return words.getBigUint64(0);
+}
+
+/** An unsigned 64-bit integer as stored: 8 bytes, big-endian. */
+export function u64Bytes(value: bigint): Uint8Array {
+  if (!(value >= 0n && value <= UINT64_MAX)) assert(false, "outside 64 bits", { value });
+  words.setBigUint64(0, value);
+  const bytes = new Uint8Array(8);
+  for (let index = 0; index < 8; index += 1) bytes[index] = words.getUint8(index);
+  return bytes;
+}
+
+/** The integer that `u64Bytes` wrote. */
+export function u64OfBytes(bytes: Uint8Array): bigint {
+  assert(bytes.length >= 8, "too short for a 64-bit integer");
+  for (let index = 0; index < 8; index += 1) words.setUint8(index, bytes[index] as number);
+  return words.getBigUint64(0);
 }
 
 /** The integer that `i64Key` wrote at `offset`. */
@@ -96,16 +135,10 @@ function word(key: Key, offset: number): number {
  * into what follows it in a composite key.
  */
 export function textKey(text: string): Key {
-  let body = "";
-  let ascii = true;
   for (let index = 0; index < text.length; index += 1) {
-    if (text.charCodeAt(index) >= 0x80) {
-      ascii = false;
-      break;
-    }
+    if (text.charCodeAt(index) >= 0x80) return bytesWithLength(keyOfBytes(utf8(text)));
   }
-  body = ascii ? text : keyOfBytes(utf8(text));
-  return bytesWithLength(body);
+  return bytesWithLength(text);
 }
 
 /** A byte string with its length in front. */

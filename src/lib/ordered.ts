@@ -4,8 +4,10 @@ import type { Key } from "./key.ts";
 const CHUNK_MAX = 512;
 
 interface Chunk<V> {
-  keys: Key[];
-  values: V[];
+  readonly keys: Key[];
+  readonly values: V[];
+  /** Forks hold it too: it is copied before it is written to. */
+  isShared: boolean;
 }
 
 /**
@@ -28,9 +30,11 @@ export class OrderedMap<V> {
   }
 
   set(key: Key, value: V): void {
-    if (this.#chunks.length === 0) this.#chunks.push({ keys: [], values: [] });
+    if (this.#chunks.length === 0) {
+      this.#chunks.push({ keys: [], values: [], isShared: false });
+    }
     const index = this.#chunkOf(key);
-    const chunk = this.#chunks[index] as Chunk<V>;
+    const chunk = this.#own(index);
     const at = lowerBound(chunk.keys, key);
     if (chunk.keys[at] === key) {
       chunk.values[at] = value;
@@ -44,10 +48,11 @@ export class OrderedMap<V> {
 
   delete(key: Key): boolean {
     const index = this.#chunkOf(key);
-    const chunk = this.#chunks[index];
-    if (chunk === undefined) return false;
-    const at = lowerBound(chunk.keys, key);
-    if (chunk.keys[at] !== key) return false;
+    const found = this.#chunks[index];
+    if (found === undefined) return false;
+    const at = lowerBound(found.keys, key);
+    if (found.keys[at] !== key) return false;
+    const chunk = this.#own(index);
     chunk.keys.splice(at, 1);
     chunk.values.splice(at, 1);
     this.#size -= 1;
@@ -67,6 +72,24 @@ export class OrderedMap<V> {
     }
   }
 
+  /** A copy that goes its own way: what neither writes to stays shared. */
+  fork(): OrderedMap<V> {
+    const copy = new OrderedMap<V>();
+    for (const chunk of this.#chunks) chunk.isShared = true;
+    copy.#chunks = [...this.#chunks];
+    copy.#size = this.#size;
+    return copy;
+  }
+
+  /** The chunk, to be written to. */
+  #own(index: number): Chunk<V> {
+    const chunk = this.#chunks[index] as Chunk<V>;
+    if (!chunk.isShared) return chunk;
+    const copy = { keys: [...chunk.keys], values: [...chunk.values], isShared: false };
+    this.#chunks[index] = copy;
+    return copy;
+  }
+
   /** Index of the chunk that holds, or would hold, the key. */
   #chunkOf(key: Key): number {
     let low = 0;
@@ -81,10 +104,14 @@ export class OrderedMap<V> {
   }
 
   #split(index: number): void {
-    const chunk = this.#chunks[index] as Chunk<V>;
+    const chunk = this.#own(index);
     // An append-only walk (sequence numbers) leaves full chunks behind instead of half-full ones.
     const at = index === this.#chunks.length - 1 ? CHUNK_MAX : divFloorSize(CHUNK_MAX, 2);
-    const tail = { keys: chunk.keys.splice(at), values: chunk.values.splice(at) };
+    const tail = {
+      keys: chunk.keys.splice(at),
+      values: chunk.values.splice(at),
+      isShared: false,
+    };
     this.#chunks.splice(index + 1, 0, tail);
   }
 }

@@ -1,12 +1,14 @@
-import { mkdir } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Db } from "../store/db.ts";
 import { openLevelDb, openMemoryDb } from "../store/leveldb.ts";
 import type { NodeConfig } from "./config.ts";
+import { nodeCrypto } from "./crypto_native.ts";
 import { NodeStartError } from "./errors.ts";
 import { type GenesisFile, genesisPath, readGenesisFile } from "./genesis_file.ts";
 import { lockHome } from "./home_lock.ts";
 import { loadNodeKey, nodeKeyPath } from "./node_key.ts";
+import { finishRollback } from "./rollback.ts";
 import {
   loadValidatorKey,
   newSigningKey,
@@ -14,12 +16,19 @@ import {
   validatorKeyPath,
 } from "./validator_key.ts";
 
+/** Where the commitment of a home is saved: it can be deleted, and is made again. */
+export function checkpointPath(home: string): string {
+  return join(home, "data", "commitment.checkpoint");
+}
+
 /** What a node runs on. */
 export interface OpenHome {
   readonly genesis: GenesisFile;
   readonly validatorKey: SigningKey;
   readonly nodeKey: SigningKey;
   readonly db: Db;
+  /** Path of the saved commitment; undefined in memory. */
+  readonly checkpoint?: string;
   /** Closes the database and lets the next process have the home. */
   close(): Promise<void>;
 }
@@ -41,6 +50,7 @@ export async function openHome(
 ): Promise<OpenHome> {
   const lock = await lockHome(home);
   try {
+    await refuseHalfRestored(home);
     const path = databasePath(home);
     const parts = {
       genesis: genesis ?? (await readGenesisFile(genesisPath(home))),
@@ -52,14 +62,35 @@ export async function openHome(
       await parts.db.close();
       await lock.release();
     };
-    return { ...parts, close };
+    await finishRollback(parts.db, nodeCrypto().hasher).catch(async (error: unknown) => {
+      await parts.db.close();
+      throw error;
+    });
+    return { ...parts, checkpoint: checkpointPath(home), close };
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-async function openDatabase(path: string, cacheBytes: number): Promise<Db> {
+/** Where a snapshot is being restored to; the folder is gone when that is done. */
+export function restoringPath(home: string): string {
+  return join(home, "data", "restoring");
+}
+
+async function refuseHalfRestored(home: string): Promise<void> {
+  const path = restoringPath(home);
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return;
+  const remedy = "run the same `settled snapshot restore` again, or remove that folder";
+  throw new NodeStartError(`a snapshot is only half restored (${path}): ${remedy}`, { path });
+}
+
+/** Opens a database, made when absent. @throws NodeStartError naming its path */
+export async function openDatabase(path: string, cacheBytes: number): Promise<Db> {
   await mkdir(path, { recursive: true });
   try {
     return await openLevelDb(path, cacheBytes);

@@ -23,6 +23,11 @@ export interface ReadKv {
 export interface Kv extends ReadKv {
   /** @throws ChainError store/2 when a declared prefix would hold more than its limit. */
   set(key: Key, value: Uint8Array): void;
+  /**
+   * As `set`, with the caller's promise that the key is absent: a record with a fresh number, an
+   * index entry of one. It spares the store the look-up of the value before.
+   */
+  create(key: Key, value: Uint8Array): void;
   delete(key: Key): void;
 }
 

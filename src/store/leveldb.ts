@@ -1,13 +1,18 @@
-import type { AbstractLevel } from "abstract-level";
+import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from "abstract-level";
 import { ClassicLevel } from "classic-level";
 import { MemoryLevel } from "memory-level";
-import { bytesOfKey, type Key } from "../lib/key.ts";
+import { assert } from "../lib/assert.ts";
 import type { BatchOp } from "../types/application.ts";
-import type { Db, DbSnapshot, RangeInput } from "./db.ts";
+import type { Db, DbBatch, DbIterator, DbSnapshot, RangeInput } from "./db.ts";
+import { FROM_BYTES, putHeight } from "./entry.ts";
 
 type Level = AbstractLevel<Uint8Array, Uint8Array, Uint8Array>;
+type Entries = AbstractIterator<Level, Uint8Array, Uint8Array>;
 
 const ENCODINGS = { keyEncoding: "view", valueEncoding: "view" } as const;
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+/** Entries that one turn of the event loop brings. */
+const ENTRIES_PER_TURN = 1000;
 
 /**
  * Opens the LevelDB folder, made when absent.
@@ -18,57 +23,178 @@ export async function openLevelDb(location: string, cacheBytes = 32 * 1024 * 102
   const level = new ClassicLevel<Uint8Array, Uint8Array>(location, {
     ...ENCODINGS,
     cacheSize: cacheBytes,
-    writeBufferSize: 16 * 1024 * 1024,
+    writeBufferSize: WRITE_BUFFER_BYTES,
   });
   await level.open();
-  return new LevelDb(level as unknown as Level);
+  const compact = async (from: Uint8Array, to: Uint8Array) => level.compactRange(from, to);
+  return new LevelDb(level as unknown as Level, { compact, keepsArguments: false });
 }
 
 /** The same code over memory, for tests and the test kit. */
 export async function openMemoryDb(): Promise<Db> {
   const level = new MemoryLevel<Uint8Array, Uint8Array>({ ...ENCODINGS, storeEncoding: "view" });
   await level.open();
-  return new LevelDb(level as unknown as Level);
+  const compact = async () => undefined;
+  return new LevelDb(level as unknown as Level, { compact, keepsArguments: true });
+}
+
+interface LevelTraits {
+  readonly compact: (from: Uint8Array, to: Uint8Array) => Promise<void>;
+  /** The database holds on to the arrays that a batch was given, instead of copying them. */
+  readonly keepsArguments: boolean;
 }
 
 class LevelDb implements Db {
   readonly #level: Level;
+  readonly #traits: LevelTraits;
 
-  constructor(level: Level) {
+  constructor(level: Level, traits: LevelTraits) {
     this.#level = level;
+    this.#traits = traits;
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     return plain(await this.#level.get(key));
   }
 
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return plain(this.#level.getSync(key));
+  }
+
   range(input: RangeInput): AsyncIterable<[Uint8Array, Uint8Array]> {
-    return plainEntries(this.#level.iterator(bounds(input)));
+    return entriesOf(this.#level.iterator(bounds(input)), input.limit);
+  }
+
+  iterator(input: RangeInput): DbIterator {
+    return new LevelIterator(this.#level.iterator(bounds(input)));
   }
 
   snapshot(): DbSnapshot {
-    const level = this.#level;
-    const snapshot = level.snapshot();
-    return {
-      get: async (key) => plain(await level.get(key, { snapshot })),
-      range: (input) => plainEntries(level.iterator({ ...bounds(input), snapshot })),
-      close: async () => snapshot.close(),
-    };
+    return new LevelSnapshot(this.#level);
+  }
+
+  batch(): DbBatch {
+    return new LevelBatch(this.#level, this.#traits.keepsArguments);
   }
 
   async write(ops: readonly BatchOp[], options: { sync?: boolean } = {}): Promise<void> {
-    // A chained batch: array batches with byte encodings are several times slower.
-    const batch = this.#level.batch();
+    const batch = this.batch();
     for (const { key, value } of ops) {
-      const bytes = bytesOfKey(key as Key);
-      if (value === undefined) batch.del(bytes);
-      else batch.put(bytes, value);
+      if (value === undefined) batch.del(key);
+      else batch.put(key, value);
     }
-    await batch.write({ sync: options.sync ?? true } as object);
+    await batch.write({ sync: options.sync ?? true });
+  }
+
+  async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.#traits.compact(from, to);
   }
 
   async close(): Promise<void> {
     await this.#level.close();
+  }
+}
+
+class LevelSnapshot implements DbSnapshot {
+  readonly #level: Level;
+  readonly #snapshot: AbstractSnapshot;
+
+  constructor(level: Level) {
+    this.#level = level;
+    this.#snapshot = level.snapshot();
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return plain(await this.#level.get(key, { snapshot: this.#snapshot }));
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return plain(this.#level.getSync(key, { snapshot: this.#snapshot }));
+  }
+
+  range(input: RangeInput): AsyncIterable<[Uint8Array, Uint8Array]> {
+    const iterator = this.#level.iterator({ ...bounds(input), snapshot: this.#snapshot });
+    return entriesOf(iterator, input.limit);
+  }
+
+  iterator(input: RangeInput): DbIterator {
+    return new LevelIterator(this.#level.iterator({ ...bounds(input), snapshot: this.#snapshot }));
+  }
+
+  async close(): Promise<void> {
+    await this.#snapshot.close();
+  }
+}
+
+class LevelIterator implements DbIterator {
+  readonly #entries: Entries;
+
+  constructor(entries: Entries) {
+    this.#entries = entries;
+  }
+
+  async next(): Promise<readonly [Uint8Array, Uint8Array] | undefined> {
+    const entry = await this.#entries.next();
+    return entry === undefined ? undefined : [plain(entry[0]), plain(entry[1])];
+  }
+
+  seek(key: Uint8Array): void {
+    this.#entries.seek(key);
+  }
+
+  async close(): Promise<void> {
+    await this.#entries.close();
+  }
+}
+
+/** A chained batch: array batches with byte encodings are several times slower. */
+class LevelBatch implements DbBatch {
+  readonly #batch: ReturnType<Level["batch"]>;
+  readonly #keepsArguments: boolean;
+  // LevelDB copies what a batch is given, so keys and values are laid out in one place.
+  #scratch: Uint8Array = new Uint8Array(4096);
+
+  constructor(level: Level, keepsArguments: boolean) {
+    this.#batch = level.batch();
+    this.#keepsArguments = keepsArguments;
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#batch.put(this.#key(key), value);
+  }
+
+  putVersioned(key: string, value: Uint8Array, height: number): void {
+    const stored = this.#room(value.length + FROM_BYTES, key.length);
+    stored.set(value);
+    putHeight(stored, value.length, height);
+    this.#batch.put(this.#key(key), stored);
+  }
+
+  del(key: string): void {
+    this.#batch.del(this.#key(key));
+  }
+
+  async write({ sync }: { readonly sync: boolean }): Promise<void> {
+    await this.#batch.write({ sync } as object);
+  }
+
+  #key(key: string): Uint8Array {
+    const bytes = this.#room(key.length, 0);
+    let bits = 0;
+    for (let index = 0; index < key.length; index += 1) {
+      const code = key.charCodeAt(index);
+      bytes[index] = code;
+      bits |= code;
+    }
+    assert(bits <= 255, "a key holds bytes, this text holds more", { length: key.length });
+    return bytes;
+  }
+
+  /** @param at where in the scratch space: a value goes behind its key */
+  #room(length: number, at: number): Uint8Array {
+    if (this.#keepsArguments) return new Uint8Array(length);
+    if (this.#scratch.length < at + length) this.#scratch = new Uint8Array(2 * (at + length));
+    return this.#scratch.subarray(at, at + length);
   }
 }
 
@@ -78,10 +204,22 @@ function plain<T extends Uint8Array | undefined>(bytes: T): T {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) as T;
 }
 
-async function* plainEntries(
-  entries: AsyncIterable<[Uint8Array, Uint8Array]>,
+async function* entriesOf(
+  iterator: Entries,
+  limit: number | undefined,
 ): AsyncGenerator<[Uint8Array, Uint8Array]> {
-  for await (const [key, value] of entries) yield [plain(key), plain(value)];
+  try {
+    // A few first: most walks end soon. Then as many as one turn may bring.
+    let size = limit === undefined ? 32 : limit;
+    for (;;) {
+      const entries = await iterator.nextv(size < ENTRIES_PER_TURN ? size : ENTRIES_PER_TURN);
+      if (entries.length === 0) return;
+      for (const [key, value] of entries) yield [plain(key), plain(value)];
+      size = ENTRIES_PER_TURN;
+    }
+  } finally {
+    await iterator.close();
+  }
 }
 
 function bounds({ gte, lt, reverse, limit }: RangeInput) {

@@ -2,11 +2,18 @@ import { assert } from "../lib/assert.ts";
 import { toHex } from "../lib/bytes.ts";
 import { ChainError, register } from "../lib/errors.ts";
 import { bytesOfKey, type Key, prefixEnd } from "../lib/key.ts";
-import { compareKeys } from "../lib/key_map.ts";
 import { OrderedMap } from "../lib/ordered.ts";
 import { ITERABLE_ENTRIES_MAX, type Kv, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
 
-type Change = Uint8Array | undefined;
+/** What a key is changed to. A later write makes another. */
+export interface Change {
+  /** undefined: removed. */
+  readonly value: Uint8Array | undefined;
+  /** Below the layer that holds the change there is no such key, so nothing has to be looked up. */
+  readonly isNew: boolean;
+  /** The block, once it is executed; 0 before. Kept here so that the change becomes the entry. */
+  from: number;
+}
 
 /**
  * Changes on top of a parent: merged into it as a whole, or dropped without a trace. A block, a
@@ -14,9 +21,9 @@ type Change = Uint8Array | undefined;
  */
 export class Overlay implements Kv {
   readonly #parent: ReadKv;
-  // Look-ups, and a listing that is sorted before use.
+  // Look-ups, and a listing in order of first writing, which is the same wherever the block runs.
   readonly #changes = new Map<Key, Change>();
-  readonly #ordered = new Map<string, OrderedMap<{ change: Change }>>();
+  readonly #ordered = new Map<string, OrderedMap<Change>>();
   /** Entries that this overlay adds to a declared prefix, less those it removes. */
   readonly #added = new Map<string, number>();
 
@@ -30,8 +37,7 @@ export class Overlay implements Kv {
 
   get(key: Key): Uint8Array | undefined {
     const change = this.#changes.get(key);
-    if (change !== undefined || this.#changes.has(key)) return change;
-    return this.#parent.get(key);
+    return change === undefined ? this.#parent.get(key) : change.value;
   }
 
   has(key: Key): boolean {
@@ -39,11 +45,17 @@ export class Overlay implements Kv {
   }
 
   set(key: Key, value: Uint8Array): void {
-    this.#write(key, value);
+    this.#write(key, { value, isNew: this.#changes.get(key)?.isNew ?? false, from: 0 });
+  }
+
+  create(key: Key, value: Uint8Array): void {
+    // After a removal in this overlay the key is absent here, yet may be there below.
+    this.#write(key, { value, isNew: this.#changes.get(key)?.isNew ?? true, from: 0 });
   }
 
   delete(key: Key): void {
-    this.#write(key, undefined);
+    const isNew = this.#changes.get(key)?.isNew ?? false;
+    this.#write(key, { value: undefined, isNew, from: 0 });
   }
 
   isIterable(key: Key): boolean {
@@ -61,17 +73,19 @@ export class Overlay implements Kv {
     return merge(this.#parent.iterate(prefix), [...ordered.range(prefix, prefixEnd(prefix))]);
   }
 
-  /** All changes by key in byte order; `undefined` is a deletion. */
-  sortedChanges(): [Key, Change][] {
-    return [...this.#changes.entries()].sort((a, b) => compareKeys(a[0], b[0]));
+  /** All changes, each key once. */
+  changes(): ReadonlyMap<Key, Change> {
+    return this.#changes;
   }
 
   /** Hands every change to the layer below. The overlay must not be used afterwards. */
   mergeInto(target: Kv): void {
     // The order of these writes cannot be seen: keys are distinct and the target is a map.
-    for (const [key, change] of this.#changes) {
-      if (change === undefined) target.delete(key);
-      else target.set(key, change);
+    for (const [key, { value, isNew }] of this.#changes) {
+      if (value === undefined) {
+        if (!isNew) target.delete(key);
+      } else if (isNew) target.create(key, value);
+      else target.set(key, value);
     }
   }
 
@@ -82,7 +96,7 @@ export class Overlay implements Kv {
 
   #writeOrdered(key: Key, change: Change): void {
     const prefix = key.slice(0, PREFIX_LENGTH);
-    const difference = (change === undefined ? 0 : 1) - (this.has(key) ? 1 : 0);
+    const difference = (change.value === undefined ? 0 : 1) - (this.has(key) ? 1 : 0);
     if (difference > 0 && this.countUnder(prefix) >= ITERABLE_ENTRIES_MAX) {
       const kind = `0x${toHex(bytesOfKey(prefix as Key))}`;
       throw new ChainError(ErrPrefixFull, `${ITERABLE_ENTRIES_MAX} entries under ${kind}`);
@@ -93,7 +107,7 @@ export class Overlay implements Kv {
       ordered = new OrderedMap();
       this.#ordered.set(prefix, ordered);
     }
-    ordered.set(key, { change });
+    ordered.set(key, change);
   }
 }
 
@@ -102,23 +116,23 @@ const ErrPrefixFull = register("store", 2, "too much open work");
 
 function* merge(
   below: Iterable<[Key, Uint8Array]>,
-  own: readonly [Key, { change: Change }][],
+  own: readonly [Key, Change][],
 ): Generator<[Key, Uint8Array]> {
   let at = 0;
   for (const entry of below) {
-    while (at < own.length && (own[at] as [Key, unknown])[0] < entry[0]) {
-      const [key, { change }] = own[at] as [Key, { change: Change }];
+    while (at < own.length && (own[at] as [Key, Change])[0] < entry[0]) {
+      const [key, { value }] = own[at] as [Key, Change];
       at += 1;
-      if (change !== undefined) yield [key, change];
+      if (value !== undefined) yield [key, value];
     }
     const same = own[at];
     if (same !== undefined && same[0] === entry[0]) {
       at += 1;
-      if (same[1].change !== undefined) yield [same[0], same[1].change];
+      if (same[1].value !== undefined) yield [same[0], same[1].value];
     } else yield entry;
   }
   for (; at < own.length; at += 1) {
-    const [key, { change }] = own[at] as [Key, { change: Change }];
-    if (change !== undefined) yield [key, change];
+    const [key, { value }] = own[at] as [Key, Change];
+    if (value !== undefined) yield [key, value];
   }
 }

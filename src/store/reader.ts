@@ -1,13 +1,17 @@
 import { ChainError } from "../lib/errors.ts";
-import { minBigint } from "../lib/int.ts";
-import { bytesOfKey, type Key, keyOfBytes, prefixEnd } from "../lib/key.ts";
+import { minBigint, toSafeNumber } from "../lib/int.ts";
+import { bytesOfKey, joinKeys, type Key, keyOfBytes, u48Key } from "../lib/key.ts";
 import type { BatchOp } from "../types/application.ts";
 import { GrpcInvalidArgument, GrpcResourceExhausted } from "../types/query_errors.ts";
+import { ErrInvalidHeight } from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
-import { DB_STATE, type Db, type DbSnapshot } from "./db.ts";
-import type { Page, PageRequest, RangeOptions, Reader } from "./read_view.ts";
-import { type Store, VERSION_KEY } from "./store.ts";
-import { decodeVersion } from "./version.ts";
+import { changeListPrefix, versionOfList } from "./change_list.ts";
+import type { DbReads, DbSnapshot } from "./db.ts";
+import { heightAt } from "./entry.ts";
+import { HistoryReader } from "./history.ts";
+import type { Page, PageRequest, Reader } from "./read_view.ts";
+import { EARLIEST_KEY, type Store, VERSION_KEY } from "./store.ts";
+import { decodeVersion, type Version } from "./version.ts";
 
 const PAGE_ROWS_DEFAULT = 100n;
 const PAGE_ROWS_MAX = 1000n;
@@ -99,30 +103,18 @@ function after(key: Key): Key {
 }
 
 /**
- * Loads the committed state of the database, if it holds one, and then makes what stands on it.
- * @throws InvariantError when the contents do not hash to the recorded app hash.
+ * Writes the oldest executed block with the host's operations in one synced batch; readers see it
+ * when the promise resolves.
  */
-export async function loadStore<T>(db: Db, store: Store, make: () => T): Promise<T> {
-  const version = await db.get(bytesOfKey(VERSION_KEY as Key));
-  if (version !== undefined) {
-    const range = { gte: stateKey("" as Key), lt: bytesOfKey("T" as Key) };
-    for await (const [key, value] of db.range(range)) {
-      store.load(keyOfBytes(key.subarray(1)), value);
-    }
-    store.loaded(decodeVersion(version));
+export async function commitStaged(store: Store, ops: readonly BatchOp[]): Promise<void> {
+  const batch = store.db.batch();
+  store.writeInto(batch);
+  for (const { key, value } of ops) {
+    if (value === undefined) batch.del(key);
+    else batch.put(key, value);
   }
-  return make();
-}
-
-/** Writes the block in flight with the host's operations in one synced batch, then applies it. */
-export async function commitStaged(
-  db: Db,
-  store: Store,
-  commit: { ops: readonly BatchOp[]; done: () => void },
-): Promise<void> {
-  await db.write([...store.stagedOps(), ...commit.ops], { sync: true });
-  store.applyStaged();
-  commit.done();
+  await batch.write({ sync: true });
+  store.written();
 }
 
 /** An answer that may still be on its way, and what becomes of it. */
@@ -132,64 +124,80 @@ export interface Pending<R> {
 }
 
 /**
- * Reads with a reader of the latest committed height and closes it whatever happens. `failed`
- * turns an error into a result, or throws it on.
+ * Reads with a reader of a height and closes it whatever happens. `failed` turns an error into a
+ * result, or throws it on.
+ * @param input.height 0n for the latest
  */
 export async function readAt<R>(input: {
-  db: Db;
+  store: Store;
+  height: bigint;
+  /** Looks into the store's memory first: for queries. A check of what is on disk does not. */
+  fromMemory?: boolean;
   read: (reader: Reader) => Pending<R>;
   failed: (error: unknown, height: bigint) => R;
 }): Promise<R> {
-  const reader = await openReader(input.db);
+  const { store } = input;
+  const snapshot = store.db.snapshot();
+  let height = input.height;
   try {
+    const reader = openReader(
+      snapshot,
+      input.height,
+      input.fromMemory === true ? store : undefined,
+    );
+    height = reader.height;
     const pending = input.read(reader);
     return pending.finish((await pending.answer) as never);
   } catch (error) {
-    return input.failed(error, reader.height);
+    return input.failed(error, height);
   } finally {
-    await reader.close();
+    await snapshot.close();
   }
 }
 
-/** The height is read from the snapshot itself, so that it is the one of what the reader reads. */
-async function openReader(db: Db): Promise<Reader> {
-  const snapshot = db.snapshot();
-  const bytes = await snapshot.get(bytesOfKey(VERSION_KEY as Key));
-  const at = bytes === undefined ? { height: 0n, time: 0n as TimeNs } : decodeVersion(bytes);
-  return new SnapshotReader(snapshot, at);
+/**
+ * Reads the state of a height from a snapshot, which the caller closes. The heights that there are
+ * come from the snapshot itself, so that they are those of what the reader reads.
+ * @param height 0n for the latest
+ * @param store of that database, to look into its memory first
+ * @throws ChainError sdk/26 for a height that is not there, or no more
+ */
+export function openReader(snapshot: DbSnapshot, height: bigint, store?: Store): Reader {
+  const version = store?.version;
+  const memory = store?.memory();
+  // With nothing on its way to the disk the snapshot is of this version.
+  if (version !== undefined && version === store?.head && height === 0n) {
+    return new HistoryReader(snapshot, { ...version, isLatest: true, memory });
+  }
+  const stored = snapshot.getSync(bytesOfKey(VERSION_KEY));
+  if (stored === undefined) return new HistoryReader(snapshot, NOTHING_YET);
+  const latest = decodeVersion(stored);
+  if (height === 0n || height === latest.height) {
+    return new HistoryReader(snapshot, { ...latest, isLatest: true, memory });
+  }
+  if (height < 0n || height > latest.height) {
+    const detail = `cannot query at height ${height}: the latest is ${latest.height}`;
+    throw new ChainError(ErrInvalidHeight, detail);
+  }
+  const earliest = earliestHeight(snapshot);
+  const next = height < earliest ? undefined : versionBefore(snapshot, height + 1n);
+  if (next === undefined || next.height !== height) {
+    const detail = `cannot query at height ${height}: heights ${earliest} to ${latest.height} are kept`;
+    throw new ChainError(ErrInvalidHeight, detail);
+  }
+  return new HistoryReader(snapshot, { ...next, isLatest: false, memory });
 }
 
-class SnapshotReader implements Reader {
-  readonly height: bigint;
-  readonly time: TimeNs;
-  readonly #snapshot: DbSnapshot;
+const NOTHING_YET = { height: 0n, time: 0n as TimeNs, isLatest: true };
 
-  constructor(snapshot: DbSnapshot, at: { height: bigint; time: TimeNs }) {
-    this.#snapshot = snapshot;
-    this.height = at.height;
-    this.time = at.time;
-  }
-
-  async get(key: Key): Promise<Uint8Array | undefined> {
-    return this.#snapshot.get(stateKey(key));
-  }
-
-  async *range(prefix: Key, options: RangeOptions = {}): AsyncGenerator<[Key, Uint8Array]> {
-    const end = options.to ?? prefixEnd(prefix);
-    const entries = this.#snapshot.range({
-      gte: stateKey(options.from ?? prefix),
-      lt: stateKey(end ?? ("\xff".repeat(64) as Key)),
-      reverse: options.reverse ?? false,
-      ...(options.limit === undefined ? {} : { limit: options.limit }),
-    });
-    for await (const [key, value] of entries) yield [keyOfBytes(key.subarray(1)), value];
-  }
-
-  async close(): Promise<void> {
-    await this.#snapshot.close();
-  }
+/** The lowest height whose state is kept. */
+export function earliestHeight(db: DbReads): bigint {
+  const stored = db.getSync(bytesOfKey(EARLIEST_KEY));
+  return stored === undefined ? 0n : BigInt(heightAt(stored, 0));
 }
 
-function stateKey(key: Key): Uint8Array {
-  return bytesOfKey((DB_STATE + key) as Key);
+/** The version that the block of a height followed; undefined when its changes are not kept. */
+export function versionBefore(db: DbReads, height: bigint): Version | undefined {
+  const head = db.getSync(bytesOfKey(joinKeys(changeListPrefix(toSafeNumber(height)), u48Key(0))));
+  return head === undefined ? undefined : versionOfList(head);
 }

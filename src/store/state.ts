@@ -1,59 +1,118 @@
 import { assert } from "../lib/assert.ts";
-import { type Key, prefixEnd } from "../lib/key.ts";
-import { OrderedMap } from "../lib/ordered.ts";
-import { isQueryKey, PREFIX_LENGTH, type ReadKv } from "./kv.ts";
+import { bytesOfKey, type Key, prefixEnd } from "../lib/key.ts";
+import { DB_STATE, type DbReads } from "./db.ts";
+import { decodeEntry, type Entry } from "./entry.ts";
+import { EntryCache } from "./entry_cache.ts";
+import type { IterablePrefixes } from "./iterable_prefixes.ts";
+import { isDerivedKey, isQueryKey, type ReadKv } from "./kv.ts";
+import type { Change } from "./overlay.ts";
 
-/** The committed state of the latest height, held in memory and loaded from disk at start. */
+/** A block that is executed and not yet on disk. */
+type Unwritten = ReadonlyMap<Key, Change>;
+
+/**
+ * The state after the last executed block: what is not yet on disk, then a bounded cache, then the
+ * disk. Entries under the declared prefixes are all in memory, in order.
+ */
 export class State implements ReadKv {
-  // Look-ups only: nothing iterates this map, so its order cannot reach state.
-  readonly #values = new Map<Key, Uint8Array>();
-  readonly #ordered = new Map<string, OrderedMap<Uint8Array>>();
+  readonly #db: DbReads;
+  readonly #cache: EntryCache;
+  readonly #iterable: IterablePrefixes;
+  /** Oldest first; at most one is being written while the next is executed. */
+  readonly #unwritten: Unwritten[] = [];
 
-  constructor(iterablePrefixes: readonly Key[]) {
-    for (const prefix of iterablePrefixes) {
-      assert(prefix.length === PREFIX_LENGTH, "an iterable prefix has two bytes", { prefix });
-      this.#ordered.set(prefix, new OrderedMap());
-    }
-  }
-
-  get size(): number {
-    return this.#values.size;
+  constructor(db: DbReads, iterable: IterablePrefixes, cacheBytes: number) {
+    this.#db = db;
+    this.#iterable = iterable;
+    this.#cache = new EntryCache(cacheBytes);
   }
 
   get(key: Key): Uint8Array | undefined {
     assert(!isQueryKey(key), "the machine never reads a query index");
-    return this.#values.get(key);
+    return this.entry(key)?.value;
   }
 
   has(key: Key): boolean {
-    return this.#values.has(key);
+    return this.get(key) !== undefined;
+  }
+
+  /** The value of any key with the height that wrote it. */
+  entry(key: Key): Entry | undefined {
+    const recent = this.#recent(key);
+    if (recent !== undefined) return recent.value === undefined ? undefined : (recent as Entry);
+    const ordered = this.#iterable.of(key);
+    if (ordered !== undefined) return ordered.get(key);
+    const stored = this.#db.getSync(bytesOfKey((DB_STATE + key) as Key));
+    if (stored === undefined) return undefined;
+    const entry = decodeEntry(stored);
+    if (!isQueryKey(key)) this.#cache.set(key, entry);
+    return entry;
+  }
+
+  /** As `entry`, from memory alone: undefined says nothing. */
+  entryInMemory(key: Key): Entry | undefined {
+    const recent = this.#recent(key);
+    return recent?.value === undefined ? undefined : (recent as Entry);
   }
 
   iterate(prefix: Key): Iterable<[Key, Uint8Array]> {
-    const ordered = this.#ordered.get(prefix.slice(0, PREFIX_LENGTH));
+    const ordered = this.#iterable.of(prefix);
     assert(ordered !== undefined, "prefix is not declared iterable", { prefix });
-    return ordered.range(prefix, prefixEnd(prefix));
+    return valuesOf(ordered.range(prefix, prefixEnd(prefix)));
   }
 
   isIterable(key: Key): boolean {
-    return this.#ordered.has(key.slice(0, PREFIX_LENGTH));
+    return this.#iterable.of(key) !== undefined;
   }
 
   countUnder(prefix: string): number {
-    return this.#ordered.get(prefix)?.size ?? 0;
+    return this.#iterable.of(prefix as Key)?.size ?? 0;
   }
 
-  /** Takes over one committed change; `undefined` deletes. */
-  apply(key: Key, value: Uint8Array | undefined): void {
-    if (isQueryKey(key)) return;
-    const prefix = key.slice(0, PREFIX_LENGTH);
-    const ordered = this.#ordered.get(prefix);
-    if (value === undefined) {
-      this.#values.delete(key);
-      ordered?.delete(key);
-      return;
+  /** Takes over an executed block, whose overlay is not written to any more. */
+  execute(height: number, changes: ReadonlyMap<Key, Change>): void {
+    for (const [key, change] of changes) {
+      change.from = height;
+      const ordered = this.#iterable.of(key);
+      if (ordered === undefined) continue;
+      if (change.value === undefined) ordered.delete(key);
+      else ordered.set(key, change as Entry);
     }
-    this.#values.set(key, value);
-    ordered?.set(key, value);
+    this.#unwritten.push(changes);
   }
+
+  /** The oldest executed block is on disk. */
+  written(): void {
+    const changes = this.#unwritten.shift();
+    assert(changes !== undefined, "no block is in flight");
+    for (const [key, change] of changes) {
+      if (isQueryKey(key) || this.isIterable(key)) continue;
+      if (change.value === undefined) this.#cache.delete(key);
+      // A new look-up entry is read seldom, and there are as many of them as of records.
+      else if (!change.isNew || !isDerivedKey(key)) this.#cache.set(key, change as Entry);
+    }
+  }
+
+  /** Puts back what a key had before; undefined: nothing. */
+  restore(key: Key, entry: Entry | undefined): void {
+    if (isQueryKey(key)) return;
+    const ordered = this.#iterable.of(key);
+    if (entry === undefined) {
+      ordered?.delete(key);
+      this.#cache.delete(key);
+    } else if (ordered === undefined) this.#cache.set(key, entry);
+    else ordered.set(key, entry);
+  }
+
+  #recent(key: Key): Change | Entry | undefined {
+    for (let index = this.#unwritten.length - 1; index >= 0; index -= 1) {
+      const change = (this.#unwritten[index] as Unwritten).get(key);
+      if (change !== undefined) return change;
+    }
+    return this.#cache.get(key);
+  }
+}
+
+function* valuesOf(entries: Iterable<[Key, Entry]>): Generator<[Key, Uint8Array]> {
+  for (const [key, { value }] of entries) yield [key, value];
 }

@@ -1,90 +1,326 @@
-import { assert } from "../lib/assert.ts";
-import type { Key } from "../lib/key.ts";
-import type { BatchOp } from "../types/application.ts";
+import { assert, must } from "../lib/assert.ts";
+import { equalBytes } from "../lib/bytes.ts";
+import { ChainError } from "../lib/errors.ts";
+import { bytesOfKey, type Key } from "../lib/key.ts";
+import { toSafeNumber } from "../lib/int.ts";
 import type { Hasher } from "../types/crypto.ts";
+import { ErrInvalidRequest } from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
+import { ChangeListWriter, historyKey } from "./change_list.ts";
 import { Commitment } from "./commitment.ts";
-import { DB_META, DB_STATE } from "./db.ts";
+import type { CommitmentFork } from "./commitment_fork.ts";
+import { DB_META, DB_STATE, type Db, type DbBatch } from "./db.ts";
+import type { Entry } from "./entry.ts";
+import { IterablePrefixes } from "./iterable_prefixes.ts";
 import { isDerivedKey } from "./kv.ts";
-import { encodeVersion, type Version } from "./version.ts";
-import { Overlay } from "./overlay.ts";
+import { type Change, Overlay } from "./overlay.ts";
 import { State } from "./state.ts";
+import { readChangeList } from "./undo.ts";
+import { encodeVersion, type Version } from "./version.ts";
 
-export const VERSION_KEY = `${DB_META}version`;
+export const VERSION_KEY = `${DB_META}version` as Key;
+/** The lowest height that can be read: 8 bytes. */
+export const EARLIEST_KEY = `${DB_META}earliest` as Key;
+
+/** Bytes of memory for state that is read or written often. */
+const CACHE_BYTES_DEFAULT = 134_217_728;
+
+export interface StoreOptions {
+  readonly db: Db;
+  readonly iterablePrefixes: readonly Key[];
+  /** Depth of the commitment, which genesis fixes. */
+  readonly depth: number;
+  readonly hasher: Hasher;
+  readonly cacheBytes?: number;
+  /** Heights below the latest that can be read: a number of blocks, 0 for none. Default "all". */
+  readonly keepHistory?: number | "all";
+  /** Looks up every key that is said to be new: slow, for tests. */
+  readonly checkCreates?: boolean;
+}
+
+/** What an executed block writes. */
+interface Staged {
+  readonly version: Version;
+  readonly before: Version | undefined;
+  readonly changes: ReadonlyMap<Key, Change>;
+  /** Values before the block, of the keys that had one. */
+  readonly history: readonly [Key, Entry][];
+  readonly earliest: number;
+}
 
 /**
- * Current state and its commitment, and the one block in flight. The host writes a staged block's
- * operations to disk and calls `applyStaged`; until then no reader sees the block.
+ * Current state, history and commitment, and the blocks that are executed and not yet on disk: one
+ * may be under way to it while the next is executed. The host writes one batch per block, in
+ * order; until `written` no reader sees the block.
  */
 export class Store {
+  readonly #options: StoreOptions;
+  readonly #iterable: IterablePrefixes;
   readonly #state: State;
-  readonly #commitment: Commitment;
+  #commitment: Commitment | CommitmentFork;
   #version: Version | undefined;
-  #staged: { changes: readonly [Key, Uint8Array | undefined][]; version: Version } | undefined;
+  #head: Version | undefined;
+  #earliest = 0;
+  #commitmentChanges = 0;
+  /** Blocks that were taken back. */
+  #undone = 0;
+  readonly #staged: Staged[] = [];
 
-  constructor(options: { iterablePrefixes: readonly Key[]; depth: number; hasher: Hasher }) {
-    this.#state = new State(options.iterablePrefixes);
-    this.#commitment = new Commitment(options.depth, options.hasher);
+  /** @param branch what a branch begins with, in place of nothing */
+  constructor(options: StoreOptions, branch?: Beginning) {
+    this.#options = options;
+    this.#iterable = branch?.iterable ?? new IterablePrefixes(options.iterablePrefixes);
+    this.#commitment = branch?.commitment ?? new Commitment(options.depth, options.hasher);
+    const cacheBytes = options.cacheBytes ?? CACHE_BYTES_DEFAULT;
+    this.#state = new State(options.db, this.#iterable, cacheBytes);
+    this.#version = branch?.version;
+    this.#head = branch?.version;
+    this.#earliest = branch?.earliest ?? 0;
   }
 
-  /** The committed version; undefined before genesis. */
+  get options(): StoreOptions {
+    return this.#options;
+  }
+
+  get db(): Db {
+    return this.#options.db;
+  }
+
+  get iterablePrefixes(): readonly Key[] {
+    return this.#options.iterablePrefixes;
+  }
+
+  get depth(): number {
+    return this.#options.depth;
+  }
+
+  get hasher(): Hasher {
+    return this.#options.hasher;
+  }
+
+  /** The version on disk; undefined before genesis. */
   get version(): Version | undefined {
     return this.#version;
   }
 
-  get keyCount(): number {
-    return this.#state.size;
+  /** The version of the last executed block, which may be on its way to the disk. */
+  get head(): Version | undefined {
+    return this.#head;
   }
 
-  /** Takes over one entry of the database at start. */
-  load(key: Key, value: Uint8Array): void {
-    this.#state.apply(key, value);
-    if (!isDerivedKey(key)) this.#commitment.update(key, value);
+  /** Of the last executed block. */
+  get commitment(): Commitment | CommitmentFork {
+    return this.#commitment;
   }
 
-  /** Ends the loading. @throws InvariantError when the contents do not hash to the app hash. */
-  loaded(version: Version): void {
-    const appHash = this.#commitment.appHash();
-    const same = appHash.every((byte, index) => byte === version.appHash[index]);
+  /** Keys of the commitment that were changed since the start. */
+  get commitmentChanges(): number {
+    return this.#commitmentChanges;
+  }
+
+  /** Takes over one entry of a declared prefix at start. */
+  loadIterable(key: Key, entry: Entry): void {
+    const ordered = this.#iterable.of(key);
+    assert(ordered !== undefined, "prefix is not declared iterable", { key });
+    ordered.set(key, entry);
+  }
+
+  /**
+   * Ends the loading.
+   * @throws InvariantError when the commitment is not that of the app hash.
+   */
+  loaded(loaded: { version: Version; commitment: Commitment; earliest: number }): void {
+    const { version, commitment } = loaded;
+    const same = equalBytes(commitment.appHash(), version.appHash);
     assert(same, "the state on disk does not match its app hash", { height: version.height });
+    this.#commitment = commitment;
     this.#version = version;
+    this.#head = version;
+    this.#earliest = loaded.earliest;
   }
 
-  /** A fresh overlay on the committed state. */
+  /** Looks into the memory of the current state, for readers; says nothing after an `undo`. */
+  memory(): (key: Key) => Entry | undefined {
+    const undone = this.#undone;
+    return (key) => (this.#undone === undone ? this.#state.entryInMemory(key) : undefined);
+  }
+
+  /** A fresh overlay on the state after the last executed block. */
   overlay(): Overlay {
     return new Overlay(this.#state);
   }
 
-  /** Hashes an executed block's changes. Only one block may be in flight. */
+  /**
+   * Takes over an executed block and hashes its changes; the overlay must not be used any more.
+   * Returns its app hash. One block may be on its way to the disk meanwhile.
+   */
   stage(overlay: Overlay, at: { height: bigint; time: TimeNs }): Uint8Array {
-    assert(this.#staged === undefined, "a block is already in flight", { height: at.height });
-    const changes = overlay.sortedChanges();
-    for (const [key, value] of changes) {
-      if (!isDerivedKey(key)) this.#commitment.update(key, value);
+    assert(this.#staged.length < 2, "two blocks are in flight", { height: at.height });
+    const height = toSafeNumber(at.height);
+    const changes = overlay.changes();
+    const history: [Key, Entry][] = [];
+    for (const [key, { value, isNew }] of changes) {
+      if (isNew && this.#options.checkCreates === true) {
+        assert(this.#state.entry(key) === undefined, "a key that is there was created", { key });
+      }
+      if (!isNew) {
+        const before = this.#state.entry(key);
+        if (before !== undefined) history.push([key, before]);
+      }
+      if (!isDerivedKey(key) && !(isNew && value === undefined)) {
+        this.#commitment.update(key, value);
+        this.#commitmentChanges += 1;
+      }
     }
-    const appHash = this.#commitment.appHash();
-    this.#staged = { changes, version: { ...at, appHash } };
-    return appHash;
+    const version = { ...at, appHash: this.#commitment.appHash() };
+    const earliest = this.#earliestAfter(height);
+    this.#staged.push({ version, before: this.#head, changes, history, earliest });
+    this.#state.execute(height, changes);
+    this.#head = version;
+    return version.appHash;
   }
 
-  /** The writes that make the staged block durable, to be written in one batch. */
-  stagedOps(): BatchOp[] {
-    const { changes, version } = this.#inFlight();
-    const ops: BatchOp[] = [{ key: VERSION_KEY, value: encodeVersion(version) }];
-    for (const [key, value] of changes) ops.push({ key: DB_STATE + key, value });
-    return ops;
+  /** Adds the writes that make the oldest executed block durable to the batch of that block. */
+  writeInto(batch: DbBatch): void {
+    const { version, before, changes, history, earliest } = this.#inFlight();
+    const height = toSafeNumber(version.height);
+    batch.put(VERSION_KEY, encodeVersion(version));
+    if (earliest !== this.#earliest || before === undefined) {
+      batch.putVersioned(EARLIEST_KEY, EMPTY, earliest);
+    }
+    for (const [key, { value, isNew }] of changes) {
+      if (value !== undefined) batch.putVersioned(DB_STATE + key, value, height);
+      else if (!isNew) batch.del(DB_STATE + key);
+    }
+    if (this.#options.keepHistory === 0) return;
+    for (const [key, { value, from }] of history) {
+      batch.putVersioned(historyKey(key, height), value, from);
+    }
+    for (const [key, part] of listOf(height, this.#inFlight())) batch.put(key, part);
   }
 
-  /** The staged block is on disk: it becomes the committed state. */
-  applyStaged(): void {
-    const { changes, version } = this.#inFlight();
-    for (const [key, value] of changes) this.#state.apply(key, value);
+  /** The oldest executed block is on disk: readers see it. */
+  written(): void {
+    const { version, earliest } = this.#inFlight();
+    this.#state.written();
     this.#version = version;
-    this.#staged = undefined;
+    this.#earliest = earliest;
+    this.#staged.shift();
   }
 
-  #inFlight(): { changes: readonly [Key, Uint8Array | undefined][]; version: Version } {
-    assert(this.#staged !== undefined, "no block is in flight");
-    return this.#staged;
+  /**
+   * Takes back the last block, and adds to a batch what takes it back on disk; the host writes that
+   * before anything else. Costs what the block changed. Returns the version before.
+   */
+  undo(batch: DbBatch): Version {
+    assert(this.#staged.length === 0, "a block is in flight");
+    const { version } = this;
+    assert(version !== undefined, "there is a block to take back");
+    const list = readChangeList(this.db, version.height);
+    list.removeFrom(batch);
+    for (const [key, entry] of list.entries()) {
+      if (entry === undefined) batch.del(DB_STATE + key);
+      else batch.putVersioned(DB_STATE + key, entry.value, entry.from);
+      this.#state.restore(key, entry);
+      if (isDerivedKey(key)) continue;
+      this.#commitment.update(key, entry?.value);
+      this.#commitmentChanges += 1;
+    }
+    const before = list.before;
+    const same = equalBytes(this.#commitment.appHash(), before.appHash);
+    assert(same, "taking a block back gives another app hash", { height: before.height });
+    batch.put(VERSION_KEY, encodeVersion(before));
+    this.#version = before;
+    this.#head = before;
+    this.#undone += 1;
+    return before;
   }
+
+  /** What is in memory, going its own way from now on: what a branch begins with. */
+  fork(): Beginning {
+    assert(this.#staged.length === 0, "a block is in flight");
+    assert(this.#commitment instanceof Commitment, "a branch has no branches");
+    const commitment = this.#commitment.fork();
+    const iterable = this.#iterable.fork();
+    return { iterable, commitment, version: this.#version, earliest: this.#earliest };
+  }
+
+  /**
+   * Proofs of what keys held at a height on disk, or that they held nothing (docs/proofs.md). For
+   * an older height the changes since are taken back on a fork: the cost depends on them alone.
+   * @throws ChainError sdk/18 when more than 20,000 changes lie between
+   */
+  proofs(height: bigint, keys: readonly Key[]): Uint8Array[] {
+    assert(this.#commitment instanceof Commitment, "a branch proves nothing");
+    const fork = this.#commitment.fork();
+    try {
+      const takeBack = (key: Key, value: Uint8Array | undefined): void => {
+        if (!isDerivedKey(key)) fork.update(key, value);
+      };
+      for (const { changes, history } of [...this.#staged].reverse()) {
+        for (const key of changes.keys()) takeBack(key, undefined);
+        for (const [key, { value }] of history) takeBack(key, value);
+      }
+      const latest = must(this.#version, "there is a block on disk").height;
+      let budget = PROOF_CHANGES_MAX;
+      for (let each = latest; each > height; each -= 1n) {
+        const list = readChangeList(this.db, each);
+        budget -= list.keys.length;
+        if (budget < 0) throw tooFarBack(height);
+        for (const [key, entry] of list.entries()) takeBack(key, entry?.value);
+      }
+      fork.appHash();
+      return keys.map((key) => fork.prove(key));
+    } finally {
+      fork.close();
+    }
+  }
+
+  #earliestAfter(height: number): number {
+    const keep = this.#options.keepHistory ?? "all";
+    const current = this.#staged.at(-1)?.earliest ?? this.#earliest;
+    if (keep === "all") return current;
+    return height - keep > current ? height - keep : current;
+  }
+
+  #inFlight(): Staged {
+    const staged = this.#staged[0];
+    assert(staged !== undefined, "no block is in flight");
+    return staged;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** What a branch takes over from the store that it leaves. */
+export interface Beginning {
+  readonly iterable: IterablePrefixes;
+  readonly commitment: CommitmentFork;
+  readonly version: Version | undefined;
+  readonly earliest: number;
+}
+
+/** Changed keys that a proof of an older height takes back: some tens of milliseconds of work. */
+const PROOF_CHANGES_MAX = 20_000;
+
+function tooFarBack(height: bigint): ChainError {
+  const detail = `more than ${PROOF_CHANGES_MAX} keys changed since height ${height}; ask for a proof at a later height`;
+  return new ChainError(ErrInvalidRequest, detail);
+}
+
+function listOf(height: number, { before, changes, history }: Staged) {
+  const writer = new ChangeListWriter(height, before);
+  // The values before are in the order of the changes.
+  let at = 0;
+  for (const [key, { value }] of changes) {
+    const hadValue = history[at]?.[0] === key;
+    if (hadValue) at += 1;
+    if (hadValue || value !== undefined) writer.add(key, hadValue);
+  }
+  return writer.parts();
+}
+
+/** The database key of a key of the state. */
+export function stateKey(key: Key): Uint8Array {
+  return bytesOfKey((DB_STATE + key) as Key);
 }

@@ -1,6 +1,7 @@
 import { decodeBech32, encodeBech32 } from "../lib/bech32.ts";
 import { utf8 } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
+import { Memo } from "../lib/memo.ts";
 import { ripemd160, sha256 } from "../lib/sha256.ts";
 import { ErrInvalidAddress } from "./sdk_errors.ts";
 
@@ -17,6 +18,17 @@ const LENGTHS = [20, 32];
  * @throws ChainError sdk/7 saying what is wrong with it.
  */
 export function parseAddress(text: string, prefix: string): Address {
+  const known = checked.get(text);
+  if (known?.prefix === prefix) return known.address;
+  const address = checkedAddress(text, prefix);
+  checked.set(text, { prefix, address });
+  return address;
+}
+
+// Whether a text is an address depends on text and prefix alone, and few addresses sign much.
+const checked = new Memo<{ readonly prefix: string; readonly address: Address }>(10_000);
+
+function checkedAddress(text: string, prefix: string): Address {
   if (text === "") throw invalid("empty address string is not allowed");
   const decoded = decodeBech32(text);
   if (decoded === undefined) throw invalid(`decoding bech32 failed for "${text.slice(0, 100)}"`);

@@ -65,6 +65,8 @@ export function wireCoins(coins: Coins): WireCoin[] {
 
 /** "10uusd,5uve"; the empty text for no coins. */
 export function formatCoins(coins: Coins): string {
+  const [first] = coins;
+  if (coins.length === 1 && first !== undefined) return first.amount.toString() + first.denom;
   return coins.map(({ denom, amount }) => `${amount}${denom}`).join(",");
 }
 

@@ -18,7 +18,19 @@ export function event(
 ): Event {
   const list: EventAttribute[] = [];
   for (const [key, value] of Object.entries(attributes)) {
-    if (value !== undefined) list.push({ key, value, index: true });
+    if (value !== undefined) list.push(attribute(key, value));
   }
   return { type, attributes: list };
+}
+
+/** The event with one attribute more. It takes over the list: an event is emitted once. */
+export function withAttribute({ type, attributes }: Event, added: EventAttribute): Event {
+  const list = attributes as EventAttribute[];
+  list.push(added);
+  return { type, attributes: list };
+}
+
+/** An indexed attribute. */
+export function attribute(key: string, value: string): EventAttribute {
+  return { key, value, index: true };
 }

@@ -10,9 +10,13 @@ export function timeOfSeconds(seconds: bigint): TimeNs {
   return (seconds * NS_PER_SECOND) as TimeNs;
 }
 
+// A block asks for the seconds of its time again and again; the answer depends on the time alone.
+let last = { time: 0n, seconds: 0n };
+
 /** Whole seconds, floored, as the wire shows them. */
 export function secondsOf(time: TimeNs): bigint {
-  return divFloor(time, NS_PER_SECOND);
+  if (time !== last.time) last = { time, seconds: divFloor(time, NS_PER_SECOND) };
+  return last.seconds;
 }
 
 export function addSeconds(time: TimeNs, seconds: bigint): TimeNs {

@@ -6,7 +6,8 @@ import { nodeCrypto } from "../../src/node/crypto_native.ts";
 import { Commitment } from "../../src/store/commitment.ts";
 import { openMemoryDb } from "../../src/store/leveldb.ts";
 import { Overlay } from "../../src/store/overlay.ts";
-import { commitStaged, loadStore } from "../../src/store/reader.ts";
+import { loadStore } from "../../src/store/load.ts";
+import { commitStaged } from "../../src/store/reader.ts";
 import { Store } from "../../src/store/store.ts";
 import type { TimeNs } from "../../src/types/time.ts";
 import { runs, TIMEOUT } from "./runs.ts";
@@ -67,7 +68,7 @@ describe("the store", () => {
         fc.array(action, { minLength: 20, maxLength: 120, size: "max" }),
         async (actions) => {
           const db = await openMemoryDb();
-          let store = new Store(OPTIONS);
+          let store = new Store({ ...OPTIONS, db });
           // Layers of changes: the last is the one that is written.
           let overlays = [store.overlay()];
           let plains: Plain[] = [new Map()];
@@ -98,10 +99,10 @@ describe("the store", () => {
               const [bottom, base] = [overlays[0] as Overlay, plains[0] as Plain];
               height += 1n;
               const hash = store.stage(bottom, { height, time: height as TimeNs });
-              await commitStaged(db, store, { ops: [], done: () => undefined });
-              store = new Store(OPTIONS);
+              await commitStaged(store, []);
+              store = new Store({ ...OPTIONS, db });
               // Loading checks that the contents hash to the recorded app hash.
-              await loadStore(db, store, () => undefined);
+              await loadStore(store, () => undefined);
               expect(toHex(store.version?.appHash ?? new Uint8Array(0))).toBe(toHex(hash));
               expect(toHex(hash)).toBe(rootOf(base));
               overlays = [store.overlay()];
@@ -119,8 +120,8 @@ describe("the store", () => {
     TIMEOUT,
   );
 
-  test("a walk does not show what is written while it goes on", () => {
-    const store = new Store(OPTIONS);
+  test("a walk does not show what is written while it goes on", async () => {
+    const store = new Store({ ...OPTIONS, db: await openMemoryDb() });
     const overlay = store.overlay();
     const at = (n: number) => (PREFIXES[0] + String.fromCharCode(n)) as Key;
     for (const n of [1, 3, 5]) overlay.set(at(n), Uint8Array.of(n));
@@ -135,21 +136,21 @@ describe("the store", () => {
     expect(after).toEqual([1, 3, 4]);
   });
 
-  test("a prefix that is not declared cannot be walked, and a query index not be read", () => {
-    const overlay = new Store(OPTIONS).overlay();
+  test("a prefix that is not declared cannot be walked, and a query index not be read", async () => {
+    const overlay = new Store({ ...OPTIONS, db: await openMemoryDb() }).overlay();
     expect(() => overlay.iterate(PREFIXES[2] as Key)).toThrow("not declared iterable");
     expect(() => overlay.get("\xc1\x01a" as Key)).toThrow("never reads a query index");
   });
 
   test("a state on disk that does not hash to its app hash is refused", async () => {
     const db = await openMemoryDb();
-    const store = new Store(OPTIONS);
+    const store = new Store({ ...OPTIONS, db });
     const overlay = store.overlay();
     overlay.set(`${PREFIXES[0]}a` as Key, Uint8Array.of(1));
     store.stage(overlay, { height: 1n, time: 1n as TimeNs });
-    await commitStaged(db, store, { ops: [], done: () => undefined });
-    await db.write([{ key: `S${PREFIXES[0]}a`, value: Uint8Array.of(2) }]);
-    const damaged = loadStore(db, new Store(OPTIONS), () => undefined);
+    await commitStaged(store, []);
+    await db.write([{ key: `S${PREFIXES[0]}a`, value: Uint8Array.of(2, 0, 0, 0, 0, 0, 1) }]);
+    const damaged = loadStore(new Store({ ...OPTIONS, db }), () => undefined);
     await expect(damaged).rejects.toThrow("does not match its app hash");
   });
 });

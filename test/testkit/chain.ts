@@ -271,7 +271,13 @@ export async function openChain(options: ChainOptions = {}): Promise<TestChain> 
   const genesis = options.genesis ?? genesisOf(options);
   const db = options.db ?? (await openMemoryDb());
   const minimumGasPrice = parseDec(options.minimumGasPrice ?? "0") as Dec;
-  const app = await openApp({ db, crypto: nodeCrypto(), genesis, minimumGasPrice });
+  const app = await openApp({
+    db,
+    crypto: nodeCrypto(),
+    genesis,
+    minimumGasPrice,
+    checkCreates: true,
+  });
   if (app.info().appHash.length === 0) {
     app.initChain(genesis);
     await app.commit([]);

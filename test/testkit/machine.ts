@@ -11,7 +11,8 @@ import { UsageKeeper } from "../../src/modules/settlement/keeper_usage.ts";
 import { Records } from "../../src/modules/settlement/records.ts";
 import { nodeCrypto } from "../../src/node/crypto_native.ts";
 import type { Overlay } from "../../src/store/overlay.ts";
-import { commitStaged, loadStore } from "../../src/store/reader.ts";
+import { loadStore } from "../../src/store/load.ts";
+import { commitStaged } from "../../src/store/reader.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Event } from "../../src/types/event.ts";
 import type { TestChain } from "./chain.ts";
@@ -36,11 +37,13 @@ export async function machineOf(chain: TestChain): Promise<Machine> {
   const modules = buildModules(bech32Prefix, verifier);
   const { commitment_depth: depth } = chain.genesis.appState["chain"] as Record<string, number>;
   const store = new Store({
+    db: chain.db,
+    checkCreates: true,
     iterablePrefixes: modules.list.flatMap(({ iterablePrefixes }) => iterablePrefixes),
     depth: depth as number,
     hasher,
   });
-  await loadStore(chain.db, store, () => undefined);
+  await loadStore(store, () => undefined);
   const overlay = store.overlay();
   const events: Event[] = [];
   const ctx: Context = {
@@ -56,7 +59,7 @@ export async function machineOf(chain: TestChain): Promise<Machine> {
   };
   const commit = async (): Promise<void> => {
     store.stage(overlay, { height: ctx.height, time: ctx.time });
-    await commitStaged(chain.db, store, { ops: [], done: () => undefined });
+    await commitStaged(store, []);
   };
   return { ctx, overlay, events, modules, commit, ...keepersOf(modules, bech32Prefix) };
 }

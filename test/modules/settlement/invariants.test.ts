@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { JournalEntry, JournalHead } from "../../../src/gen/settled/bank/v1/state.ts";
 import { InvariantError } from "../../../src/lib/assert.ts";
-import { fromUtf8, utf8 } from "../../../src/lib/bytes.ts";
-import type { Key } from "../../../src/lib/key.ts";
+import { EMPTY_BYTES, fromUtf8, utf8 } from "../../../src/lib/bytes.ts";
+import { bytesOfKey, type Key, keyOfBytes, u64Bytes } from "../../../src/lib/key.ts";
 import * as bank from "../../../src/modules/bank/keys.ts";
 import * as settlement from "../../../src/modules/settlement/keys.ts";
 import { customer, provider } from "../../testkit/accounts.ts";
@@ -123,17 +123,25 @@ describe("a quantity that is changed by one unit breaks the invariant of its nam
   });
 });
 
+/** Changes a value on disk, as of genesis. */
+async function putOnDisk(key: string, value: Uint8Array): Promise<void> {
+  const batch = chain.db.batch();
+  batch.putVersioned(`S${key}`, value, 0);
+  await batch.write({ sync: true });
+}
+
 describe("invariants over the whole state", () => {
   test("all of them are checked, by name", async () => {
     const names = (await chain.checkFullInvariants()).map((name) => name.slice(0, 4));
-    expect(names).toEqual(["I-04", "I-05", "I-18", "I-09", "I-10", "I-12", "I-13", "I-14"]);
+    const numbered = ["I-04", "I-05", "I-18", "I-09", "I-10", "I-12", "I-13", "I-14"];
+    expect(names).toEqual([...numbered, "look"]);
   });
 
   test.each<[name: string, key: () => string, value: string]>([
     ["I-04", () => bank.balanceKey(customer.address, "uve"), "5"],
     ["I-05", () => bank.supplyKey("uve"), "5"],
   ])("%s notices a balance or a supply that was changed on disk", async (name, key, value) => {
-    await chain.db.write([{ key: `S${key()}`, value: utf8(value) }]);
+    await putOnDisk(key(), utf8(value));
     await expect(chain.checkFullInvariants()).rejects.toThrow(name);
   });
 
@@ -141,8 +149,23 @@ describe("invariants over the whole state", () => {
     const key = bank.journalKey(3n);
     const entry = JournalEntry.decode(machine.overlay.get(key) as Uint8Array);
     const value = JournalEntry.encode({ ...entry, kind: "gift" }).finish();
-    await chain.db.write([{ key: `S${key}`, value }]);
+    await putOnDisk(key, value);
     await expect(chain.checkFullInvariants()).rejects.toThrow("I-18");
+  });
+
+  test.each<[where: string, prefix: Key, value: Uint8Array]>([
+    ["by natural key", settlement.NATURAL_KEY_PREFIX, u64Bytes(999n)],
+    ["by order", settlement.USAGE_BY_ORDER_PREFIX, EMPTY_BYTES],
+    ["by provider", settlement.USAGE_BY_PROVIDER_PREFIX, EMPTY_BYTES],
+    ["by time", settlement.USAGE_BY_START_PREFIX, EMPTY_BYTES],
+    ["by settlement", settlement.USAGE_BY_SETTLEMENT_PREFIX, EMPTY_BYTES],
+  ])("a look-up of usage that does not find it %s is noticed", async (where, prefix, value) => {
+    // The first entry alone: a list that has no more than its first record.
+    const range = { gte: bytesOfKey(`S${prefix}` as Key), lt: bytesOfKey(`S${prefix}\xff` as Key) };
+    const found: string[] = [];
+    for await (const [key] of chain.db.range(range)) found.push(keyOfBytes(key).slice(1));
+    await putOnDisk(found[0] as string, value);
+    await expect(chain.checkFullInvariants()).rejects.toThrow(`usage is not listed ${where}`);
   });
 
   test.each<[name: string, list: Key, seq: bigint, change: (record: never) => object]>([
@@ -165,7 +188,7 @@ describe("invariants over the whole state", () => {
     const key = settlement.recordKey(list, seq);
     const record = UsageState.decode(machine.overlay.get(key) as Uint8Array);
     const value = UsageState.encode(UsageState.fromPartial(changed(record as never))).finish();
-    await chain.db.write([{ key: `S${key}`, value }]);
+    await putOnDisk(key, value);
     await expect(chain.checkFullInvariants()).rejects.toThrow(name);
   });
 });
