@@ -1,6 +1,7 @@
 import type { DecodedTx } from "../codec/tx_decode.ts";
 import type { Context } from "./context.ts";
 import type { MsgRoute } from "./module.ts";
+import type { Verdicts } from "./verdicts.ts";
 
 /** A decoded tx with its messages resolved. */
 export interface RoutedTx extends DecodedTx {
@@ -9,6 +10,9 @@ export interface RoutedTx extends DecodedTx {
   /** 32 bytes. */
   readonly hash: Uint8Array;
   readonly routed: readonly RoutedMsg[];
+  /** Those who must sign: each signer of the messages once, in order of appearance. */
+  readonly signers: readonly string[];
+  readonly verdicts: Verdicts;
 }
 
 export interface RoutedMsg {

@@ -14,6 +14,8 @@ export interface MsgRoute {
   /** "/package.MsgName" */
   readonly typeUrl: string;
   readonly responseTypeUrl: string;
+  /** The module as the message's event names it: the package's last part but the version. */
+  readonly module: string;
   /** Gas before the handler runs. */
   readonly gas: bigint;
   decode(value: Uint8Array): unknown;
@@ -39,6 +41,7 @@ export function msgRoute<M, R>(route: {
   return {
     typeUrl: `/${route.name}`,
     responseTypeUrl: `/${route.responseName}`,
+    module: route.name.split(".").at(-3) ?? "",
     gas: route.gas,
     decode: (value) => route.codec.decode(value),
     signers: (message: M) => route.signers(message),

@@ -1,34 +1,24 @@
-import { decodeTx } from "../codec/tx_decode.ts";
 import { encodeTxMsgData } from "../codec/tx_msg_data.ts";
-import { InvariantError } from "../lib/assert.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
 import { Overlay } from "../store/overlay.ts";
-import type { Hasher } from "../types/crypto.ts";
-import { type Event, event } from "../types/event.ts";
-import {
-  ErrInvalidGasLimit,
-  ErrInvalidRequest,
-  ErrPanic,
-  ErrTxDecode,
-} from "../types/sdk_errors.ts";
+import type { PreparedTx as AnyPreparedTx } from "../types/application.ts";
+import { attribute, type Event, withAttribute } from "../types/event.ts";
+import { ErrInvalidGasLimit } from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
 import { failedResult, type TxResult } from "../types/tx.ts";
-import type { AnteStep, RoutedMsg, RoutedTx } from "./ante.ts";
-import type { ChainInfo, Context, ExecMode } from "./context.ts";
+import type { AnteStep, RoutedTx } from "./ante.ts";
+import type { Context, ExecMode } from "./context.ts";
 import { GasMeter } from "./gas.ts";
 import type { MsgRoute } from "./module.ts";
-import type { MsgRouter } from "./msg_router.ts";
+import { asChainError, type PrepareEnvironment, PreparedTx } from "./prepare_tx.ts";
 
-export interface TxEnvironment {
-  readonly chain: ChainInfo;
-  readonly router: MsgRouter;
+export interface TxEnvironment extends PrepareEnvironment {
   readonly ante: readonly AnteStep[];
-  readonly hasher: Hasher;
 }
 
 export interface TxInput {
-  readonly bytes: Uint8Array;
+  readonly tx: Uint8Array | AnyPreparedTx;
   readonly mode: ExecMode;
   readonly height: bigint;
   readonly time: TimeNs;
@@ -38,44 +28,28 @@ export interface TxInput {
   readonly gasMax: bigint;
 }
 
+/** The tx as this machine has prepared it, or prepares it now. */
+export function preparedFor(env: PrepareEnvironment, tx: Uint8Array | AnyPreparedTx): PreparedTx {
+  if (tx instanceof PreparedTx && tx.isOf(env)) return tx;
+  return new PreparedTx(env, tx instanceof Uint8Array ? tx : tx.bytes);
+}
+
 /**
  * Runs one tx: decode, ante steps on their own overlay, messages on another. Ante failed: nothing
  * changes. A message failed: fee and sequence stay, everything else is dropped.
  */
 export function runTx(env: TxEnvironment, input: TxInput): TxResult {
   const gas = { wanted: 0n, used: 0n };
-  try {
-    const tx = routeTx(env, input.bytes);
-    gas.wanted = tx.authInfo.fee.gasLimit;
-    return runRouted(env, input, tx, gas);
-  } catch (error) {
-    return failedResult(asChainError(error), gas, []);
-  }
-}
-
-function routeTx(env: TxEnvironment, bytes: Uint8Array): RoutedTx {
-  const tx = decodeTx(bytes);
-  const routed = tx.body.messages.map((any): RoutedMsg => {
-    const route = env.router.route(any.typeUrl);
-    const message = decodeMessage(route, any.value);
-    return { route, message, signers: route.signers(message) };
-  });
-  if (routed.length === 0)
-    throw new ChainError(ErrInvalidRequest, "must contain at least one message");
-  return { ...tx, bytes, hash: env.hasher.sha256(bytes), routed };
-}
-
-function decodeMessage(route: MsgRoute, value: Uint8Array): never {
-  try {
-    return route.decode(value) as never;
-  } catch (error) {
-    throw new ChainError(ErrTxDecode, `${route.typeUrl}: ${String(error)}`);
-  }
+  const prepared = preparedFor(env, input.tx);
+  const tx = prepared.decoded;
+  if (tx instanceof ChainError) return failedResult(tx, gas, []);
+  gas.wanted = tx.authInfo.fee.gasLimit;
+  return runRouted(env, { ...input, prepared }, tx, gas);
 }
 
 function runRouted(
   env: TxEnvironment,
-  input: TxInput,
+  input: TxInput & { readonly prepared: PreparedTx },
   tx: RoutedTx,
   gas: { wanted: bigint; used: bigint },
 ): TxResult {
@@ -87,7 +61,8 @@ function runRouted(
   const meter = new GasMeter(limit);
   const anteEvents: Event[] = [];
   try {
-    for (const { route, message } of tx.routed) route.validate(message, env.chain);
+    const fault = input.prepared.messageFault(tx);
+    if (fault !== undefined) throw fault;
     const anteOverlay = new Overlay(input.overlay);
     const ctx = txContext(env, input, { kv: anteOverlay, gas: meter, tx, events: anteEvents });
     for (const step of env.ante) step(ctx, tx);
@@ -120,7 +95,14 @@ interface TxScope {
   readonly events: Event[];
 }
 
-function txContext(env: TxEnvironment, input: TxInput, scope: TxScope): Context {
+function txContext(
+  env: TxEnvironment,
+  input: TxInput,
+  scope: TxScope,
+  emit = (emitted: Event): void => {
+    scope.events.push(emitted);
+  },
+): Context {
   return {
     chain: env.chain,
     mode: input.mode,
@@ -130,20 +112,16 @@ function txContext(env: TxEnvironment, input: TxInput, scope: TxScope): Context 
     gas: scope.gas,
     hasher: env.hasher,
     txHash: scope.tx.hash,
-    emit: (emitted) => {
-      scope.events.push(emitted);
-    },
+    emit,
   };
 }
 
 function runMsgs(env: TxEnvironment, input: TxInput, scope: TxScope): Uint8Array {
   const responses = scope.tx.routed.map(({ route, message, signers }, index) => {
-    const ctx: Context = {
-      ...txContext(env, input, scope),
-      emit: (emitted) => {
-        scope.events.push(withMsgIndex(emitted, index));
-      },
-    };
+    const msgIndex = attribute("msg_index", index.toString());
+    const ctx = txContext(env, input, scope, (emitted) => {
+      scope.events.push(withAttribute(emitted, msgIndex));
+    });
     ctx.emit(messageEvent(route, signers));
     scope.gas.consume(route.gas, route.typeUrl);
     try {
@@ -156,13 +134,10 @@ function runMsgs(env: TxEnvironment, input: TxInput, scope: TxScope): Uint8Array
 }
 
 function messageEvent(route: MsgRoute, signers: readonly string[]): Event {
-  const module = route.typeUrl.split(".").at(-3) ?? "";
-  return event("message", { action: route.typeUrl, sender: signers[0], module });
-}
-
-function withMsgIndex({ type, attributes }: Event, index: number): Event {
-  const attribute = { key: "msg_index", value: index.toString(), index: true };
-  return { type, attributes: [...attributes, attribute] };
+  const [sender] = signers;
+  const attributes = [attribute("action", route.typeUrl), attribute("module", route.module)];
+  if (sender !== undefined) attributes.splice(1, 0, attribute("sender", sender));
+  return { type: "message", attributes };
 }
 
 /** The text that Cosmos puts in front of a failed message, which clients show. */
@@ -180,14 +155,4 @@ function succeeded(
 ): TxResult {
   const results = { code: 0, codespace: "", log: "", info: "", data, events };
   return { ...results, gasWanted: gas.wanted, gasUsed: gas.used };
-}
-
-/**
- * A broken invariant halts the node. Anything unforeseen else fails the tx with a text that does
- * not depend on the machine, because a hostile tx must not be able to stop the chain.
- */
-function asChainError(error: unknown): ChainError {
-  if (error instanceof ChainError) return error;
-  if (error instanceof InvariantError) throw error;
-  return new ChainError(ErrPanic, "unexpected failure");
 }

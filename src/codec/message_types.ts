@@ -1,3 +1,4 @@
+import { READERS } from "../gen/readers.ts";
 import { CODECS, type MessageCodec } from "../gen/registry.ts";
 import {
   ENUMS,
@@ -9,11 +10,14 @@ import {
 } from "../gen/schema.ts";
 import { must } from "../lib/assert.ts";
 import { compareKeys, KeyMap } from "../lib/key_map.ts";
+import type { ReadMessage } from "../lib/wire_reader.ts";
 
 /** A protobuf message of the wire contract: its schema, its generated codec, and look-ups. */
 export class MessageType {
   readonly schema: MessageSchema;
   readonly codec: MessageCodec;
+  /** Reads what is plain without a check beforehand; not every message has one. */
+  readonly read: ReadMessage<object> | undefined;
   /** Type URL of an Any that holds it. */
   readonly typeUrl: string;
   // Field numbers are small, but for the two option lists of TxBody.
@@ -22,9 +26,10 @@ export class MessageType {
   readonly #byName = new KeyMap<FieldSchema>();
   #aminoFields: readonly FieldSchema[] | undefined;
 
-  constructor(schema: MessageSchema, codec: MessageCodec) {
+  constructor(schema: MessageSchema, codec: MessageCodec, read: ReadMessage<object> | undefined) {
     this.schema = schema;
     this.codec = codec;
+    this.read = read;
     this.typeUrl = `/${schema.name}`;
     for (const field of schema.fields) {
       if (field.no < 64) this.#dense[field.no] = field;
@@ -96,8 +101,12 @@ const txMessages = new KeyMap<MessageType>();
 function load(): void {
   const codecs = new KeyMap<MessageCodec>();
   for (const [name, codec] of CODECS) codecs.set(name, codec);
+  const readers = new KeyMap<ReadMessage<object>>();
+  for (const [name, read] of READERS) readers.set(name, read);
   for (const schema of MESSAGES) {
-    const type = new MessageType(schema, must(codecs.get(schema.name), `no codec: ${schema.name}`));
+    const { name } = schema;
+    const codec = must(codecs.get(name), `no codec: ${name}`);
+    const type = new MessageType(schema, codec, readers.get(name));
     messageTypes.set(schema.name, type);
   }
   for (const schema of ENUMS) enumTypes.set(schema.name, new EnumType(schema));

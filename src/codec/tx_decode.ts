@@ -1,6 +1,14 @@
-import { AuthInfo, type Fee, type ModeInfo, TxBody, TxRaw } from "../gen/cosmos/tx/v1beta1/tx.ts";
+import {
+  AuthInfo,
+  type Fee,
+  type ModeInfo,
+  TxBody,
+  type TxRaw,
+} from "../gen/cosmos/tx/v1beta1/tx.ts";
 import type { FieldSchema } from "../gen/schema.ts";
+import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
+import { readPlain } from "../lib/wire_reader.ts";
 import { ErrTxDecode } from "../types/sdk_errors.ts";
 import type { SignerInfo } from "../types/tx.ts";
 import {
@@ -19,6 +27,8 @@ export interface DecodedTx {
   readonly authInfoBytes: Uint8Array;
   readonly signatures: readonly Uint8Array[];
   readonly body: TxBody;
+  /** The messages of the body, decoded; undefined when they are still to be decoded. */
+  readonly messages: readonly object[] | undefined;
   readonly authInfo: DecodedAuthInfo;
   /** The body holds unknown non-critical fields; amino JSON cannot express them. */
   readonly hasUnknownNonCriticals: boolean;
@@ -47,9 +57,46 @@ const EMPTY_FEE: Fee = { amount: [], gasLimit: 0n, payer: "", granter: "" };
  * @throws ChainError sdk/2 (tx parse error), and only that, for any bytes.
  */
 export function decodeTx(bytes: Uint8Array): DecodedTx {
-  checkCanonicalRaw(bytes);
-  checkWire(TX_RAW, bytes);
-  const raw = decoded(() => TxRaw.decode(bytes));
+  const raw = readCanonicalRaw(bytes);
+  return plainTx(raw) ?? strictTx(raw);
+}
+
+/**
+ * Reads a tx once, as far as all of it is plain: what the readers take passes every check below,
+ * and they give what the decoders give. Undefined: something is unusual or wrong.
+ */
+function plainTx(raw: TxRaw): DecodedTx | undefined {
+  const body = plain(TX_BODY, raw.bodyBytes) as TxBody | undefined;
+  const authInfo = plain(AUTH_INFO, raw.authInfoBytes) as AuthInfo | undefined;
+  if (body === undefined || authInfo === undefined) return undefined;
+  const { extensionOptions, nonCriticalExtensionOptions } = body;
+  if (extensionOptions.length + nonCriticalExtensionOptions.length > 0) return undefined;
+  const messages: object[] = [];
+  for (const { typeUrl, value } of body.messages) {
+    const message = plain(txMessageOfUrl(typeUrl), value);
+    if (message === undefined) return undefined;
+    messages.push(message);
+  }
+  for (const { publicKey } of authInfo.signerInfos) {
+    if (publicKey === undefined) continue;
+    if (plain(publicKeyOfUrl(publicKey.typeUrl), publicKey.value) === undefined) return undefined;
+  }
+  return {
+    bodyBytes: raw.bodyBytes,
+    authInfoBytes: raw.authInfoBytes,
+    signatures: raw.signatures,
+    body,
+    messages,
+    authInfo: signersAndFee(authInfo),
+    hasUnknownNonCriticals: false,
+  };
+}
+
+function plain(type: MessageType | undefined, bytes: Uint8Array): object | undefined {
+  return type?.read === undefined ? undefined : readPlain(bytes, type.read);
+}
+
+function strictTx(raw: TxRaw): DecodedTx {
   const resolveAny = resolverOfTx;
   const hasUnknownNonCriticals = checkWire(TX_BODY, raw.bodyBytes, {
     allowNonCritical: true,
@@ -57,17 +104,15 @@ export function decodeTx(bytes: Uint8Array): DecodedTx {
   });
   checkWire(AUTH_INFO, raw.authInfoBytes, { resolveAny });
   return {
-    bodyBytes: raw.bodyBytes,
-    authInfoBytes: raw.authInfoBytes,
-    signatures: raw.signatures,
+    ...raw,
     body: decoded(() => TxBody.decode(raw.bodyBytes)),
-    authInfo: decodeAuthInfo(raw.authInfoBytes),
+    messages: undefined,
+    authInfo: signersAndFee(decoded(() => AuthInfo.decode(raw.authInfoBytes))),
     hasUnknownNonCriticals,
   };
 }
 
-function decodeAuthInfo(bytes: Uint8Array): DecodedAuthInfo {
-  const { signerInfos, fee = EMPTY_FEE } = decoded(() => AuthInfo.decode(bytes));
+function signersAndFee({ signerInfos, fee = EMPTY_FEE }: AuthInfo): DecodedAuthInfo {
   const signers = signerInfos.map(({ publicKey, modeInfo, sequence }) => {
     return { publicKey, modeInfo, sequence, mode: modeInfo?.single?.mode ?? 0 };
   });
@@ -78,19 +123,23 @@ function decodeAuthInfo(bytes: Uint8Array): DecodedAuthInfo {
 const resolverOfTx: AnyResolver = (typeUrl: string, holder: MessageType, field: FieldSchema) => {
   if (holder === TX_BODY) return field.name === "messages" ? txMessageOfUrl(typeUrl) : "opaque";
   if (field.name === "public_key" || field.name === "public_keys") {
-    return typeUrl.startsWith("/cosmos.crypto.") && /PubKey$/.test(typeUrl)
-      ? messageTypeOfUrl(typeUrl)
-      : undefined;
+    return publicKeyOfUrl(typeUrl);
   }
   return messageTypeOfUrl(typeUrl);
 };
+
+function publicKeyOfUrl(typeUrl: string): MessageType | undefined {
+  const isKey = typeUrl.startsWith("/cosmos.crypto.") && typeUrl.endsWith("PubKey");
+  return isKey ? messageTypeOfUrl(typeUrl) : undefined;
+}
 
 /**
  * ADR-027: fields in order, single ones once, tags and lengths no longer than needed. A tx that
  * anyone could re-encode would have many hashes.
  */
-function checkCanonicalRaw(bytes: Uint8Array): void {
+function readCanonicalRaw(bytes: Uint8Array): TxRaw {
   const cursor = new WireCursor(bytes, ErrTxDecode);
+  const raw: TxRaw = { bodyBytes: EMPTY_BYTES, authInfoBytes: EMPTY_BYTES, signatures: [] };
   let last = 0;
   while (cursor.pos < cursor.end) {
     const tag = cursor.readTag();
@@ -105,8 +154,13 @@ function checkCanonicalRaw(bytes: Uint8Array): void {
     if (cursor.high !== 0 || cursor.low > cursor.end - cursor.pos) {
       throw cursor.fault("length beyond the end");
     }
+    const field = bytes.subarray(cursor.pos, cursor.pos + cursor.low);
     cursor.pos += cursor.low;
+    if (no === 1) raw.bodyBytes = field;
+    else if (no === 2) raw.authInfoBytes = field;
+    else raw.signatures.push(field);
   }
+  return raw;
 }
 
 /** The check before makes this unreachable; a hostile tx must not find out otherwise. */

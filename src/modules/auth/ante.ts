@@ -1,29 +1,23 @@
 import type { AnteStep, RoutedTx } from "../../baseapp/ante.ts";
 import type { Context } from "../../baseapp/context.ts";
+import type { SignerFacts } from "../../baseapp/verdicts.ts";
 import { signBytesOf } from "../../codec/sign_bytes.ts";
 import { PubKey } from "../../gen/cosmos/crypto/secp256k1/keys.ts";
 import type { AccountState } from "../../gen/settled/auth/v1/state.ts";
 import { equalBytes, toBase64, utf8Length } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { addressOfPublicKey } from "../../types/address.ts";
+import type { SignatureClaim } from "../../types/application.ts";
 import type { Verifier } from "../../types/crypto.ts";
 import { event } from "../../types/event.ts";
 import * as sdk from "../../types/sdk_errors.ts";
-import type { SignerInfo } from "../../types/tx.ts";
+import type { SignerInfo, SignMode } from "../../types/tx.ts";
 import type { AuthKeeper } from "./keeper.ts";
+import { accountKey } from "./keys.ts";
 
 const SECP256K1_TYPE = "/cosmos.crypto.secp256k1.PubKey";
 const SIGN_MODE_DIRECT = 1;
 const SIGN_MODE_LEGACY_AMINO_JSON = 127;
-
-/** Those who must sign: each signer of the messages once, in order of appearance. */
-export function requiredSigners(tx: RoutedTx): readonly string[] {
-  const signers: string[] = [];
-  for (const signer of tx.routed.flatMap((routed) => routed.signers)) {
-    if (!signers.includes(signer)) signers.push(signer);
-  }
-  return signers;
-}
 
 /** Memo length, timeout height, number of signatures, no unknown extension, known signers. */
 export function basicStep(keeper: AuthKeeper): AnteStep {
@@ -48,7 +42,7 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
       const detail = `signatures: ${tx.signatures.length}, limit: ${params.txSigLimit}`;
       throw new ChainError(sdk.ErrTooManySignatures, detail);
     }
-    const signers = requiredSigners(tx);
+    const { signers } = tx;
     const needed = signers.length;
     const { signerInfos } = tx.authInfo;
     if (tx.signatures.length !== needed || signerInfos.length !== needed) {
@@ -56,7 +50,9 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
       throw new ChainError(sdk.ErrUnauthorized, detail);
     }
     // Whoever is unknown is told so, and not that a fee cannot be paid.
-    for (const signer of signers) knownAccount(ctx, keeper, signer);
+    for (const signer of signers) {
+      if (!ctx.kv.has(accountKey(signer))) throw unknownAccount(signer);
+    }
   };
 }
 
@@ -71,19 +67,29 @@ export function sizeGasStep(keeper: AuthKeeper): AnteStep {
 /**
  * Keys, signatures and sequences of all signers. A simulated tx is not signed, and a rechecked one
  * was verified when it came, so both pass over the signature itself.
+ * @param trustSignatures takes those of txs in blocks for good
  */
-export function signatureStep(keeper: AuthKeeper, verifier: Verifier): AnteStep {
+export function signatureStep(
+  keeper: AuthKeeper,
+  verifier: Verifier,
+  trustSignatures: boolean,
+): AnteStep {
   return (ctx, tx) => {
     const params = keeper.params(ctx);
-    requiredSigners(tx).forEach((address, index) => {
+    tx.signers.forEach((address, index) => {
       const info = tx.authInfo.signerInfos[index] as SignerInfo;
       const signature = tx.signatures[index] as Uint8Array;
       ctx.gas.consume(params.sigVerifyCostSecp256k1, "ante verify: secp256k1");
       const account = knownAccount(ctx, keeper, address);
       const publicKey = publicKeyOf(ctx, account, info);
       checkSequence(account, info);
-      if (ctx.mode !== "simulate" && ctx.mode !== "recheck")
-        verify(ctx, { tx, account, info, signature, publicKey, verifier });
+      if (ctx.mode !== "simulate" && ctx.mode !== "recheck") {
+        const { accountNumber, sequence } = account;
+        const { chainId } = ctx.chain;
+        const facts = { index, publicKey, accountNumber, sequence, chainId };
+        const isTrusted = trustSignatures && ctx.mode === "deliver";
+        verify(ctx, verifier, { tx, mode: info.mode, signature, facts, isTrusted });
+      }
       keeper.setAccount(ctx, { ...account, publicKey, sequence: account.sequence + 1n });
       ctx.emit(event("tx", { acc_seq: `${address}/${account.sequence}` }));
       ctx.emit(event("tx", { signature: toBase64(signature) }));
@@ -93,10 +99,12 @@ export function signatureStep(keeper: AuthKeeper, verifier: Verifier): AnteStep 
 
 function knownAccount(ctx: Context, keeper: AuthKeeper, address: string): AccountState {
   const account = keeper.account(ctx, address);
-  if (account === undefined) {
-    throw new ChainError(sdk.ErrUnknownAddress, `account ${address} does not exist`);
-  }
+  if (account === undefined) throw unknownAccount(address);
   return account;
+}
+
+function unknownAccount(address: string): ChainError {
+  return new ChainError(sdk.ErrUnknownAddress, `account ${address} does not exist`);
 }
 
 function publicKeyOf(ctx: Context, account: AccountState, info: SignerInfo): Uint8Array {
@@ -132,26 +140,90 @@ function checkSequence(account: AccountState, info: SignerInfo): void {
   throw new ChainError(sdk.ErrWrongSequence, detail, { expected: account.sequence });
 }
 
-interface Claim {
+interface Signed {
   readonly tx: RoutedTx;
-  readonly account: AccountState;
-  readonly info: SignerInfo;
+  readonly mode: SignMode;
   readonly signature: Uint8Array;
-  readonly publicKey: Uint8Array;
-  readonly verifier: Verifier;
+  readonly facts: SignerFacts;
+  /** The signature is taken for good. */
+  readonly isTrusted: boolean;
 }
 
-function verify(ctx: Context, claim: Claim): void {
-  const { account, info } = claim;
-  if (info.mode !== SIGN_MODE_DIRECT && info.mode !== SIGN_MODE_LEGACY_AMINO_JSON) {
-    const detail = `sign mode ${info.mode}; use SIGN_MODE_DIRECT or SIGN_MODE_LEGACY_AMINO_JSON`;
+/** A verdict that was found before with the same facts spares the work. */
+function verify(ctx: Context, verifier: Verifier, signed: Signed): void {
+  const { tx, mode, signature, facts, isTrusted } = signed;
+  if (!isSupported(mode)) {
+    const detail = `sign mode ${mode}; use SIGN_MODE_DIRECT or SIGN_MODE_LEGACY_AMINO_JSON`;
     throw new ChainError(sdk.ErrNotSupported, detail);
   }
-  const { chainId } = ctx.chain;
-  const { accountNumber, sequence } = account;
-  const signBytes = signBytesOf(claim.tx, { mode: info.mode, chainId, accountNumber, sequence });
-  const digest = ctx.hasher.sha256(signBytes);
-  if (claim.verifier.verifySecp256k1(claim.signature, digest, claim.publicKey)) return;
+  if (isTrusted) {
+    // Amino JSON refuses a tx that it cannot express, whoever trusts the signature.
+    if (mode !== SIGN_MODE_DIRECT) signBytesOf(tx, { mode, ...facts });
+    return;
+  }
+  let isValid = tx.verdicts.find(facts);
+  if (isValid === undefined) {
+    const digest = ctx.hasher.sha256(signBytesOf(tx, { mode, ...facts }));
+    isValid = verifier.verifySecp256k1(signature, digest, facts.publicKey);
+    tx.verdicts.put(facts, isValid);
+  }
+  if (isValid) return;
+  const { accountNumber, sequence, chainId } = facts;
   const detail = `signature verification failed; please verify account number (${accountNumber}), sequence (${sequence}) and chain-id (${chainId})`;
   throw new ChainError(sdk.ErrUnauthorized, detail);
+}
+
+function isSupported(mode: SignMode): boolean {
+  return mode === SIGN_MODE_DIRECT || mode === SIGN_MODE_LEGACY_AMINO_JSON;
+}
+
+/**
+ * The signatures of a tx that can be verified ahead of its ante steps, by what the state says of
+ * the signers now. None for a tx that the ante steps refuse before they come to signatures.
+ */
+export function signatureClaims(ctx: Context, keeper: AuthKeeper, tx: RoutedTx): SignatureClaim[] {
+  const { signers, signatures } = tx;
+  const { signerInfos } = tx.authInfo;
+  if (signatures.length !== signers.length || signerInfos.length !== signers.length) return [];
+  const claims: SignatureClaim[] = [];
+  for (const [index, address] of signers.entries()) {
+    const info = signerInfos[index] as SignerInfo;
+    const account = keeper.account(ctx, address);
+    const publicKey = account && claimedKey(account, info);
+    // A sequence behind the account's is refused whatever the signature; one ahead may come right.
+    if (account === undefined || info.sequence < account.sequence) return [];
+    if (publicKey === undefined || !isSupported(info.mode)) return [];
+    const { accountNumber } = account;
+    const { chainId } = ctx.chain;
+    const facts = { index, publicKey, accountNumber, sequence: info.sequence, chainId };
+    if (tx.verdicts.find(facts) !== undefined) continue;
+    const signBytes = signBytesIfAny(tx, { mode: info.mode, ...facts });
+    if (signBytes === undefined) return [];
+    const signature = signatures[index] as Uint8Array;
+    const settle = (isValid: boolean): void => tx.verdicts.put(facts, isValid);
+    claims.push({ signBytes, signature, publicKey, settle });
+  }
+  return claims;
+}
+
+/** The key that the ante steps would verify with, if they accept it; they check it then. */
+function claimedKey(account: AccountState, { publicKey }: SignerInfo): Uint8Array | undefined {
+  if (publicKey === undefined) {
+    return account.publicKey.length === 0 ? undefined : account.publicKey;
+  }
+  const key = publicKey.typeUrl === SECP256K1_TYPE ? PubKey.decode(publicKey.value).key : undefined;
+  return key?.length === 33 ? key : undefined;
+}
+
+/** undefined for a tx that amino JSON cannot express, which is refused by name when it is run. */
+function signBytesIfAny(
+  tx: RoutedTx,
+  signer: Parameters<typeof signBytesOf>[1],
+): Uint8Array | undefined {
+  try {
+    return signBytesOf(tx, signer);
+  } catch (error) {
+    if (error instanceof ChainError) return undefined;
+    throw error;
+  }
 }

@@ -1,17 +1,23 @@
 import type { Context } from "../../baseapp/context.ts";
+import { DecodedCache } from "../../baseapp/decoded_cache.ts";
 import { AccountState, Params } from "../../gen/settled/auth/v1/state.ts";
 import { bytesOfKey, keyOfBytes, u64FromKey, u64Key } from "../../lib/key.ts";
 import { type Address, moduleAddress } from "../../types/address.ts";
 import { accountKey, NEXT_NUMBER_KEY, PARAMS_KEY } from "./keys.ts";
 import { DEFAULT_PARAMS } from "./params.ts";
 
+/** Accounts that are kept decoded. */
+const ACCOUNTS_MAX = 4096;
+
 export type Permission = "minter" | "burner";
 
 /** The only writer of accounts: number, key and sequence of every address. */
 export class AuthKeeper {
+  readonly #params = new DecodedCache(Params, 1);
+  readonly #accounts = new DecodedCache(AccountState, ACCOUNTS_MAX);
+
   params(ctx: Context): Params {
-    const bytes = ctx.kv.get(PARAMS_KEY);
-    return bytes === undefined ? DEFAULT_PARAMS : Params.decode(bytes);
+    return this.#params.read(ctx.kv, PARAMS_KEY) ?? DEFAULT_PARAMS;
   }
 
   setParams(ctx: Context, params: Params): void {
@@ -19,12 +25,11 @@ export class AuthKeeper {
   }
 
   account(ctx: Context, address: string): AccountState | undefined {
-    const bytes = ctx.kv.get(accountKey(address));
-    return bytes === undefined ? undefined : AccountState.decode(bytes);
+    return this.#accounts.read(ctx.kv, accountKey(address));
   }
 
   setAccount(ctx: Context, account: AccountState): void {
-    ctx.kv.set(accountKey(account.address), AccountState.encode(account).finish());
+    this.#accounts.write(ctx.kv, accountKey(account.address), account);
   }
 
   /** The account of an address, made with the next number when it does not exist. */

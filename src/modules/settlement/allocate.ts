@@ -1,15 +1,8 @@
 import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { minBigint, mulDivFloor } from "../../lib/int.ts";
-import {
-  addCoins,
-  amountOf,
-  type Coins,
-  coinsOf,
-  mapCoins,
-  NO_COINS,
-  subCoins,
-} from "../../types/coins.ts";
+import { amountOf, type Coins, mapCoins, subCoins } from "../../types/coins.ts";
+import { CoinSums } from "./coin_sums.ts";
 import { DEC_ONE, type Dec } from "../../types/dec.ts";
 
 /** A usage record and what it is settled for, in base units of its denom. */
@@ -69,18 +62,16 @@ export function dropBelowMinimum(allocation: Allocation, minimum: bigint): Alloc
 }
 
 function sumOf(taken: readonly Allotment[]): Coins {
-  const sums = new KeyMap<bigint>();
-  for (const { usage, amount } of taken) {
-    sums.set(usage.denom, (sums.get(usage.denom) ?? 0n) + amount);
-  }
-  return sums.sortedEntries().flatMap(([denom, amount]) => coinsOf(denom, amount));
+  const sums = new CoinSums();
+  for (const { usage, amount } of taken) sums.add(usage.denom, amount);
+  return sums.coins();
 }
 
 /** Costs of records by denom. */
 export function costOf(records: readonly UsageState[]): Coins {
-  return records.reduce<Coins>((sum, { denom, cost }) => {
-    return addCoins(sum, coinsOf(denom, BigInt(cost)));
-  }, NO_COINS);
+  const sums = new CoinSums();
+  for (const { denom, cost } of records) sums.add(denom, BigInt(cost));
+  return sums.coins();
 }
 
 export interface Shares {

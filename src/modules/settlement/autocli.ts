@@ -49,7 +49,13 @@ export const autocli = {
     },
   },
   query: {
-    Escrow: { short: "an escrow", examples: ["escrow escrow-1"] },
+    Escrow: {
+      short: "an escrow",
+      examples: [
+        "escrow escrow-1",
+        "escrow escrow-1 --height -10 --prove --proof-file escrow-1.proof.json",
+      ],
+    },
     EscrowsByOrder: { aliases: ["escrows"], short: "all escrows of an order, oldest first" },
     EscrowsByState: { short: "all escrows in a state", examples: ["escrows-by-state active"] },
     Settlement: { short: "a settlement" },

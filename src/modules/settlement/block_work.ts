@@ -12,6 +12,7 @@ import type { SettlementKeeper } from "./keeper_settlement.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import * as keys from "./keys.ts";
 import { settleExpired } from "./settle_order.ts";
+import { listNewUsage } from "./usage_lists.ts";
 
 /** Bounds of a block's own work (RULES 14). */
 const ESCROWS_MAX = 100;
@@ -82,8 +83,9 @@ function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number
   return taken;
 }
 
-/** Staking rewards at the end of an epoch, and rewards that nobody claimed in time. */
+/** Look-ups of the block's usage, staking rewards at the end of an epoch, and rewards that nobody claimed in time. */
 export function endBlock(ctx: Context, workers: BlockWorkers): void {
+  listNewUsage(ctx, workers.records);
   // A reward that cannot be booked is no reason to halt: it is not given.
   isolated(ctx, (inner) => workers.rewards.distributeStaking(inner));
   const due: Key[] = [];

@@ -1,5 +1,5 @@
 import { type Coins, formatCoins } from "../../types/coins.ts";
-import { type Event, event } from "../../types/event.ts";
+import { attribute, type Event, event } from "../../types/event.ts";
 import { secondsOf, type TimeNs } from "../../types/time.ts";
 
 /**
@@ -11,7 +11,11 @@ type Value = string | bigint | number | boolean | Coins | undefined;
 function settlementEvent(name: string, values: Readonly<Record<string, Value>>): Event {
   const attributes: Record<string, string | undefined> = {};
   for (const [key, value] of Object.entries(values)) attributes[key] = textOf(value);
-  return event(`virtengine.settlement.v1.Event${name}`, attributes);
+  return event(typeOf(name), attributes);
+}
+
+function typeOf(name: string): string {
+  return `virtengine.settlement.v1.Event${name}`;
 }
 
 function textOf(value: Value): string | undefined {
@@ -115,20 +119,26 @@ export function usageRecorded(e: {
   provider: string;
   units: bigint;
   usageType: string;
-  cost: Coins;
+  totalCost: string;
   at: TimeNs;
 }): Event {
-  return settlementEvent("UsageRecorded", {
-    usage_id: e.usageId,
-    order_id: e.orderId,
-    lease_id: e.leaseId,
-    provider: e.provider,
-    usage_units: e.units,
-    usage_type: e.usageType,
-    total_cost: e.cost,
-    recorded_at: seconds(e.at),
-  });
+  // The one event of every usage record: built without detours.
+  return {
+    type: USAGE_RECORDED,
+    attributes: [
+      attribute("usage_id", e.usageId),
+      attribute("order_id", e.orderId),
+      attribute("lease_id", e.leaseId),
+      attribute("provider", e.provider),
+      attribute("usage_units", e.units.toString()),
+      attribute("usage_type", e.usageType),
+      attribute("total_cost", e.totalCost),
+      attribute("recorded_at", seconds(e.at).toString()),
+    ],
+  };
 }
+
+const USAGE_RECORDED = typeOf("UsageRecorded");
 
 export function usageAcknowledged(e: { usageId: string; customer: string; at: TimeNs }): Event {
   const values = { usage_id: e.usageId, customer: e.customer, acknowledged_at: seconds(e.at) };

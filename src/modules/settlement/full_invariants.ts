@@ -1,6 +1,7 @@
 import type { FullInvariant } from "../../baseapp/module.ts";
 import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { assert } from "../../lib/assert.ts";
+import { joinKeys, type Key, u64OfBytes } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
 import {
@@ -11,6 +12,10 @@ import {
   formatCoins,
   NO_COINS,
 } from "../../types/coins.ts";
+import { ListReader } from "./query_lists.ts";
+import { escrowBySeq } from "./query_records.ts";
+import { settledListKey } from "./usage_lists.ts";
+import { normaliseUsageType } from "./usage_type.ts";
 import { ruleParams } from "./params.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
@@ -24,6 +29,7 @@ export const settlementFullInvariants: readonly FullInvariant[] = [
   { name: "I-12 every record is settled once, for what its settlement paid", check: recordsSum },
   { name: "I-13 claimable, claimed and expired are the history", check: rewardsSum },
   { name: "I-14 every reward is recomputed from its record", check: rewardsRecomputed },
+  { name: "look-ups of usage are those of the records", check: usageIsListed },
 ];
 
 async function* all<T>(
@@ -129,5 +135,35 @@ async function rewardsRecomputed(reader: Reader): Promise<void> {
       found,
       expected,
     });
+  }
+}
+
+/** The derived keys of usage, which the app hash does not cover, against the records themselves. */
+async function usageIsListed(reader: Reader): Promise<void> {
+  const lists = new ListReader(reader);
+  const missing = (seq: bigint, where: string): void => {
+    assert(false, `settlement: usage is not listed ${where}`, { usage: seq });
+  };
+  const holds = async (prefix: Key, seq: bigint): Promise<boolean> => {
+    const from = joinKeys(prefix, keys.seqKey(seq));
+    for await (const [key] of lists.range(prefix, { from, limit: 1 })) return key === from;
+    return false;
+  };
+  for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
+    const { seq, escrowSeq, usageType, periodStart: start, periodEnd: end } = usage;
+    const escrow = await escrowBySeq(reader, escrowSeq);
+    const { orderId, leaseId, recipient } = escrow;
+    const meter = keys.meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
+    const natural = await reader.get(keys.naturalKey(meter, { start, end }));
+    if (natural === undefined || u64OfBytes(natural) !== seq) missing(seq, "by natural key");
+    const byOrder = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
+    if (!(await holds(byOrder, seq))) missing(seq, "by order");
+    const hour = keys.hourOf(start);
+    const byProvider = keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, recipient);
+    if (!(await holds(keys.hourIndexKey(byProvider, hour), seq))) missing(seq, "by provider");
+    const byHour = keys.hourIndexKey(keys.USAGE_BY_START_PREFIX, hour);
+    if (!(await holds(byHour, seq))) missing(seq, "by time");
+    const settled = settledListKey(usage);
+    if (settled !== undefined && !(await holds(settled, seq))) missing(seq, "by settlement");
   }
 }

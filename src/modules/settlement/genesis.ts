@@ -4,7 +4,7 @@ import { messageFromJson, messageToJson } from "../../codec/proto_json.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { maxBigint, parseInteger } from "../../lib/int.ts";
-import { bytesOfKey, joinKeys, u64Key } from "../../lib/key.ts";
+import { u64Bytes } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import type { WireCoin } from "../../types/coins.ts";
 import { isDenom } from "../../types/denom.ts";
@@ -14,7 +14,8 @@ import type { BankKeeper } from "./expected_keepers.ts";
 import { cover } from "./keeper_usage.ts";
 import * as keys from "./keys.ts";
 import { DEFAULT_EXTENDED_PARAMS, DEFAULT_WIRE_PARAMS, validateParams } from "./params.ts";
-import { indexSettledUsage, indexUsage, type Records } from "./records.ts";
+import type { Records } from "./records.ts";
+import { listSettled, listUsage, settledListKey } from "./usage_lists.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 
 const NAME = "settled.settlement.v1.GenesisState";
@@ -118,19 +119,33 @@ function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisStat
 }
 
 function writeUsage(ctx: Context, records: Records, genesis: state.GenesisState): void {
+  const written: { usage: state.UsageState; escrow: state.EscrowState }[] = [];
   writeEach({ name: "usage", records: genesis.usage, keyOf: bySeq }, (usage, field) => {
     const escrow = escrowOf(ctx, records, usage, field);
     checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward);
     const { orderId, leaseId } = escrow;
-    const meter = { orderId, leaseId, type: normaliseUsageType(usage.usageType) };
+    const type = normaliseUsageType(usage.usageType);
+    const meter = keys.meterKey({ orderId, leaseId, type });
     const period = { start: usage.periodStart, end: usage.periodEnd };
-    const coverageKey = joinKeys(keys.COVERAGE_PREFIX, keys.meterKey(meter));
-    records.setCoverage(ctx, coverageKey, cover(records.coverage(ctx, coverageKey), period));
-    ctx.kv.set(keys.naturalKey(meter, period), bytesOfKey(u64Key(usage.seq)));
+    records.setCoverage(ctx, meter, cover(records.coverage(ctx, meter), period));
+    ctx.kv.set(keys.naturalKey(meter, period), u64Bytes(usage.seq));
     records.setUsage(ctx, undefined, usage);
-    indexUsage(ctx, usage, escrow);
-    indexSettledUsage(ctx, usage);
+    written.push({ usage, escrow });
   });
+  written.sort((a, b) => (a.usage.seq < b.usage.seq ? -1 : 1));
+  listUsage(ctx, written);
+  // Those of one settlement, or of one invoice without a settlement, stand in one list.
+  const settled = new KeyMap<state.UsageState[]>();
+  for (const { usage } of written) {
+    const key = settledListKey(usage);
+    const list = key === undefined ? undefined : settled.get(key);
+    if (list !== undefined) list.push(usage);
+    else if (key !== undefined) settled.set(key, [usage]);
+  }
+  for (const list of settled.sortedValues()) {
+    const seqs = list.map(({ seq }) => seq);
+    listSettled(ctx, list[0] as state.UsageState, seqs);
+  }
 }
 
 /** The escrow that a record belongs to. @throws ChainError genesis/2 */
@@ -191,7 +206,10 @@ function recipientsOf(
   records: Records,
   distribution: state.DistributionState,
 ): string[] {
-  if (distribution.settlementSeq === 0n) return distribution.rows.map(({ address }) => address);
+  if (distribution.settlementSeq === 0n) {
+    const addresses = distribution.rows.map(({ address }) => address);
+    return addresses.filter((address, index) => addresses.indexOf(address) === index);
+  }
   return [records.settlement(ctx, distribution.settlementSeq)?.provider ?? ""];
 }
 
@@ -218,10 +236,11 @@ function writeSequences(ctx: Context, records: Records, genesis: state.GenesisSt
     }
     // A sequence that nothing was taken of has no entry, so that an import is what was exported.
     if (next > 1n) records.setSequence(ctx, name, next);
+    if (next > 1n && name === "usage") records.setFirstUnlisted(ctx, next);
   }
   for (const { provider, next } of genesis.invoiceSeries) {
     const key = keys.textIndexKey(keys.INVOICE_SERIES_PREFIX, provider);
-    ctx.kv.set(key, bytesOfKey(u64Key(next)));
+    ctx.kv.set(key, u64Bytes(next));
   }
 }
 

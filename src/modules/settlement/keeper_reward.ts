@@ -22,6 +22,7 @@ import {
   subCoins,
   wireCoins,
 } from "../../types/coins.ts";
+import { CoinSums } from "./coin_sums.ts";
 import { addSeconds } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
 import * as errors from "./errors.ts";
@@ -31,7 +32,6 @@ import { timedId } from "./ids.ts";
 import { REWARD_ENTRY_PREFIX, textIndexKey } from "./keys.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { sourceName } from "./status_names.ts";
-import { normaliseUsageType } from "./usage_type.ts";
 import { RewardEntryState as RewardEntryCodec } from "../../gen/settled/settlement/v1/state.ts";
 
 /** Entries that one claim pays, oldest first; a longer list takes another claim. */
@@ -43,6 +43,8 @@ export const CLAIM_ENTRY_GAS = 200n;
 export interface UsageReward {
   readonly usage: UsageState;
   readonly usageId: string;
+  /** Normalised usage type. */
+  readonly type: string;
   readonly amount: bigint;
 }
 
@@ -68,19 +70,21 @@ export class RewardKeeper {
    */
   fundUsage(ctx: Context, rewards: readonly UsageReward[]): UsageReward[] {
     const sorted = [...rewards].sort(byTypeThenId);
-    const stopped = new KeyMap<true>();
-    const spent = new KeyMap<bigint>();
+    const budgets = new KeyMap<{ left: bigint; stopped: boolean }>();
     const funded: UsageReward[] = [];
     for (const row of sorted) {
       const { denom } = row.usage;
-      const before = spent.get(denom) ?? 0n;
-      const fits = !stopped.has(denom) && row.amount + before <= this.#available(ctx, denom);
-      if (fits) {
-        spent.set(denom, before + row.amount);
+      let budget = budgets.get(denom);
+      if (budget === undefined) {
+        budget = { left: this.#available(ctx, denom), stopped: false };
+        budgets.set(denom, budget);
+      }
+      if (!budget.stopped && row.amount <= budget.left) {
+        budget.left -= row.amount;
         funded.push(row);
         continue;
       }
-      stopped.set(denom, true);
+      budget.stopped = true;
       this.#skip(ctx, row.usageId, coinsOf(denom, row.amount));
     }
     return funded;
@@ -92,11 +96,15 @@ export class RewardKeeper {
     facts: { seq: bigint; settlementSeq: bigint; provider: string; funded: readonly UsageReward[] },
   ): void {
     const { seq, provider, funded } = facts;
+    const types = new KeyMap<CoinSums>();
+    for (const { usage, type, amount } of funded) {
+      const sums = types.get(type) ?? new CoinSums();
+      sums.add(usage.denom, amount);
+      types.set(type, sums);
+    }
     const reasons = new KeyMap<Coins>();
-    for (const { usage, amount } of funded) {
-      const reason = `usage_${normaliseUsageType(usage.usageType)}_reward`;
-      const sum = reasons.get(reason) ?? NO_COINS;
-      reasons.set(reason, addCoins(sum, coinsOf(usage.denom, amount)));
+    for (const [type, sums] of types.sortedEntries()) {
+      reasons.set(`usage_${type}_reward`, sums.coins());
     }
     this.#distribute(ctx, {
       seq,
@@ -345,10 +353,7 @@ function idNameOf(source: RewardSource): "usage" | "staking" | "provider" | "ver
 }
 
 function byTypeThenId(a: UsageReward, b: UsageReward): number {
-  const types = compareKeys(
-    normaliseUsageType(a.usage.usageType),
-    normaliseUsageType(b.usage.usageType),
-  );
+  const types = compareKeys(a.type, b.type);
   return types === 0 ? compareKeys(a.usageId, b.usageId) : types;
 }
 

@@ -30,9 +30,11 @@ import type { BankKeeper } from "./expected_keepers.ts";
 import { escrowId, timedId } from "./ids.ts";
 import type { EscrowKeeper } from "./keeper_escrow.ts";
 import type { RewardKeeper, UsageReward } from "./keeper_reward.ts";
-import { coinsIn, indexSettledUsage, type Records } from "./records.ts";
-import { rewardFactors, usageReward } from "./reward.ts";
+import { coinsIn, type Records } from "./records.ts";
+import { rewardFactorsBy, usageReward } from "./reward.ts";
 import { invoiceStatusName, settlementTypeName } from "./status_names.ts";
+import { listSettled } from "./usage_lists.ts";
+import { normaliseUsageType } from "./usage_type.ts";
 
 /** Gas of each record that a settlement takes. */
 export const SETTLED_RECORD_GAS = 1000n;
@@ -90,7 +92,7 @@ export class SettlementKeeper {
     const funded = this.#fundRewards(ctx, plan);
     const distributionSeq = funded.length > 0 ? this.#rewards.takeDistributionSeq(ctx) : 0n;
     const links = { settlementSeq, invoiceSeq, payoutSeq, distributionSeq };
-    this.#closeRecords(ctx, allocation.taken, links, funded);
+    this.#closeRecords(ctx, plan, links, funded);
     if (paid) this.#pay(ctx, plan, shares, links);
     if (billing) this.#invoice(ctx, plan, links);
     if (payoutSeq !== 0n) this.#payOut(ctx, plan, shares, links);
@@ -155,43 +157,45 @@ export class SettlementKeeper {
 
   /** Rewards of the records, as far as they can be funded. */
   #fundRewards(ctx: Context, plan: SettlementPlan): UsageReward[] {
-    const rules = this.#records.params(ctx);
+    const factorsOf = rewardFactorsBy(this.#records.params(ctx));
     const due: UsageReward[] = [];
     for (const { usage, amount } of plan.allocation.taken) {
-      const reward = usageReward(amount, rewardFactors(usage, rules));
+      const reward = usageReward(amount, factorsOf(usage));
       if (reward === 0n) continue;
       const usageId = timedId("usage", usage.submittedAtNs, usage.seq);
-      due.push({ usage, usageId, amount: reward });
+      due.push({ usage, usageId, type: normaliseUsageType(usage.usageType), amount: reward });
     }
     return due.length === 0 ? [] : this.#rewards.fundUsage(ctx, due);
   }
 
   #closeRecords(
     ctx: Context,
-    taken: readonly Allotment[],
+    { escrow, allocation: { taken } }: SettlementPlan,
     links: Links,
     funded: readonly UsageReward[],
   ): void {
     const rewards = [...funded].sort(bySeq);
+    const closed: UsageState[] = [];
     let at = 0;
     for (const { usage, amount } of taken) {
       ctx.gas.consume(SETTLED_RECORD_GAS, "settle record");
-      assert(usage.status === UsageStatus.USAGE_STATUS_OPEN, "I-12 settlement: settled twice", {
-        usage: usage.seq,
-      });
+      if (usage.status !== UsageStatus.USAGE_STATUS_OPEN) {
+        assert(false, "I-12 settlement: settled twice", { usage: usage.seq });
+      }
       const reward = rewards[at]?.usage.seq === usage.seq ? rewards[at] : undefined;
       if (reward !== undefined) at += 1;
-      const closed: UsageState = {
+      closed.push({
         ...usage,
         status: UsageStatus.USAGE_STATUS_SETTLED,
         settlementSeq: links.settlementSeq,
         invoiceSeq: links.invoiceSeq,
         settledAmount: amount.toString(),
         reward: reward === undefined ? "" : reward.amount.toString(),
-      };
-      this.#records.setUsage(ctx, usage, closed);
-      indexSettledUsage(ctx, closed);
+      });
     }
+    this.#records.closeUsage(ctx, escrow.seq, closed);
+    const seqs = closed.map(({ seq }) => seq);
+    listSettled(ctx, links, seqs);
     assert(at === rewards.length, "settlement: every reward is of a settled record");
   }
 

@@ -1,4 +1,5 @@
 import type { Context } from "../../baseapp/context.ts";
+import type { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
 import { AcknowledgeSignDoc, UsageSignDoc } from "../../gen/settled/settlement/v1/sign_doc.ts";
 import {
   type Coverage,
@@ -8,9 +9,10 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import type { MsgRecordUsage } from "../../gen/virtengine/settlement/v1/tx.ts";
 import { must } from "../../lib/assert.ts";
+import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey, u64Key } from "../../lib/key.ts";
-import { AMOUNT_MAX, amountOf, coinsOf, formatCoins } from "../../types/coins.ts";
+import { type Key, u64Bytes, u64OfBytes } from "../../lib/key.ts";
+import { AMOUNT_MAX, coinsOf, formatCoins } from "../../types/coins.ts";
 import type { Verifier } from "../../types/crypto.ts";
 import { type Dec, mulFloor } from "../../types/dec.ts";
 import { addSeconds, formatTime, timeOfSeconds } from "../../types/time.ts";
@@ -25,12 +27,18 @@ import {
   requireUnexpired,
   unauthorized,
 } from "./keeper_escrow.ts";
-import { COVERAGE_PREFIX, meterKey, naturalKey } from "./keys.ts";
-import { coinsIn, indexUsage, type Records } from "./records.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { MeterKeys, naturalKey } from "./keys.ts";
+import { coinsIn, type Records } from "./records.ts";
 
 /** Disjoint periods that one meter may have (RULES 17). */
 const INTERVALS_MAX = 256;
+
+/** What the provider is told of a recorded report. */
+export interface RecordedUsage {
+  readonly usageId: string;
+  /** "10uve"; empty for a cost of 0. */
+  readonly totalCost: string;
+}
 
 /** Usage records: recorded once for every period, acknowledged by the customer. */
 export class UsageKeeper {
@@ -38,6 +46,7 @@ export class UsageKeeper {
   readonly #escrows: EscrowKeeper;
   readonly #accounts: AccountKeeper;
   readonly #verifier: Verifier;
+  readonly #meters = new MeterKeys();
 
   constructor(parts: {
     records: Records;
@@ -52,46 +61,44 @@ export class UsageKeeper {
   }
 
   /** @param price atomics, not negative: checked by the message's own validation */
-  record(ctx: Context, msg: MsgRecordUsage, price: Dec): UsageState {
+  record(ctx: Context, msg: MsgRecordUsage, price: Dec): RecordedUsage {
     const escrow = this.#escrows.ofOrder(ctx, msg.orderId);
     const denom = msg.unitPrice?.denom ?? "";
-    const meter = {
-      orderId: msg.orderId,
-      leaseId: msg.leaseId,
-      type: normaliseUsageType(msg.usageType),
-    };
+    const meter = this.#meters.of(msg.orderId, msg.leaseId, msg.usageType);
     const period = { start: msg.periodStart, end: msg.periodEnd };
-    const key = naturalKey(meter, period);
-    // First of all: a repeat is told so whatever it says and whatever has become of the escrow.
-    this.#requireNew(ctx, key, { msg, price, denom });
+    const coverage = this.#records.coverage(ctx, meter);
+    const { place, meets } = placeIn(coverage, period);
+    // First of all: a repeat is told so whatever it says and whatever has become of the escrow. A
+    // period that meets no recorded one cannot be a repeat.
+    if (meets) this.#requireNew(ctx, naturalKey(meter, period), { msg, price, denom });
     requireActive(ctx, escrow);
     if (msg.sender !== escrow.recipient)
       throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
-    this.#checkFacts(ctx, { msg, escrow, denom });
+    const { extended } = this.#records.params(ctx);
+    checkFacts(ctx, extended, { msg, escrow, denom });
     const cost = mulFloor(price, msg.usageUnits);
     if (cost > AMOUNT_MAX) throw invalid(`total cost is above 2^256 - 1: ${cost}`);
-    if (this.#records.params(ctx).extended.requireUsageSignature) this.#verifyUsage(ctx, msg);
-    const coverageKey = joinKeys(COVERAGE_PREFIX, meterKey(meter));
-    const covered = cover(this.#records.coverage(ctx, coverageKey), period);
+    if (extended.requireUsageSignature) this.#verifyUsage(ctx, msg);
+    const covered = cover(coverage, period, place);
     const seq = this.#records.take(ctx, "usage");
-    const usage = newUsage(ctx, { seq, escrow, msg, price, denom, cost });
-    this.#records.setCoverage(ctx, coverageKey, covered);
-    ctx.kv.set(key, bytesOfKey(u64Key(seq)));
-    this.#records.setUsage(ctx, undefined, usage);
-    indexUsage(ctx, usage, escrow);
+    this.#records.setCoverage(ctx, meter, covered);
+    ctx.kv.create(naturalKey(meter, period), u64Bytes(seq));
+    this.#records.addUsage(ctx, newUsage(ctx, { seq, escrow, msg, price, denom, cost }));
+    const usageId = timedId("usage", ctx.time, seq);
+    const totalCost = formatCoins(coinsOf(denom, cost));
     ctx.emit(
       events.usageRecorded({
-        usageId: timedId("usage", ctx.time, seq),
+        usageId,
         orderId: escrow.orderId,
         leaseId: escrow.leaseId,
         provider: escrow.recipient,
-        units: usage.units,
-        usageType: usage.usageType,
-        cost: coinsOf(denom, cost),
+        units: msg.usageUnits,
+        usageType: msg.usageType,
+        totalCost,
         at: ctx.time,
       }),
     );
-    return usage;
+    return { usageId, totalCost };
   }
 
   /** A repeat changes nothing; after settlement it is refused. */
@@ -133,30 +140,6 @@ export class UsageKeeper {
     return usage;
   }
 
-  #checkFacts(
-    ctx: Context,
-    { msg, escrow, denom }: { msg: MsgRecordUsage; escrow: EscrowState; denom: string },
-  ): void {
-    if (msg.leaseId !== escrow.leaseId) {
-      throw invalid(`lease: expected ${quote(escrow.leaseId)}, found ${quote(msg.leaseId)}`);
-    }
-    const held = coinsIn(escrow.amount);
-    if (amountOf(held, denom) === 0n) {
-      throw invalid(`price denom ${denom} is not in the escrow, which holds ${formatCoins(held)}`);
-    }
-    const { maxClockDrift, maxUsagePeriod } = this.#records.params(ctx).extended;
-    const latest = addSeconds(ctx.time, maxClockDrift);
-    const end = timeOfSeconds(msg.periodEnd);
-    if (end > latest) {
-      const detail = `period ends at ${formatTime(end)}, more than ${maxClockDrift} s after block time ${formatTime(ctx.time)}`;
-      throw invalid(detail);
-    }
-    const duration = msg.periodEnd - msg.periodStart;
-    if (duration > maxUsagePeriod) {
-      throw invalid(`period lasts ${duration} s, at most ${maxUsagePeriod} s are allowed`);
-    }
-  }
-
   #requireNew(
     ctx: Context,
     key: Key,
@@ -164,7 +147,7 @@ export class UsageKeeper {
   ): void {
     const bytes = ctx.kv.get(key);
     if (bytes === undefined) return;
-    const seq = u64FromKey(keyOfBytes(bytes), 0);
+    const seq = u64OfBytes(bytes);
     const first = this.#records.usage(ctx, seq);
     const id = timedId("usage", first?.submittedAtNs ?? 0n, seq);
     const identical =
@@ -205,6 +188,30 @@ export class UsageKeeper {
   }
 }
 
+function checkFacts(
+  ctx: Context,
+  { maxClockDrift, maxUsagePeriod }: ExtendedParams,
+  { msg, escrow, denom }: { msg: MsgRecordUsage; escrow: EscrowState; denom: string },
+): void {
+  if (msg.leaseId !== escrow.leaseId) {
+    throw invalid(`lease: expected ${quote(escrow.leaseId)}, found ${quote(msg.leaseId)}`);
+  }
+  if (!escrow.amount.some((coin) => coin.denom === denom)) {
+    const held = formatCoins(coinsIn(escrow.amount));
+    throw invalid(`price denom ${denom} is not in the escrow, which holds ${held}`);
+  }
+  const latest = addSeconds(ctx.time, maxClockDrift);
+  const end = timeOfSeconds(msg.periodEnd);
+  if (end > latest) {
+    const detail = `period ends at ${formatTime(end)}, more than ${maxClockDrift} s after block time ${formatTime(ctx.time)}`;
+    throw invalid(detail);
+  }
+  const duration = msg.periodEnd - msg.periodStart;
+  if (duration > maxUsagePeriod) {
+    throw invalid(`period lasts ${duration} s, at most ${maxUsagePeriod} s are allowed`);
+  }
+}
+
 function invalid(detail: string): ChainError {
   return new ChainError(errors.ErrInvalidUsageRecord, detail);
 }
@@ -233,7 +240,7 @@ function newUsage(
     cost: facts.cost.toString(),
     providerSignature: msg.signature,
     acknowledged: false,
-    customerSignature: new Uint8Array(0),
+    customerSignature: EMPTY_BYTES,
     status: UsageStatus.USAGE_STATUS_OPEN,
     submittedAtNs: ctx.time,
     height: ctx.height,
@@ -244,19 +251,39 @@ function newUsage(
   };
 }
 
+interface Period {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** Where a period belongs in a meter's coverage, and whether it meets a period that is there. */
+export function placeIn(
+  coverage: Coverage | undefined,
+  { start, end }: Period,
+): { place: number; meets: boolean } {
+  if (coverage === undefined) return { place: 0, meets: false };
+  const { starts, ends } = coverage;
+  let place = starts.length;
+  // Reports come in order of time almost always: the place is at or near the end.
+  while (place > 0 && (starts[place - 1] as bigint) > start) place -= 1;
+  const [lowEnd, highStart] = [ends[place - 1], starts[place]];
+  const meetsLow = lowEnd !== undefined && lowEnd > start;
+  const meetsHigh = highStart !== undefined && highStart < end;
+  return { place, meets: meetsLow || meetsHigh };
+}
+
 /**
  * Adds [start, end) to a meter's coverage.
+ * @param at what `placeIn` gives
  * @throws ChainError settlement/1512 when it meets a period that is there, or makes too many gaps.
  */
 export function cover(
   before: Coverage | undefined,
-  period: { start: bigint; end: bigint },
+  period: Period,
+  at = placeIn(before, period).place,
 ): Coverage {
-  const starts = [...(before?.starts ?? [])];
-  const ends = [...(before?.ends ?? [])];
-  let at = starts.length;
-  // Reports come in order of time almost always: the place is at or near the end.
-  while (at > 0 && (starts[at - 1] as bigint) > period.start) at -= 1;
+  const starts = before === undefined ? [] : before.starts.slice();
+  const ends = before === undefined ? [] : before.ends.slice();
   const [lowEnd, highStart] = [ends[at - 1], starts[at]];
   if (lowEnd !== undefined && lowEnd > period.start) throw overlap(period, starts[at - 1], lowEnd);
   if (highStart !== undefined && highStart < period.end) throw overlap(period, highStart, ends[at]);

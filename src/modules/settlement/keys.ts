@@ -1,6 +1,8 @@
 import { byteKey, i64Key, joinKeys, type Key, textKey, u48Key, u64Key } from "../../lib/key.ts";
-import { toSafeNumber } from "../../lib/int.ts";
+import { divFloor, toSafeNumber } from "../../lib/int.ts";
+import { Memo } from "../../lib/memo.ts";
 import type { TimeNs } from "../../types/time.ts";
+import { normaliseUsageType } from "./usage_type.ts";
 
 export const MODULE_NAME = "settlement";
 
@@ -28,8 +30,6 @@ export const ESCROW_PREFIX = prefix(0x03, 0x04);
 export const ORDER_PREFIX = prefix(0x03, 0x05);
 /** 0x03 06 | seq → UsageState */
 export const USAGE_PREFIX = prefix(0x03, 0x06);
-/** 0x03 07 | order | lease | normalised type | start | end → usage seq, 8 bytes */
-export const NATURAL_KEY_PREFIX = prefix(0x03, 0x07);
 /** 0x03 08 | order | lease | normalised type → Coverage */
 export const COVERAGE_PREFIX = prefix(0x03, 0x08);
 /** 0x03 09 | seq → SettlementState */
@@ -59,22 +59,27 @@ export const OPEN_COUNT_PREFIX = prefix(0x83, 0x02);
 export const EXPIRY_QUEUE_PREFIX = prefix(0x83, 0x03);
 /** 0x83 04 | expiry | len | address | entry seq → nothing: rewards that expire (EndBlock) */
 export const REWARD_QUEUE_PREFIX = prefix(0x83, 0x04);
+/** 0x83 05 | order | lease | normalised type | start | end → usage seq, 8 bytes */
+export const NATURAL_KEY_PREFIX = prefix(0x83, 0x05);
+/** 0x83 06 → number of the first usage record that no look-up lists yet, 8 bytes */
+export const LISTED_KEY = prefix(0x83, 0x06);
 
+// A list of usage records stands under the number of its first one: see seq_list.ts.
 /** 0xc3 01 | len | order | escrow seq */
 export const ESCROW_BY_ORDER_PREFIX = prefix(0xc3, 0x01);
 /** 0xc3 02 | status | escrow seq */
 export const ESCROW_BY_STATUS_PREFIX = prefix(0xc3, 0x02);
-/** 0xc3 03 | len | order | usage seq */
+/** 0xc3 03 | len | order | first usage seq → list of usage seqs */
 export const USAGE_BY_ORDER_PREFIX = prefix(0xc3, 0x03);
-/** 0xc3 04 | len | provider | period start | usage seq */
+/** 0xc3 04 | len | provider | hour of the period's start | first usage seq → list of usage seqs */
 export const USAGE_BY_PROVIDER_PREFIX = prefix(0xc3, 0x04);
-/** 0xc3 05 | period start | usage seq */
+/** 0xc3 05 | hour of the period's start | first usage seq → list of usage seqs */
 export const USAGE_BY_START_PREFIX = prefix(0xc3, 0x05);
 /** 0xc3 06 | len | order | settlement seq */
 export const SETTLEMENT_BY_ORDER_PREFIX = prefix(0xc3, 0x06);
-/** 0xc3 07 | settlement seq | usage seq */
+/** 0xc3 07 | settlement seq | first usage seq → list of usage seqs */
 export const USAGE_BY_SETTLEMENT_PREFIX = prefix(0xc3, 0x07);
-/** 0xc3 08 | invoice seq | usage seq */
+/** 0xc3 08 | invoice seq | first usage seq → list of usage seqs; for invoices without settlement */
 export const USAGE_BY_INVOICE_PREFIX = prefix(0xc3, 0x08);
 /** 0xc3 09 | len | order | invoice seq */
 export const INVOICE_BY_ORDER_PREFIX = prefix(0xc3, 0x09);
@@ -140,16 +145,28 @@ export function seqKey(seq: bigint): Key {
 
 /** The record number at the end of an index key. */
 export function seqAtEnd(key: Key): bigint {
-  let seq = 0n;
+  let seq = 0;
   for (let index = key.length - 6; index < key.length; index += 1) {
-    seq = (seq << 8n) | BigInt(key.charCodeAt(index));
+    seq = seq * 256 + key.charCodeAt(index);
   }
-  return seq;
+  return BigInt(seq);
 }
 
 export function sequenceKey(name: SequenceName): Key {
-  return joinKeys(SEQUENCE_PREFIX, byteKey(SEQUENCES[name]));
+  return sequenceKeys[name];
 }
+
+const sequenceKeyOf = (name: SequenceName): Key =>
+  joinKeys(SEQUENCE_PREFIX, byteKey(SEQUENCES[name]));
+const sequenceKeys: Readonly<Record<SequenceName, Key>> = {
+  escrow: sequenceKeyOf("escrow"),
+  usage: sequenceKeyOf("usage"),
+  settlement: sequenceKeyOf("settlement"),
+  distribution: sequenceKeyOf("distribution"),
+  payout: sequenceKeyOf("payout"),
+  invoice: sequenceKeyOf("invoice"),
+  rewardEntry: sequenceKeyOf("rewardEntry"),
+};
 
 export function totalKey(name: TotalName, denom: string): Key {
   return joinKeys(TOTAL_PREFIX, byteKey(TOTALS[name]), denom as Key);
@@ -164,16 +181,70 @@ export function textIndexKey(indexPrefix: Key, text: string): Key {
   return joinKeys(indexPrefix, textKey(text));
 }
 
-/** Order, lease and normalised usage type, each with its length. */
+/** The coverage of order, lease and normalised usage type, each with its length. */
 export function meterKey(meter: { orderId: string; leaseId: string; type: string }): Key {
-  return joinKeys(textKey(meter.orderId), textKey(meter.leaseId), textKey(meter.type));
+  const { orderId, leaseId, type } = meter;
+  return joinKeys(COVERAGE_PREFIX, textKey(orderId), textKey(leaseId), textKey(type));
 }
 
-export function naturalKey(
-  meter: { orderId: string; leaseId: string; type: string },
-  period: { start: bigint; end: bigint },
-): Key {
-  return joinKeys(NATURAL_KEY_PREFIX, meterKey(meter), i64Key(period.start), i64Key(period.end));
+/**
+ * Keys of meters, made once for as long as reports are of one order: a key that is the same text
+ * again is found again without being hashed.
+ */
+export class MeterKeys {
+  #orderId = "";
+  #leaseId = "";
+  readonly #byType = new Memo<Key>(64);
+
+  of(orderId: string, leaseId: string, usageType: string): Key {
+    if (orderId !== this.#orderId || leaseId !== this.#leaseId) {
+      this.#orderId = orderId;
+      this.#leaseId = leaseId;
+      this.#byType.clear();
+    }
+    const known = this.#byType.get(usageType);
+    if (known !== undefined) return known;
+    const key = meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
+    this.#byType.set(usageType, key);
+    return key;
+  }
+}
+
+/** Keys of one kind of record, the one that was asked for last kept. */
+export class RecordKeys {
+  readonly #prefix: Key;
+  #seq = -1n;
+  #key = "" as Key;
+
+  constructor(recordPrefix: Key) {
+    this.#prefix = recordPrefix;
+  }
+
+  of(seq: bigint): Key {
+    if (seq !== this.#seq) {
+      this.#key = recordKey(this.#prefix, seq);
+      this.#seq = seq;
+    }
+    return this.#key;
+  }
+}
+
+/** @param meter what `meterKey` gives */
+export function naturalKey(meter: Key, period: { start: bigint; end: bigint }): Key {
+  const bare = meter.slice(COVERAGE_PREFIX.length) as Key;
+  return joinKeys(NATURAL_KEY_PREFIX, bare, i64Key(period.start), i64Key(period.end));
+}
+
+/** Seconds of the span by which usage is looked up by time. */
+const HOUR = 3600n;
+
+export function hourOf(seconds: bigint): bigint {
+  return divFloor(seconds, HOUR);
+}
+
+/** Under `indexPrefix`: records whose period starts in an hour. */
+export function hourIndexKey(indexPrefix: Key, hour: bigint): Key {
+  return joinKeys(indexPrefix, i64Key(hour));
 }
 
 export function expiryQueueKey(due: TimeNs, escrowSeq: bigint): Key {

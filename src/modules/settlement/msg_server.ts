@@ -4,20 +4,13 @@ import { EscrowStatus } from "../../gen/settled/settlement/v1/state.ts";
 import * as tx from "../../gen/virtengine/settlement/v1/tx.ts";
 import type { ChainInfo } from "../../baseapp/context.ts";
 import { ChainError } from "../../lib/errors.ts";
-import {
-  type Coins,
-  coinsOf,
-  coversCoins,
-  equalCoins,
-  formatCoins,
-  parseCoins,
-} from "../../types/coins.ts";
+import { type Coins, coversCoins, equalCoins, formatCoins, parseCoins } from "../../types/coins.ts";
 import { parseAddress } from "../../types/address.ts";
 import { secondsOf } from "../../types/time.ts";
 import type { BlockWorkers } from "./block_work.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events.ts";
-import { escrowId, timedId } from "./ids.ts";
+import { escrowId } from "./ids.ts";
 import { requireUnexpired } from "./keeper_escrow.ts";
 import * as check from "./msg_validate.ts";
 import { coinsIn } from "./records.ts";
@@ -118,12 +111,8 @@ function usageMsgs({ usage }: BlockWorkers): MsgRoute[] {
       [tx.MsgRecordUsage, tx.MsgRecordUsageResponse],
       check.validateRecordUsage,
       (ctx, msg) => {
-        const record = usage.record(ctx, msg, check.priceOf(msg));
-        return {
-          usageId: timedId("usage", record.submittedAtNs, record.seq),
-          totalCost: formatCoins(coinsOf(record.denom, BigInt(record.cost))),
-          recordedAt: secondsOf(ctx.time),
-        };
+        const { usageId, totalCost } = usage.record(ctx, msg, check.priceOf(msg));
+        return { usageId, totalCost, recordedAt: secondsOf(ctx.time) };
       },
     ),
     route(

@@ -36,6 +36,8 @@ function text(value: string, field: string, kind: ErrorKind, bytesMax = ID_BYTES
 }
 
 function limited(value: string, field: string, kind: ErrorKind, bytesMax = ID_BYTES_MAX): void {
+  // A UTF-16 unit is at most three bytes.
+  if (value.length * 3 <= bytesMax) return;
   const length = utf8Length(value);
   if (length > bytesMax)
     fail(kind, `${field} has ${length} bytes, at most ${bytesMax} are allowed`);
@@ -114,11 +116,15 @@ export function validateRecordUsage(msg: tx.MsgRecordUsage, chain: ChainInfo): v
     fail(kind, `period ends at ${msg.periodEnd}, not after its start ${msg.periodStart}`);
   }
   signature(msg.signature);
-  priceOf(msg);
+  unitPrice(msg);
 }
 
-/** The unit price in atomics. @throws ChainError settlement/5 */
-export function priceOf(msg: tx.MsgRecordUsage): Dec {
+/** The unit price of a validated message in atomics. */
+export function priceOf({ unitPrice: price }: tx.MsgRecordUsage): Dec {
+  return BigInt(price?.amount ?? "") as Dec;
+}
+
+function unitPrice(msg: tx.MsgRecordUsage): void {
   const price = msg.unitPrice;
   if (price === undefined) fail(errors.ErrMsgUsageRecord, "unit_price is missing");
   if (!isDenom(price.denom)) {
@@ -131,7 +137,6 @@ export function priceOf(msg: tx.MsgRecordUsage): Dec {
     const detail = `unit_price must be an integer of 10^-18 ${price.denom} from 0, found "${price.amount.slice(0, 90)}"`;
     fail(errors.ErrMsgUsageRecord, detail);
   }
-  return BigInt(price.amount) as Dec;
 }
 
 export function validateAcknowledgeUsage(msg: tx.MsgAcknowledgeUsage, chain: ChainInfo): void {

@@ -16,6 +16,7 @@ import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
 import { escrowId } from "./ids.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
+import { ListReader } from "./query_lists.ts";
 import * as records from "./query_records.ts";
 import { UsageViews } from "./query_usage.ts";
 import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
@@ -188,7 +189,7 @@ async function usageByNaturalKey(
   if (utf8Length(usageType) > USAGE_TYPE_BYTES_MAX) {
     throw new ChainError(GrpcInvalidArgument, `usage_type has over ${USAGE_TYPE_BYTES_MAX} bytes`);
   }
-  const meter = { orderId, leaseId, type: normaliseUsageType(usageType) };
+  const meter = keys.meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
   const bytes = await reader.get(keys.naturalKey(meter, { start, end }));
   if (bytes === undefined) {
     throw new ChainError(GrpcNotFound, `no usage of ${orderId} is recorded for [${start}, ${end})`);
@@ -205,7 +206,7 @@ async function usagePage(
   const prefix = openOnly
     ? await openPrefix(reader, orderId)
     : keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
-  const page = await readPage(reader, prefix, pagination);
+  const page = await readPage(openOnly ? reader : new ListReader(reader), prefix, pagination);
   const views = new UsageViews(reader);
   const usageRecords = [];
   for (const [key] of page.entries) {
@@ -225,10 +226,8 @@ async function openPrefix(reader: Reader, orderId: string): Promise<Key> {
 
 async function linesOf(reader: Reader, invoice: state.InvoiceState): Promise<ext.InvoiceLine[]> {
   const lines: ext.InvoiceLine[] = [];
-  const prefix = keys.recordKey(keys.USAGE_BY_INVOICE_PREFIX, invoice.seq);
-  for await (const [key] of reader.range(prefix)) {
-    lines.push(view.invoiceLine(await records.usageBySeq(reader, keys.seqAtEnd(key))));
-  }
+  const by = { settlementSeq: invoice.settlementSeq, invoiceSeq: invoice.seq };
+  for await (const usage of records.settledUsage(reader, by)) lines.push(view.invoiceLine(usage));
   return lines;
 }
 

@@ -9,6 +9,8 @@ import * as errors from "./errors.ts";
 import { escrowSeqOf, timedId, timedSeqOf } from "./ids.ts";
 import * as keys from "./keys.ts";
 import { distributionId } from "./keeper_reward.ts";
+import { seqsOfEntry } from "./seq_list.ts";
+import { settledListKey } from "./usage_lists.ts";
 import { invoiceIdOf, settlementIdOf } from "./views.ts";
 
 /** Records of one height by number or id, for the query server. */
@@ -44,6 +46,18 @@ export async function escrowById(reader: Reader, id: string): Promise<state.Escr
 export async function usageBySeq(reader: Reader, seq: bigint): Promise<state.UsageState> {
   const key = keys.recordKey(keys.USAGE_PREFIX, seq);
   return must(await record(reader, key, state.UsageState), "settlement: usage is there");
+}
+
+/** The records that a settlement took, or an invoice without settlement, ascending. */
+export async function* settledUsage(
+  reader: Reader,
+  by: { settlementSeq: bigint; invoiceSeq: bigint },
+): AsyncGenerator<state.UsageState> {
+  const prefix = settledListKey(by);
+  if (prefix === undefined) return;
+  for await (const entry of reader.range(prefix)) {
+    for (const seq of seqsOfEntry(entry)) yield await usageBySeq(reader, seq);
+  }
 }
 
 export async function usageById(reader: Reader, id: string): Promise<state.UsageState> {

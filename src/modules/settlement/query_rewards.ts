@@ -23,7 +23,7 @@ import {
   escrowBySeq,
   settlementBySeq,
   settlementIdBySeq,
-  usageBySeq,
+  settledUsage,
 } from "./query_records.ts";
 import { sourceName, sourceOf } from "./status_names.ts";
 import { normaliseUsageType } from "./usage_type.ts";
@@ -46,9 +46,8 @@ async function recipientsOf(
   const settlement = await settlementBySeq(reader, distribution.settlementSeq);
   const escrow = await escrowBySeq(reader, settlement?.escrowSeq ?? 0n);
   const rewarded: UsageState[] = [];
-  const prefix = keys.recordKey(keys.USAGE_BY_SETTLEMENT_PREFIX, distribution.settlementSeq);
-  for await (const [key] of reader.range(prefix)) {
-    const usage = await usageBySeq(reader, keys.seqAtEnd(key));
+  const by = { settlementSeq: distribution.settlementSeq, invoiceSeq: 0n };
+  for await (const usage of settledUsage(reader, by)) {
     if (usage.reward !== "") rewarded.push(usage);
   }
   rewarded.sort((a, b) => {

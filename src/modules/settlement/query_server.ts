@@ -13,6 +13,7 @@ import { GrpcInvalidArgument, GrpcUnimplemented } from "../../types/query_errors
 import { timedId } from "./ids.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
+import { ListReader } from "./query_lists.ts";
 import * as records from "./query_records.ts";
 import { claimableRewards, readDistribution, rewardHistory } from "./query_rewards.ts";
 import { usageSummary, UsageViews } from "./query_usage.ts";
@@ -98,7 +99,8 @@ export const settlementQueries: readonly QueryRoute[] = [
       const prefix = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
       const views = new UsageViews(reader);
       const usageRecords: wire.UsageRecord[] = [];
-      for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Usage`)) {
+      const lists = new ListReader(reader);
+      for (const seq of await seqsUnder(lists, prefix, `${PAGED}/Usage`)) {
         usageRecords.push(await views.view(await records.usageBySeq(reader, seq)));
       }
       return { usageRecords };
@@ -210,9 +212,8 @@ export async function readSettlement(
 ): Promise<wire.SettlementRecord> {
   const escrow = await records.escrowBySeq(reader, settlement.escrowSeq);
   const ids: string[] = [];
-  const prefix = keys.recordKey(keys.USAGE_BY_SETTLEMENT_PREFIX, settlement.seq);
-  for await (const [key] of reader.range(prefix)) {
-    const usage = await records.usageBySeq(reader, keys.seqAtEnd(key));
+  const by = { settlementSeq: settlement.seq, invoiceSeq: 0n };
+  for await (const usage of records.settledUsage(reader, by)) {
     ids.push(timedId("usage", usage.submittedAtNs, usage.seq));
   }
   return view.settlementView(settlement, escrow, ids);

@@ -2,7 +2,7 @@ import type { QueryContext } from "../../baseapp/query_context.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { i64Key, joinKeys, type Key } from "../../lib/key.ts";
+import { type Key, prefixEnd } from "../../lib/key.ts";
 import { INT64_MAX, UINT64_MAX } from "../../lib/int.ts";
 import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
@@ -14,7 +14,9 @@ import { secondsOf } from "../../types/time.ts";
 import { timedId } from "./ids.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
+import { ListReader } from "./query_lists.ts";
 import { escrowBySeq, settlementIdBySeq, usageBySeq } from "./query_records.ts";
+import { seqsOfEntry } from "./seq_list.ts";
 import { usageView } from "./views.ts";
 
 /** Usage records as queries show them, with what they have in common read once. */
@@ -132,9 +134,10 @@ async function* matching(reader: Reader, filter: Filter): AsyncGenerator<state.U
 }
 
 async function* candidates(reader: Reader, filter: Filter): AsyncGenerator<bigint> {
+  const lists = new ListReader(reader);
   if (filter.orderId !== "") {
     const prefix = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, filter.orderId);
-    for await (const [key] of reader.range(prefix)) yield keys.seqAtEnd(key);
+    for await (const [key] of lists.range(prefix)) yield keys.seqAtEnd(key);
     return;
   }
   const prefix =
@@ -142,13 +145,14 @@ async function* candidates(reader: Reader, filter: Filter): AsyncGenerator<bigin
       ? keys.USAGE_BY_START_PREFIX
       : keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, filter.provider);
   const bounded = filter.end > 0n && filter.end < INT64_MAX;
-  const to = bounded ? joinKeys(prefix, i64Key(filter.end + 1n)) : undefined;
+  const to = bounded ? prefixEnd(keys.hourIndexKey(prefix, keys.hourOf(filter.end))) : undefined;
   const from = filter.start > 0n ? await earliestStart(reader, prefix, filter.start) : undefined;
-  for await (const [key] of reader.range(prefix, { from, to })) yield keys.seqAtEnd(key);
+  // Whole lists: each stands under the hour that its periods start in.
+  for await (const entry of reader.range(prefix, { from, to })) yield* seqsOfEntry(entry);
 }
 
 /** A record lasts at most the longest period of this chain, so it cannot start before that. */
 async function earliestStart(reader: Reader, prefix: Key, start: bigint): Promise<Key> {
   const { maxUsagePeriod } = (await readParams(reader)).extended;
-  return joinKeys(prefix, i64Key(start - maxUsagePeriod));
+  return keys.hourIndexKey(prefix, keys.hourOf(start - maxUsagePeriod));
 }

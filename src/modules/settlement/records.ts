@@ -1,21 +1,15 @@
 import type { Context } from "../../baseapp/context.ts";
+import { DecodedCache } from "../../baseapp/decoded_cache.ts";
 import { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
 import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
 import { assert } from "../../lib/assert.ts";
 import { EMPTY_BYTES, fromUtf8, utf8 } from "../../lib/bytes.ts";
-import {
-  bytesOfKey,
-  joinKeys,
-  type Key,
-  keyOfBytes,
-  byteKey,
-  i64Key,
-  u64FromKey,
-  u64Key,
-} from "../../lib/key.ts";
+import { joinKeys, type Key, byteKey, u64Bytes, u64OfBytes } from "../../lib/key.ts";
 import { addCoins, type Coins, equalCoins, type WireCoin } from "../../types/coins.ts";
+import { Memo } from "../../lib/memo.ts";
 import type { TimeNs } from "../../types/time.ts";
+import { CoinSums } from "./coin_sums.ts";
 import * as keys from "./keys.ts";
 import {
   DEFAULT_EXTENDED_PARAMS,
@@ -23,6 +17,9 @@ import {
   type RuleParams,
   ruleParams,
 } from "./params.ts";
+
+/** Records of one kind that are kept decoded. */
+const DECODED_MAX = 4096;
 
 /** Coins of a stored record: they were checked when it was written. */
 export function coinsIn(wire: readonly WireCoin[]): Coins {
@@ -41,6 +38,15 @@ interface StoredCodec<T> {
  * it: nothing else writes them.
  */
 export class Records {
+  // What every usage record of an order asks for again.
+  readonly #orders = new DecodedCache(state.OrderState, DECODED_MAX);
+  readonly #escrows = new DecodedCache(state.EscrowState, DECODED_MAX);
+  readonly #usage = new DecodedCache(state.UsageState, DECODED_MAX);
+  readonly #coverages = new DecodedCache(state.Coverage, DECODED_MAX);
+  readonly #orderKeys = new Memo<Key>(DECODED_MAX);
+  readonly #escrowKeys = new keys.RecordKeys(keys.ESCROW_PREFIX);
+  readonly #openKeys = new keys.RecordKeys(keys.OPEN_USAGE_PREFIX);
+  readonly #countKeys = new keys.RecordKeys(keys.OPEN_COUNT_PREFIX);
   #decoded: { wire: Bytes; extended: Bytes; rules: RuleParams } | undefined;
 
   params(ctx: Context): RuleParams {
@@ -68,14 +74,14 @@ export class Records {
   }
 
   setParamsVersion(ctx: Context, version: bigint): void {
-    ctx.kv.set(keys.PARAMS_VERSION_KEY, bytesOfKey(u64Key(version)));
+    ctx.kv.set(keys.PARAMS_VERSION_KEY, u64Bytes(version));
   }
 
   /** Takes the next number of a sequence, from 1. */
   take(ctx: Context, name: keys.SequenceName): bigint {
     const key = keys.sequenceKey(name);
     const next = readU64(ctx, key, 1n);
-    ctx.kv.set(key, bytesOfKey(u64Key(next + 1n)));
+    ctx.kv.set(key, u64Bytes(next + 1n));
     return next;
   }
 
@@ -84,7 +90,7 @@ export class Records {
   }
 
   setSequence(ctx: Context, name: keys.SequenceName, next: bigint): void {
-    ctx.kv.set(keys.sequenceKey(name), bytesOfKey(u64Key(next)));
+    ctx.kv.set(keys.sequenceKey(name), u64Bytes(next));
   }
 
   total(ctx: Context, name: keys.TotalName, denom: string): bigint {
@@ -102,22 +108,30 @@ export class Records {
   }
 
   order(ctx: Context, orderId: string): state.OrderState | undefined {
-    return read(ctx, keys.textIndexKey(keys.ORDER_PREFIX, orderId), state.OrderState);
+    return this.#orders.read(ctx.kv, this.#orderKey(orderId));
   }
 
   setOrder(ctx: Context, orderId: string, order: state.OrderState): void {
-    write(ctx, keys.textIndexKey(keys.ORDER_PREFIX, orderId), state.OrderState, order);
+    this.#orders.write(ctx.kv, this.#orderKey(orderId), order);
+  }
+
+  #orderKey(orderId: string): Key {
+    const known = this.#orderKeys.get(orderId);
+    if (known !== undefined) return known;
+    const key = keys.textIndexKey(keys.ORDER_PREFIX, orderId);
+    this.#orderKeys.set(orderId, key);
+    return key;
   }
 
   escrow(ctx: Context, seq: bigint): state.EscrowState | undefined {
-    return read(ctx, keys.recordKey(keys.ESCROW_PREFIX, seq), state.EscrowState);
+    return this.#escrows.read(ctx.kv, this.#escrowKeys.of(seq));
   }
 
   /** Writes an escrow that replaces `before` (undefined for a new one). */
   setEscrow(ctx: Context, before: state.EscrowState | undefined, after: state.EscrowState): void {
     assertEscrowAdds(after);
     const { seq, status } = after;
-    write(ctx, keys.recordKey(keys.ESCROW_PREFIX, seq), state.EscrowState, after);
+    this.#escrows.write(ctx.kv, keys.recordKey(keys.ESCROW_PREFIX, seq), after);
     this.#changeTotal(ctx, "escrowed", before?.balance, after.balance);
     this.#changeTotal(ctx, "escrowSettled", before?.totalSettled, after.totalSettled);
     if (before?.status === status) return;
@@ -132,10 +146,36 @@ export class Records {
   }
 
   usage(ctx: Context, seq: bigint): state.UsageState | undefined {
-    return read(ctx, keys.recordKey(keys.USAGE_PREFIX, seq), state.UsageState);
+    return this.#usage.read(ctx.kv, keys.recordKey(keys.USAGE_PREFIX, seq));
   }
 
-  /** Writes a usage record; the record's own indexes are kept by the usage keeper. */
+  /** Writes a usage record with a fresh number, open. */
+  addUsage(ctx: Context, usage: state.UsageState): void {
+    const { seq, escrowSeq } = usage;
+    this.#usage.create(ctx.kv, keys.recordKey(keys.USAGE_PREFIX, seq), usage);
+    const openKey = joinKeys(this.#openKeys.of(escrowSeq), keys.seqKey(seq));
+    ctx.kv.create(openKey, EMPTY_BYTES);
+    this.#changeOpenCount(ctx, escrowSeq, 1n);
+  }
+
+  /**
+   * Writes records of one escrow that were open and now are closed. What follows from all of them
+   * together is written once.
+   */
+  closeUsage(ctx: Context, escrowSeq: bigint, closed: readonly state.UsageState[]): void {
+    const settled = new CoinSums();
+    const openOfEscrow = openUsageOfKey(escrowSeq);
+    for (const usage of closed) {
+      const seq = keys.seqKey(usage.seq);
+      write(ctx, joinKeys(keys.USAGE_PREFIX, seq), state.UsageState, usage);
+      ctx.kv.delete(joinKeys(openOfEscrow, seq));
+      settled.add(usage.denom, BigInt(usage.settledAmount));
+    }
+    this.addTotal(ctx, "usageSettled", settled.coins());
+    this.#changeOpenCount(ctx, escrowSeq, -BigInt(closed.length));
+  }
+
+  /** Writes a usage record that replaces `before`, or one with its own number. */
   setUsage(ctx: Context, before: state.UsageState | undefined, after: state.UsageState): void {
     write(ctx, keys.recordKey(keys.USAGE_PREFIX, after.seq), state.UsageState, after);
     this.#changeTotal(ctx, "usageSettled", settledCoins(before), settledCoins(after));
@@ -145,9 +185,21 @@ export class Records {
     const openKey = joinKeys(openUsageOfKey(after.escrowSeq), keys.seqKey(after.seq));
     if (open) ctx.kv.set(openKey, EMPTY_BYTES);
     else ctx.kv.delete(openKey);
-    const countKey = keys.recordKey(keys.OPEN_COUNT_PREFIX, after.escrowSeq);
-    const count = readU64(ctx, countKey, 0n) + (open ? 1n : -1n);
-    ctx.kv.set(countKey, bytesOfKey(u64Key(count)));
+    this.#changeOpenCount(ctx, after.escrowSeq, open ? 1n : -1n);
+  }
+
+  #changeOpenCount(ctx: Context, escrowSeq: bigint, by: bigint): void {
+    const key = this.#countKeys.of(escrowSeq);
+    ctx.kv.set(key, u64Bytes(readU64(ctx, key, 0n) + by));
+  }
+
+  /** The first usage record that the look-ups do not list yet. */
+  firstUnlisted(ctx: Context): bigint {
+    return readU64(ctx, keys.LISTED_KEY, 1n);
+  }
+
+  setFirstUnlisted(ctx: Context, seq: bigint): void {
+    ctx.kv.set(keys.LISTED_KEY, u64Bytes(seq));
   }
 
   openUsageCount(ctx: Context, escrowSeq: bigint): bigint {
@@ -159,23 +211,25 @@ export class Records {
     for (const [key] of ctx.kv.iterate(openUsageOfKey(escrowSeq))) yield keys.seqAtEnd(key);
   }
 
+  /** @param key what `meterKey` gives */
   coverage(ctx: Context, key: Key): state.Coverage | undefined {
-    return read(ctx, key, state.Coverage);
+    return this.#coverages.read(ctx.kv, key);
   }
 
   setCoverage(ctx: Context, key: Key, coverage: state.Coverage): void {
-    write(ctx, key, state.Coverage, coverage);
+    this.#coverages.write(ctx.kv, key, coverage);
   }
 
   settlement(ctx: Context, seq: bigint): state.SettlementState | undefined {
     return read(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState);
   }
 
+  /** Writes a settlement with a fresh number. */
   setSettlement(ctx: Context, settlement: state.SettlementState, orderId: string): void {
     const { seq, type } = settlement;
-    write(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState, settlement);
+    create(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState, settlement);
     const byOrder = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
-    ctx.kv.set(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
+    ctx.kv.create(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
     if (type === state.SettlementType.SETTLEMENT_TYPE_REFUND) return;
     const total = coinsIn(settlement.total);
     this.addTotal(ctx, "settled", total);
@@ -188,18 +242,19 @@ export class Records {
     return read(ctx, keys.recordKey(keys.INVOICE_PREFIX, seq), state.InvoiceState);
   }
 
+  /** Writes an invoice with a fresh number. */
   setInvoice(ctx: Context, invoice: state.InvoiceState, orderId: string): void {
     const key = keys.recordKey(keys.INVOICE_PREFIX, invoice.seq);
-    write(ctx, key, state.InvoiceState, invoice);
+    create(ctx, key, state.InvoiceState, invoice);
     const byOrder = keys.textIndexKey(keys.INVOICE_BY_ORDER_PREFIX, orderId);
-    ctx.kv.set(joinKeys(byOrder, keys.seqKey(invoice.seq)), EMPTY_BYTES);
+    ctx.kv.create(joinKeys(byOrder, keys.seqKey(invoice.seq)), EMPTY_BYTES);
   }
 
   /** The next number of a provider's invoices, from 1 without gaps. */
   takeInvoiceNumber(ctx: Context, provider: string): bigint {
     const key = keys.textIndexKey(keys.INVOICE_SERIES_PREFIX, provider);
     const next = readU64(ctx, key, 1n);
-    ctx.kv.set(key, bytesOfKey(u64Key(next + 1n)));
+    ctx.kv.set(key, u64Bytes(next + 1n));
     return next;
   }
 
@@ -223,6 +278,10 @@ export class Records {
     return read(ctx, keys.recordKey(keys.DISTRIBUTION_PREFIX, seq), state.DistributionState);
   }
 
+  /**
+   * Writes a distribution with a fresh number.
+   * @param recipients each once
+   */
   setDistribution(
     ctx: Context,
     distribution: state.DistributionState,
@@ -230,11 +289,11 @@ export class Records {
   ): void {
     const { seq, epoch } = distribution;
     const key = keys.recordKey(keys.DISTRIBUTION_PREFIX, seq);
-    write(ctx, key, state.DistributionState, distribution);
-    ctx.kv.set(joinKeys(keys.epochIndexKey(epoch), keys.seqKey(seq)), EMPTY_BYTES);
+    create(ctx, key, state.DistributionState, distribution);
+    ctx.kv.create(joinKeys(keys.epochIndexKey(epoch), keys.seqKey(seq)), EMPTY_BYTES);
     for (const address of recipients) {
       const byRecipient = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);
-      ctx.kv.set(joinKeys(byRecipient, keys.seqKey(seq)), EMPTY_BYTES);
+      ctx.kv.create(joinKeys(byRecipient, keys.seqKey(seq)), EMPTY_BYTES);
     }
     this.addTotal(ctx, "distributed", coinsIn(distribution.total));
   }
@@ -255,12 +314,13 @@ export class Records {
     this.#changeTotal(ctx, "expired", before?.expired, after.expired);
   }
 
+  /** Writes an entry with a fresh number. */
   setRewardEntry(ctx: Context, entry: state.RewardEntryState): void {
     const key = keys.rewardEntryKey(entry.address, entry.seq);
-    write(ctx, key, state.RewardEntryState, entry);
+    create(ctx, key, state.RewardEntryState, entry);
     if (entry.expiresAtNs === 0n) return;
     const due = entry.expiresAtNs as TimeNs;
-    ctx.kv.set(keys.rewardQueueKey(due, entry.address, entry.seq), EMPTY_BYTES);
+    ctx.kv.create(keys.rewardQueueKey(due, entry.address, entry.seq), EMPTY_BYTES);
   }
 
   deleteRewardEntry(ctx: Context, entry: state.RewardEntryState): void {
@@ -335,31 +395,12 @@ function write<T>(ctx: Context, key: Key, codec: StoredCodec<T>, record: T): voi
   ctx.kv.set(key, codec.encode(record).finish());
 }
 
+/** Writes a record whose number is fresh. */
+function create<T>(ctx: Context, key: Key, codec: StoredCodec<T>, record: T): void {
+  ctx.kv.create(key, codec.encode(record).finish());
+}
+
 function readU64(ctx: Context, key: Key, absent: bigint): bigint {
   const bytes = ctx.kv.get(key);
-  return bytes === undefined ? absent : u64FromKey(keyOfBytes(bytes), 0);
-}
-
-/** Writes the look-ups of a usage record for queries. */
-export function indexUsage(ctx: Context, usage: state.UsageState, escrow: state.EscrowState): void {
-  const seq = keys.seqKey(usage.seq);
-  const start = i64Key(usage.periodStart);
-  const byOrder = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, escrow.orderId);
-  const byProvider = keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, escrow.recipient);
-  ctx.kv.set(joinKeys(byOrder, seq), EMPTY_BYTES);
-  ctx.kv.set(joinKeys(byProvider, start, seq), EMPTY_BYTES);
-  ctx.kv.set(joinKeys(keys.USAGE_BY_START_PREFIX, start, seq), EMPTY_BYTES);
-}
-
-/** Writes which settlement or invoice a usage record belongs to. */
-export function indexSettledUsage(ctx: Context, usage: state.UsageState): void {
-  const seq = keys.seqKey(usage.seq);
-  if (usage.settlementSeq !== 0n) {
-    const key = keys.recordKey(keys.USAGE_BY_SETTLEMENT_PREFIX, usage.settlementSeq);
-    ctx.kv.set(joinKeys(key, seq), EMPTY_BYTES);
-  }
-  if (usage.invoiceSeq !== 0n) {
-    const key = keys.recordKey(keys.USAGE_BY_INVOICE_PREFIX, usage.invoiceSeq);
-    ctx.kv.set(joinKeys(key, seq), EMPTY_BYTES);
-  }
+  return bytes === undefined ? absent : u64OfBytes(bytes);
 }

@@ -21,26 +21,30 @@ export function isLate(usage: UsageState, graceSeconds: bigint): boolean {
   return usage.submittedAtNs > addSeconds(timeOfSeconds(usage.periodEnd), graceSeconds);
 }
 
-export function rewardFactors(usage: UsageState, { wire }: RuleParams): RewardFactors {
+export function rewardFactors(usage: UsageState, rules: RuleParams): RewardFactors {
+  return rewardFactorsBy(rules)(usage);
+}
+
+/** The factors of records by params that are read once. */
+export function rewardFactorsBy({ wire }: RuleParams): (usage: UsageState) => RewardFactors {
   const multipliers = {
-    cpu: wire.usageRewardCpuMultiplierBps,
-    memory: wire.usageRewardMemoryMultiplierBps,
-    storage: wire.usageRewardStorageMultiplierBps,
-    gpu: wire.usageRewardGpuMultiplierBps,
-    network: wire.usageRewardNetworkMultiplierBps,
+    cpu: BigInt(wire.usageRewardCpuMultiplierBps),
+    memory: BigInt(wire.usageRewardMemoryMultiplierBps),
+    storage: BigInt(wire.usageRewardStorageMultiplierBps),
+    gpu: BigInt(wire.usageRewardGpuMultiplierBps),
+    network: BigInt(wire.usageRewardNetworkMultiplierBps),
   };
-  const sla = isLate(usage, wire.usageGracePeriod)
-    ? wire.usageRewardSlaLateMultiplierBps
-    : wire.usageRewardSlaOntimeMultiplierBps;
-  const ack = usage.acknowledged
-    ? wire.usageRewardAckMultiplierBps
-    : wire.usageRewardUnackMultiplierBps;
-  return {
-    rateBps: BigInt(wire.usageRewardRateBps),
-    resourceBps: BigInt(multipliers[resourceOf(normaliseUsageType(usage.usageType))]),
-    slaBps: BigInt(sla),
-    ackBps: BigInt(ack),
-  };
+  const rateBps = BigInt(wire.usageRewardRateBps);
+  const late = BigInt(wire.usageRewardSlaLateMultiplierBps);
+  const ontime = BigInt(wire.usageRewardSlaOntimeMultiplierBps);
+  const ack = BigInt(wire.usageRewardAckMultiplierBps);
+  const unack = BigInt(wire.usageRewardUnackMultiplierBps);
+  return (usage) => ({
+    rateBps,
+    resourceBps: multipliers[resourceOf(normaliseUsageType(usage.usageType))],
+    slaBps: isLate(usage, wire.usageGracePeriod) ? late : ontime,
+    ackBps: usage.acknowledged ? ack : unack,
+  });
 }
 
 /** floor(amount × rate × resource × sla × ack / 10^16): exact, rounded once (RULES 33). */
@@ -50,6 +54,6 @@ export function usageReward(amount: bigint, factors: RewardFactors): bigint {
   const reward = divFloor(product, SCALE);
   // I-14, by multiplication instead of division.
   const floored = reward * SCALE <= product && product < (reward + 1n) * SCALE;
-  assert(floored, "I-14 settlement: reward is not the floor", { amount, reward });
+  if (!floored) assert(false, "I-14 settlement: reward is not the floor", { amount, reward });
   return reward;
 }

@@ -1,3 +1,5 @@
+import { Memo } from "../../lib/memo.ts";
+
 /** The resource classes that rewards know. */
 export type Resource = "cpu" | "memory" | "storage" | "gpu" | "network";
 
@@ -20,6 +22,17 @@ export const USAGE_TYPE_BYTES_MAX = 64;
  * tabs trimmed, A–Z lowered byte by byte, aliases replaced; any other text stays.
  */
 export function normaliseUsageType(text: string): string {
+  const known = normalised.get(text);
+  if (known !== undefined) return known;
+  const found = normalise(text);
+  // A type is that short in a message; a query may ask for any text.
+  if (text.length <= USAGE_TYPE_BYTES_MAX) normalised.set(text, found);
+  return found;
+}
+
+const normalised = new Memo<string>(1000);
+
+function normalise(text: string): string {
   const lowered = trimBlanks(text).replace(/[A-Z]/g, (letter) =>
     String.fromCharCode(letter.charCodeAt(0) + 32),
   );
@@ -37,14 +50,21 @@ function trimBlanks(text: string): string {
 }
 
 /** The resource whose multiplier a normalised type has: unknown types count as cpu. */
-export function resourceOf(normalised: string): Resource {
-  const found = ALIASES.find(([resource]) => resource === normalised);
-  return found === undefined ? "cpu" : found[0];
+export function resourceOf(type: string): Resource {
+  switch (type) {
+    case "memory":
+    case "storage":
+    case "gpu":
+    case "network":
+      return type;
+    default:
+      return "cpu";
+  }
 }
 
 /** What one unit of a normalised type is called on an invoice. */
-export function unitOf(normalised: string): string {
-  switch (normalised) {
+export function unitOf(type: string): string {
+  switch (type) {
     case "cpu":
       return "core-hour";
     case "memory":

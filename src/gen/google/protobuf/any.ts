@@ -5,7 +5,10 @@
 // source: google/protobuf/any.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../lib/wire_reader.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 
 export const protobufPackage = "google.protobuf";
 
@@ -96,6 +99,8 @@ export const Any: MessageFns<Any> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Any {
+    const plain = readPlain(input, read_google_protobuf_Any);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -160,4 +165,26 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_google_protobuf_Any(reader: WireReader, end: number): Any {
+  let typeUrl_: Any["typeUrl"] = "";
+  let value_: Any["value"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        typeUrl_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        value_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { typeUrl: typeUrl_, value: value_ };
 }

@@ -5,7 +5,8 @@
 // source: google/protobuf/duration.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 
 export const protobufPackage = "google.protobuf";
 
@@ -96,9 +97,6 @@ function createBaseDuration(): Duration {
 export const Duration: MessageFns<Duration> = {
   encode(message: Duration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seconds !== 0n) {
-      if (BigInt.asIntN(64, message.seconds) !== message.seconds) {
-        throw new globalThis.Error("value provided for field message.seconds of type int64 too large");
-      }
       writer.uint32(8).int64(message.seconds);
     }
     if (message.nanos !== 0) {

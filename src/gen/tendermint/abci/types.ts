@@ -5,7 +5,8 @@
 // source: tendermint/abci/types.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { PublicKey } from "../crypto/keys.ts";
 import { ProofOps } from "../crypto/proof.ts";
@@ -819,15 +820,9 @@ export const RequestInfo: MessageFns<RequestInfo> = {
       writer.uint32(10).string(message.version);
     }
     if (message.blockVersion !== 0n) {
-      if (BigInt.asUintN(64, message.blockVersion) !== message.blockVersion) {
-        throw new globalThis.Error("value provided for field message.blockVersion of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.blockVersion);
     }
     if (message.p2pVersion !== 0n) {
-      if (BigInt.asUintN(64, message.p2pVersion) !== message.p2pVersion) {
-        throw new globalThis.Error("value provided for field message.p2pVersion of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.p2pVersion);
     }
     if (message.abciVersion !== "") {
@@ -939,9 +934,6 @@ export const RequestInitChain: MessageFns<RequestInitChain> = {
       writer.uint32(42).bytes(message.appStateBytes);
     }
     if (message.initialHeight !== 0n) {
-      if (BigInt.asIntN(64, message.initialHeight) !== message.initialHeight) {
-        throw new globalThis.Error("value provided for field message.initialHeight of type int64 too large");
-      }
       writer.uint32(48).int64(message.initialHeight);
     }
     return writer;
@@ -1052,9 +1044,6 @@ export const RequestQuery: MessageFns<RequestQuery> = {
       writer.uint32(18).string(message.path);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(24).int64(message.height);
     }
     if (message.prove !== false) {
@@ -1362,9 +1351,6 @@ function createBaseRequestLoadSnapshotChunk(): RequestLoadSnapshotChunk {
 export const RequestLoadSnapshotChunk: MessageFns<RequestLoadSnapshotChunk> = {
   encode(message: RequestLoadSnapshotChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asUintN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.height);
     }
     if (message.format !== 0) {
@@ -1532,9 +1518,6 @@ function createBaseRequestPrepareProposal(): RequestPrepareProposal {
 export const RequestPrepareProposal: MessageFns<RequestPrepareProposal> = {
   encode(message: RequestPrepareProposal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.maxTxBytes !== 0n) {
-      if (BigInt.asIntN(64, message.maxTxBytes) !== message.maxTxBytes) {
-        throw new globalThis.Error("value provided for field message.maxTxBytes of type int64 too large");
-      }
       writer.uint32(8).int64(message.maxTxBytes);
     }
     for (const v of message.txs) {
@@ -1547,9 +1530,6 @@ export const RequestPrepareProposal: MessageFns<RequestPrepareProposal> = {
       Misbehavior.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(40).int64(message.height);
     }
     if (message.time !== undefined) {
@@ -1702,9 +1682,6 @@ export const RequestProcessProposal: MessageFns<RequestProcessProposal> = {
       writer.uint32(34).bytes(message.hash);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(40).int64(message.height);
     }
     if (message.time !== undefined) {
@@ -1846,9 +1823,6 @@ export const RequestExtendVote: MessageFns<RequestExtendVote> = {
       writer.uint32(10).bytes(message.hash);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(16).int64(message.height);
     }
     if (message.time !== undefined) {
@@ -1993,9 +1967,6 @@ export const RequestVerifyVoteExtension: MessageFns<RequestVerifyVoteExtension> 
       writer.uint32(18).bytes(message.validatorAddress);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(24).int64(message.height);
     }
     if (message.voteExtension.length !== 0) {
@@ -2102,9 +2073,6 @@ export const RequestFinalizeBlock: MessageFns<RequestFinalizeBlock> = {
       writer.uint32(34).bytes(message.hash);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(40).int64(message.height);
     }
     if (message.time !== undefined) {
@@ -2692,15 +2660,9 @@ export const ResponseInfo: MessageFns<ResponseInfo> = {
       writer.uint32(18).string(message.version);
     }
     if (message.appVersion !== 0n) {
-      if (BigInt.asUintN(64, message.appVersion) !== message.appVersion) {
-        throw new globalThis.Error("value provided for field message.appVersion of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.appVersion);
     }
     if (message.lastBlockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.lastBlockHeight) !== message.lastBlockHeight) {
-        throw new globalThis.Error("value provided for field message.lastBlockHeight of type int64 too large");
-      }
       writer.uint32(32).int64(message.lastBlockHeight);
     }
     if (message.lastBlockAppHash.length !== 0) {
@@ -2899,9 +2861,6 @@ export const ResponseQuery: MessageFns<ResponseQuery> = {
       writer.uint32(34).string(message.info);
     }
     if (message.index !== 0n) {
-      if (BigInt.asIntN(64, message.index) !== message.index) {
-        throw new globalThis.Error("value provided for field message.index of type int64 too large");
-      }
       writer.uint32(40).int64(message.index);
     }
     if (message.key.length !== 0) {
@@ -2914,9 +2873,6 @@ export const ResponseQuery: MessageFns<ResponseQuery> = {
       ProofOps.encode(message.proofOps, writer.uint32(66).fork()).join();
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(72).int64(message.height);
     }
     if (message.codespace !== "") {
@@ -3061,15 +3017,9 @@ export const ResponseCheckTx: MessageFns<ResponseCheckTx> = {
       writer.uint32(34).string(message.info);
     }
     if (message.gasWanted !== 0n) {
-      if (BigInt.asIntN(64, message.gasWanted) !== message.gasWanted) {
-        throw new globalThis.Error("value provided for field message.gasWanted of type int64 too large");
-      }
       writer.uint32(40).int64(message.gasWanted);
     }
     if (message.gasUsed !== 0n) {
-      if (BigInt.asIntN(64, message.gasUsed) !== message.gasUsed) {
-        throw new globalThis.Error("value provided for field message.gasUsed of type int64 too large");
-      }
       writer.uint32(48).int64(message.gasUsed);
     }
     for (const v of message.events) {
@@ -3194,9 +3144,6 @@ function createBaseResponseCommit(): ResponseCommit {
 export const ResponseCommit: MessageFns<ResponseCommit> = {
   encode(message: ResponseCommit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.retainHeight !== 0n) {
-      if (BigInt.asIntN(64, message.retainHeight) !== message.retainHeight) {
-        throw new globalThis.Error("value provided for field message.retainHeight of type int64 too large");
-      }
       writer.uint32(24).int64(message.retainHeight);
     }
     return writer;
@@ -4136,15 +4083,9 @@ export const ExecTxResult: MessageFns<ExecTxResult> = {
       writer.uint32(34).string(message.info);
     }
     if (message.gasWanted !== 0n) {
-      if (BigInt.asIntN(64, message.gasWanted) !== message.gasWanted) {
-        throw new globalThis.Error("value provided for field message.gasWanted of type int64 too large");
-      }
       writer.uint32(40).int64(message.gasWanted);
     }
     if (message.gasUsed !== 0n) {
-      if (BigInt.asIntN(64, message.gasUsed) !== message.gasUsed) {
-        throw new globalThis.Error("value provided for field message.gasUsed of type int64 too large");
-      }
       writer.uint32(48).int64(message.gasUsed);
     }
     for (const v of message.events) {
@@ -4269,9 +4210,6 @@ function createBaseTxResult(): TxResult {
 export const TxResult: MessageFns<TxResult> = {
   encode(message: TxResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(8).int64(message.height);
     }
     if (message.index !== 0) {
@@ -4368,9 +4306,6 @@ export const Validator: MessageFns<Validator> = {
       writer.uint32(10).bytes(message.address);
     }
     if (message.power !== 0n) {
-      if (BigInt.asIntN(64, message.power) !== message.power) {
-        throw new globalThis.Error("value provided for field message.power of type int64 too large");
-      }
       writer.uint32(24).int64(message.power);
     }
     return writer;
@@ -4438,9 +4373,6 @@ export const ValidatorUpdate: MessageFns<ValidatorUpdate> = {
       PublicKey.encode(message.pubKey, writer.uint32(10).fork()).join();
     }
     if (message.power !== 0n) {
-      if (BigInt.asIntN(64, message.power) !== message.power) {
-        throw new globalThis.Error("value provided for field message.power of type int64 too large");
-      }
       writer.uint32(16).int64(message.power);
     }
     return writer;
@@ -4680,18 +4612,12 @@ export const Misbehavior: MessageFns<Misbehavior> = {
       Validator.encode(message.validator, writer.uint32(18).fork()).join();
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(24).int64(message.height);
     }
     if (message.time !== undefined) {
       Timestamp.encode(message.time, writer.uint32(34).fork()).join();
     }
     if (message.totalVotingPower !== 0n) {
-      if (BigInt.asIntN(64, message.totalVotingPower) !== message.totalVotingPower) {
-        throw new globalThis.Error("value provided for field message.totalVotingPower of type int64 too large");
-      }
       writer.uint32(40).int64(message.totalVotingPower);
     }
     return writer;
@@ -4787,9 +4713,6 @@ function createBaseSnapshot(): Snapshot {
 export const Snapshot: MessageFns<Snapshot> = {
   encode(message: Snapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asUintN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.height);
     }
     if (message.format !== 0) {

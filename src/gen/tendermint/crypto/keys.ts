@@ -5,7 +5,8 @@
 // source: tendermint/crypto/keys.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 
 export const protobufPackage = "tendermint.crypto";
 

@@ -5,7 +5,8 @@
 // source: tendermint/crypto/proof.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 
 export const protobufPackage = "tendermint.crypto";
 
@@ -41,15 +42,9 @@ function createBaseProof(): Proof {
 export const Proof: MessageFns<Proof> = {
   encode(message: Proof, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.total !== 0n) {
-      if (BigInt.asIntN(64, message.total) !== message.total) {
-        throw new globalThis.Error("value provided for field message.total of type int64 too large");
-      }
       writer.uint32(8).int64(message.total);
     }
     if (message.index !== 0n) {
-      if (BigInt.asIntN(64, message.index) !== message.index) {
-        throw new globalThis.Error("value provided for field message.index of type int64 too large");
-      }
       writer.uint32(16).int64(message.index);
     }
     if (message.leafHash.length !== 0) {

@@ -5,7 +5,8 @@
 // source: tendermint/p2p/types.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 
 export const protobufPackage = "tendermint.p2p";
 
@@ -40,21 +41,12 @@ function createBaseProtocolVersion(): ProtocolVersion {
 export const ProtocolVersion: MessageFns<ProtocolVersion> = {
   encode(message: ProtocolVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.p2p !== 0n) {
-      if (BigInt.asUintN(64, message.p2p) !== message.p2p) {
-        throw new globalThis.Error("value provided for field message.p2p of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.p2p);
     }
     if (message.block !== 0n) {
-      if (BigInt.asUintN(64, message.block) !== message.block) {
-        throw new globalThis.Error("value provided for field message.block of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.block);
     }
     if (message.app !== 0n) {
-      if (BigInt.asUintN(64, message.app) !== message.app) {
-        throw new globalThis.Error("value provided for field message.app of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.app);
     }
     return writer;

@@ -5,7 +5,8 @@
 // source: tendermint/types/block.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { EvidenceList } from "./evidence.ts";
 import { Commit, Data, Header } from "./types.ts";
 

@@ -5,7 +5,8 @@
 // source: tendermint/types/canonical.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { SignedMsgType } from "./types.ts";
 
@@ -189,21 +190,12 @@ export const CanonicalProposal: MessageFns<CanonicalProposal> = {
       writer.uint32(8).int32(message.type);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type sfixed64 too large");
-      }
       writer.uint32(17).sfixed64(message.height);
     }
     if (message.round !== 0n) {
-      if (BigInt.asIntN(64, message.round) !== message.round) {
-        throw new globalThis.Error("value provided for field message.round of type sfixed64 too large");
-      }
       writer.uint32(25).sfixed64(message.round);
     }
     if (message.polRound !== 0n) {
-      if (BigInt.asIntN(64, message.polRound) !== message.polRound) {
-        throw new globalThis.Error("value provided for field message.polRound of type int64 too large");
-      }
       writer.uint32(32).int64(message.polRound);
     }
     if (message.blockId !== undefined) {
@@ -329,15 +321,9 @@ export const CanonicalVote: MessageFns<CanonicalVote> = {
       writer.uint32(8).int32(message.type);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type sfixed64 too large");
-      }
       writer.uint32(17).sfixed64(message.height);
     }
     if (message.round !== 0n) {
-      if (BigInt.asIntN(64, message.round) !== message.round) {
-        throw new globalThis.Error("value provided for field message.round of type sfixed64 too large");
-      }
       writer.uint32(25).sfixed64(message.round);
     }
     if (message.blockId !== undefined) {

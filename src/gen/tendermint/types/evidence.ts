@@ -5,7 +5,8 @@
 // source: tendermint/types/evidence.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { LightBlock, Vote } from "./types.ts";
 import { Validator } from "./validator.ts";
@@ -125,15 +126,9 @@ export const DuplicateVoteEvidence: MessageFns<DuplicateVoteEvidence> = {
       Vote.encode(message.voteB, writer.uint32(18).fork()).join();
     }
     if (message.totalVotingPower !== 0n) {
-      if (BigInt.asIntN(64, message.totalVotingPower) !== message.totalVotingPower) {
-        throw new globalThis.Error("value provided for field message.totalVotingPower of type int64 too large");
-      }
       writer.uint32(24).int64(message.totalVotingPower);
     }
     if (message.validatorPower !== 0n) {
-      if (BigInt.asIntN(64, message.validatorPower) !== message.validatorPower) {
-        throw new globalThis.Error("value provided for field message.validatorPower of type int64 too large");
-      }
       writer.uint32(32).int64(message.validatorPower);
     }
     if (message.timestamp !== undefined) {
@@ -243,18 +238,12 @@ export const LightClientAttackEvidence: MessageFns<LightClientAttackEvidence> = 
       LightBlock.encode(message.conflictingBlock, writer.uint32(10).fork()).join();
     }
     if (message.commonHeight !== 0n) {
-      if (BigInt.asIntN(64, message.commonHeight) !== message.commonHeight) {
-        throw new globalThis.Error("value provided for field message.commonHeight of type int64 too large");
-      }
       writer.uint32(16).int64(message.commonHeight);
     }
     for (const v of message.byzantineValidators) {
       Validator.encode(v!, writer.uint32(26).fork()).join();
     }
     if (message.totalVotingPower !== 0n) {
-      if (BigInt.asIntN(64, message.totalVotingPower) !== message.totalVotingPower) {
-        throw new globalThis.Error("value provided for field message.totalVotingPower of type int64 too large");
-      }
       writer.uint32(32).int64(message.totalVotingPower);
     }
     if (message.timestamp !== undefined) {

@@ -5,7 +5,8 @@
 // source: tendermint/types/params.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { Duration } from "../../google/protobuf/duration.ts";
 
 export const protobufPackage = "tendermint.types";
@@ -170,15 +171,9 @@ function createBaseBlockParams(): BlockParams {
 export const BlockParams: MessageFns<BlockParams> = {
   encode(message: BlockParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.maxBytes !== 0n) {
-      if (BigInt.asIntN(64, message.maxBytes) !== message.maxBytes) {
-        throw new globalThis.Error("value provided for field message.maxBytes of type int64 too large");
-      }
       writer.uint32(8).int64(message.maxBytes);
     }
     if (message.maxGas !== 0n) {
-      if (BigInt.asIntN(64, message.maxGas) !== message.maxGas) {
-        throw new globalThis.Error("value provided for field message.maxGas of type int64 too large");
-      }
       writer.uint32(16).int64(message.maxGas);
     }
     return writer;
@@ -243,18 +238,12 @@ function createBaseEvidenceParams(): EvidenceParams {
 export const EvidenceParams: MessageFns<EvidenceParams> = {
   encode(message: EvidenceParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.maxAgeNumBlocks !== 0n) {
-      if (BigInt.asIntN(64, message.maxAgeNumBlocks) !== message.maxAgeNumBlocks) {
-        throw new globalThis.Error("value provided for field message.maxAgeNumBlocks of type int64 too large");
-      }
       writer.uint32(8).int64(message.maxAgeNumBlocks);
     }
     if (message.maxAgeDuration !== undefined) {
       Duration.encode(message.maxAgeDuration, writer.uint32(18).fork()).join();
     }
     if (message.maxBytes !== 0n) {
-      if (BigInt.asIntN(64, message.maxBytes) !== message.maxBytes) {
-        throw new globalThis.Error("value provided for field message.maxBytes of type int64 too large");
-      }
       writer.uint32(24).int64(message.maxBytes);
     }
     return writer;
@@ -387,9 +376,6 @@ function createBaseVersionParams(): VersionParams {
 export const VersionParams: MessageFns<VersionParams> = {
   encode(message: VersionParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.app !== 0n) {
-      if (BigInt.asUintN(64, message.app) !== message.app) {
-        throw new globalThis.Error("value provided for field message.app of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.app);
     }
     return writer;
@@ -445,15 +431,9 @@ function createBaseHashedParams(): HashedParams {
 export const HashedParams: MessageFns<HashedParams> = {
   encode(message: HashedParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.blockMaxBytes !== 0n) {
-      if (BigInt.asIntN(64, message.blockMaxBytes) !== message.blockMaxBytes) {
-        throw new globalThis.Error("value provided for field message.blockMaxBytes of type int64 too large");
-      }
       writer.uint32(8).int64(message.blockMaxBytes);
     }
     if (message.blockMaxGas !== 0n) {
-      if (BigInt.asIntN(64, message.blockMaxGas) !== message.blockMaxGas) {
-        throw new globalThis.Error("value provided for field message.blockMaxGas of type int64 too large");
-      }
       writer.uint32(16).int64(message.blockMaxGas);
     }
     return writer;
@@ -522,11 +502,6 @@ function createBaseABCIParams(): ABCIParams {
 export const ABCIParams: MessageFns<ABCIParams> = {
   encode(message: ABCIParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.voteExtensionsEnableHeight !== 0n) {
-      if (BigInt.asIntN(64, message.voteExtensionsEnableHeight) !== message.voteExtensionsEnableHeight) {
-        throw new globalThis.Error(
-          "value provided for field message.voteExtensionsEnableHeight of type int64 too large",
-        );
-      }
       writer.uint32(8).int64(message.voteExtensionsEnableHeight);
     }
     return writer;

@@ -5,7 +5,8 @@
 // source: tendermint/types/types.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Proof } from "../crypto/proof.ts";
 import { Consensus } from "../version/types.ts";
@@ -363,9 +364,6 @@ export const Header: MessageFns<Header> = {
       writer.uint32(18).string(message.chainId);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(24).int64(message.height);
     }
     if (message.time !== undefined) {
@@ -644,9 +642,6 @@ export const Vote: MessageFns<Vote> = {
       writer.uint32(8).int32(message.type);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(16).int64(message.height);
     }
     if (message.round !== 0) {
@@ -811,9 +806,6 @@ function createBaseCommit(): Commit {
 export const Commit: MessageFns<Commit> = {
   encode(message: Commit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(8).int64(message.height);
     }
     if (message.round !== 0) {
@@ -1145,18 +1137,12 @@ export const BlockMeta: MessageFns<BlockMeta> = {
       BlockID.encode(message.blockId, writer.uint32(10).fork()).join();
     }
     if (message.blockSize !== 0n) {
-      if (BigInt.asIntN(64, message.blockSize) !== message.blockSize) {
-        throw new globalThis.Error("value provided for field message.blockSize of type int64 too large");
-      }
       writer.uint32(16).int64(message.blockSize);
     }
     if (message.header !== undefined) {
       Header.encode(message.header, writer.uint32(26).fork()).join();
     }
     if (message.numTxs !== 0n) {
-      if (BigInt.asIntN(64, message.numTxs) !== message.numTxs) {
-        throw new globalThis.Error("value provided for field message.numTxs of type int64 too large");
-      }
       writer.uint32(32).int64(message.numTxs);
     }
     return writer;

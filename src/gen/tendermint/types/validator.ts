@@ -5,7 +5,8 @@
 // source: tendermint/types/validator.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 import { PublicKey } from "../crypto/keys.ts";
 
 export const protobufPackage = "tendermint.types";
@@ -62,9 +63,6 @@ export const ValidatorSet: MessageFns<ValidatorSet> = {
       Validator.encode(message.proposer, writer.uint32(18).fork()).join();
     }
     if (message.totalVotingPower !== 0n) {
-      if (BigInt.asIntN(64, message.totalVotingPower) !== message.totalVotingPower) {
-        throw new globalThis.Error("value provided for field message.totalVotingPower of type int64 too large");
-      }
       writer.uint32(24).int64(message.totalVotingPower);
     }
     return writer;
@@ -148,15 +146,9 @@ export const Validator: MessageFns<Validator> = {
       PublicKey.encode(message.pubKey, writer.uint32(18).fork()).join();
     }
     if (message.votingPower !== 0n) {
-      if (BigInt.asIntN(64, message.votingPower) !== message.votingPower) {
-        throw new globalThis.Error("value provided for field message.votingPower of type int64 too large");
-      }
       writer.uint32(24).int64(message.votingPower);
     }
     if (message.proposerPriority !== 0n) {
-      if (BigInt.asIntN(64, message.proposerPriority) !== message.proposerPriority) {
-        throw new globalThis.Error("value provided for field message.proposerPriority of type int64 too large");
-      }
       writer.uint32(32).int64(message.proposerPriority);
     }
     return writer;
@@ -248,9 +240,6 @@ export const SimpleValidator: MessageFns<SimpleValidator> = {
       PublicKey.encode(message.pubKey, writer.uint32(10).fork()).join();
     }
     if (message.votingPower !== 0n) {
-      if (BigInt.asIntN(64, message.votingPower) !== message.votingPower) {
-        throw new globalThis.Error("value provided for field message.votingPower of type int64 too large");
-      }
       writer.uint32(16).int64(message.votingPower);
     }
     return writer;

@@ -5,7 +5,8 @@
 // source: tendermint/version/types.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../lib/wire_writer.ts";
 
 export const protobufPackage = "tendermint.version";
 
@@ -29,9 +30,6 @@ function createBaseApp(): App {
 export const App: MessageFns<App> = {
   encode(message: App, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.protocol !== 0n) {
-      if (BigInt.asUintN(64, message.protocol) !== message.protocol) {
-        throw new globalThis.Error("value provided for field message.protocol of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.protocol);
     }
     if (message.software !== "") {
@@ -99,15 +97,9 @@ function createBaseConsensus(): Consensus {
 export const Consensus: MessageFns<Consensus> = {
   encode(message: Consensus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.block !== 0n) {
-      if (BigInt.asUintN(64, message.block) !== message.block) {
-        throw new globalThis.Error("value provided for field message.block of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.block);
     }
     if (message.app !== 0n) {
-      if (BigInt.asUintN(64, message.app) !== message.app) {
-        throw new globalThis.Error("value provided for field message.app of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.app);
     }
     return writer;

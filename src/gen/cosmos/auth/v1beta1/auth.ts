@@ -5,7 +5,8 @@
 // source: cosmos/auth/v1beta1/auth.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Any } from "../../../google/protobuf/any.ts";
 
 export const protobufPackage = "cosmos.auth.v1beta1";
@@ -48,15 +49,9 @@ export const BaseAccount: MessageFns<BaseAccount> = {
       Any.encode(message.pubKey, writer.uint32(18).fork()).join();
     }
     if (message.accountNumber !== 0n) {
-      if (BigInt.asUintN(64, message.accountNumber) !== message.accountNumber) {
-        throw new globalThis.Error("value provided for field message.accountNumber of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.accountNumber);
     }
     if (message.sequence !== 0n) {
-      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
-        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.sequence);
     }
     return writer;
@@ -230,33 +225,18 @@ function createBaseParams(): Params {
 export const Params: MessageFns<Params> = {
   encode(message: Params, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.maxMemoCharacters !== 0n) {
-      if (BigInt.asUintN(64, message.maxMemoCharacters) !== message.maxMemoCharacters) {
-        throw new globalThis.Error("value provided for field message.maxMemoCharacters of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.maxMemoCharacters);
     }
     if (message.txSigLimit !== 0n) {
-      if (BigInt.asUintN(64, message.txSigLimit) !== message.txSigLimit) {
-        throw new globalThis.Error("value provided for field message.txSigLimit of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.txSigLimit);
     }
     if (message.txSizeCostPerByte !== 0n) {
-      if (BigInt.asUintN(64, message.txSizeCostPerByte) !== message.txSizeCostPerByte) {
-        throw new globalThis.Error("value provided for field message.txSizeCostPerByte of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.txSizeCostPerByte);
     }
     if (message.sigVerifyCostEd25519 !== 0n) {
-      if (BigInt.asUintN(64, message.sigVerifyCostEd25519) !== message.sigVerifyCostEd25519) {
-        throw new globalThis.Error("value provided for field message.sigVerifyCostEd25519 of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.sigVerifyCostEd25519);
     }
     if (message.sigVerifyCostSecp256k1 !== 0n) {
-      if (BigInt.asUintN(64, message.sigVerifyCostSecp256k1) !== message.sigVerifyCostSecp256k1) {
-        throw new globalThis.Error("value provided for field message.sigVerifyCostSecp256k1 of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.sigVerifyCostSecp256k1);
     }
     return writer;

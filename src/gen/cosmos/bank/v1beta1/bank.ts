@@ -5,7 +5,11 @@
 // source: cosmos/bank/v1beta1/bank.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { read_cosmos_base_v1beta1_Coin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin } from "../../base/v1beta1/coin.ts";
 
 export const protobufPackage = "cosmos.bank.v1beta1";
@@ -201,6 +205,8 @@ export const Input: MessageFns<Input> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Input {
+    const plain = readPlain(input, read_cosmos_bank_v1beta1_Input);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -268,6 +274,8 @@ export const Output: MessageFns<Output> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Output {
+    const plain = readPlain(input, read_cosmos_bank_v1beta1_Output);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -550,4 +558,46 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_bank_v1beta1_Input(reader: WireReader, end: number): Input {
+  let address_: Input["address"] = "";
+  let coins_: Input["coins"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        address_ = reader.string(end);
+        break;
+      case 18:
+        coins_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { address: address_, coins: coins_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_bank_v1beta1_Output(reader: WireReader, end: number): Output {
+  let address_: Output["address"] = "";
+  let coins_: Output["coins"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        address_ = reader.string(end);
+        break;
+      case 18:
+        coins_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { address: address_, coins: coins_ };
 }

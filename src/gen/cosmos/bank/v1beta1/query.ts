@@ -5,7 +5,8 @@
 // source: cosmos/bank/v1beta1/query.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { PageRequest, PageResponse } from "../../base/query/v1beta1/pagination.ts";
 import { Coin } from "../../base/v1beta1/coin.ts";
 import { Metadata, Params } from "./bank.ts";

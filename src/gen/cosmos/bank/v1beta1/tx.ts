@@ -5,7 +5,12 @@
 // source: cosmos/bank/v1beta1/tx.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { read_cosmos_base_v1beta1_Coin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { read_cosmos_bank_v1beta1_Input, read_cosmos_bank_v1beta1_Output } from "../../../cosmos/bank/v1beta1/bank.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin } from "../../base/v1beta1/coin.ts";
 import { Input, Output } from "./bank.ts";
 
@@ -50,6 +55,8 @@ export const MsgSend: MessageFns<MsgSend> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgSend {
+    const plain = readPlain(input, read_cosmos_bank_v1beta1_MsgSend);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -169,6 +176,8 @@ export const MsgMultiSend: MessageFns<MsgMultiSend> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgMultiSend {
+    const plain = readPlain(input, read_cosmos_bank_v1beta1_MsgMultiSend);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -276,4 +285,49 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_bank_v1beta1_MsgSend(reader: WireReader, end: number): MsgSend {
+  let fromAddress_: MsgSend["fromAddress"] = "";
+  let toAddress_: MsgSend["toAddress"] = "";
+  let amount_: MsgSend["amount"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        fromAddress_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        toAddress_ = reader.string(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { fromAddress: fromAddress_, toAddress: toAddress_, amount: amount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_bank_v1beta1_MsgMultiSend(reader: WireReader, end: number): MsgMultiSend {
+  let inputs_: MsgMultiSend["inputs"] = [];
+  let outputs_: MsgMultiSend["outputs"] = [];
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        inputs_.push(reader.message(end, read_cosmos_bank_v1beta1_Input));
+        break;
+      case 18:
+        outputs_.push(reader.message(end, read_cosmos_bank_v1beta1_Output));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { inputs: inputs_, outputs: outputs_ };
 }

@@ -5,7 +5,10 @@
 // source: cosmos/base/v1beta1/coin.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "cosmos.base.v1beta1";
 
@@ -39,6 +42,8 @@ export const Coin: MessageFns<Coin> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Coin {
+    const plain = readPlain(input, read_cosmos_base_v1beta1_Coin);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -106,6 +111,8 @@ export const DecCoin: MessageFns<DecCoin> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): DecCoin {
+    const plain = readPlain(input, read_cosmos_base_v1beta1_DecCoin);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -170,4 +177,48 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_base_v1beta1_Coin(reader: WireReader, end: number): Coin {
+  let denom_: Coin["denom"] = "";
+  let amount_: Coin["amount"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        denom_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        amount_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { denom: denom_, amount: amount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_base_v1beta1_DecCoin(reader: WireReader, end: number): DecCoin {
+  let denom_: DecCoin["denom"] = "";
+  let amount_: DecCoin["amount"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        denom_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        amount_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { denom: denom_, amount: amount_ };
 }

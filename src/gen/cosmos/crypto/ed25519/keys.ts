@@ -5,7 +5,8 @@
 // source: cosmos/crypto/ed25519/keys.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "cosmos.crypto.ed25519";
 

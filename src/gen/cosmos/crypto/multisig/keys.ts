@@ -5,7 +5,8 @@
 // source: cosmos/crypto/multisig/keys.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Any } from "../../../google/protobuf/any.ts";
 
 export const protobufPackage = "cosmos.crypto.multisig";

@@ -5,7 +5,10 @@
 // source: cosmos/crypto/secp256k1/keys.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "cosmos.crypto.secp256k1";
 
@@ -29,6 +32,8 @@ export const PubKey: MessageFns<PubKey> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): PubKey {
+    const plain = readPlain(input, read_cosmos_crypto_secp256k1_PubKey);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -84,4 +89,21 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_crypto_secp256k1_PubKey(reader: WireReader, end: number): PubKey {
+  let key_: PubKey["key"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        key_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { key: key_ };
 }

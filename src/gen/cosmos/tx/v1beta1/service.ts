@@ -5,7 +5,8 @@
 // source: cosmos/tx/v1beta1/service.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Block } from "../../../tendermint/types/block.ts";
 import { BlockID } from "../../../tendermint/types/types.ts";
 import { GasInfo, Result, TxResponse } from "../../base/abci/v1beta1/abci.ts";
@@ -517,15 +518,9 @@ export const GetTxsEventRequest: MessageFns<GetTxsEventRequest> = {
       writer.uint32(24).int32(message.orderBy);
     }
     if (message.page !== 0n) {
-      if (BigInt.asUintN(64, message.page) !== message.page) {
-        throw new globalThis.Error("value provided for field message.page of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.page);
     }
     if (message.limit !== 0n) {
-      if (BigInt.asUintN(64, message.limit) !== message.limit) {
-        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.limit);
     }
     if (message.query !== "") {
@@ -640,9 +635,6 @@ export const GetTxsEventResponse: MessageFns<GetTxsEventResponse> = {
       PageResponse.encode(message.pagination, writer.uint32(26).fork()).join();
     }
     if (message.total !== 0n) {
-      if (BigInt.asUintN(64, message.total) !== message.total) {
-        throw new globalThis.Error("value provided for field message.total of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.total);
     }
     return writer;
@@ -727,9 +719,6 @@ function createBaseGetBlockWithTxsRequest(): GetBlockWithTxsRequest {
 export const GetBlockWithTxsRequest: MessageFns<GetBlockWithTxsRequest> = {
   encode(message: GetBlockWithTxsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(8).int64(message.height);
     }
     if (message.pagination !== undefined) {

@@ -5,7 +5,13 @@
 // source: cosmos/tx/v1beta1/tx.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { read_google_protobuf_Any } from "../../../google/protobuf/any.ts";
+import { read_cosmos_crypto_multisig_v1beta1_CompactBitArray } from "../../../cosmos/crypto/multisig/v1beta1/multisig.ts";
+import { read_cosmos_base_v1beta1_Coin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Any } from "../../../google/protobuf/any.ts";
 import { Coin } from "../../base/v1beta1/coin.ts";
 import { CompactBitArray } from "../../crypto/multisig/v1beta1/multisig.ts";
@@ -254,9 +260,6 @@ export const SignDoc: MessageFns<SignDoc> = {
       writer.uint32(26).string(message.chainId);
     }
     if (message.accountNumber !== 0n) {
-      if (BigInt.asUintN(64, message.accountNumber) !== message.accountNumber) {
-        throw new globalThis.Error("value provided for field message.accountNumber of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.accountNumber);
     }
     return writer;
@@ -347,9 +350,6 @@ export const TxBody: MessageFns<TxBody> = {
       writer.uint32(18).string(message.memo);
     }
     if (message.timeoutHeight !== 0n) {
-      if (BigInt.asUintN(64, message.timeoutHeight) !== message.timeoutHeight) {
-        throw new globalThis.Error("value provided for field message.timeoutHeight of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.timeoutHeight);
     }
     for (const v of message.extensionOptions) {
@@ -362,6 +362,8 @@ export const TxBody: MessageFns<TxBody> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): TxBody {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_TxBody);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -458,6 +460,8 @@ export const AuthInfo: MessageFns<AuthInfo> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): AuthInfo {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_AuthInfo);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -522,15 +526,14 @@ export const SignerInfo: MessageFns<SignerInfo> = {
       ModeInfo.encode(message.modeInfo, writer.uint32(18).fork()).join();
     }
     if (message.sequence !== 0n) {
-      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
-        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.sequence);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): SignerInfo {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_SignerInfo);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -611,6 +614,8 @@ export const ModeInfo: MessageFns<ModeInfo> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ModeInfo {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_ModeInfo);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -679,6 +684,8 @@ export const ModeInfo_Single: MessageFns<ModeInfo_Single> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ModeInfo_Single {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_ModeInfo_Single);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -737,6 +744,8 @@ export const ModeInfo_Multi: MessageFns<ModeInfo_Multi> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ModeInfo_Multi {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_ModeInfo_Multi);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -800,9 +809,6 @@ export const Fee: MessageFns<Fee> = {
       Coin.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.gasLimit !== 0n) {
-      if (BigInt.asUintN(64, message.gasLimit) !== message.gasLimit) {
-        throw new globalThis.Error("value provided for field message.gasLimit of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.gasLimit);
     }
     if (message.payer !== "") {
@@ -815,6 +821,8 @@ export const Fee: MessageFns<Fee> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Fee {
+    const plain = readPlain(input, read_cosmos_tx_v1beta1_Fee);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -897,4 +905,177 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_TxBody(reader: WireReader, end: number): TxBody {
+  let messages_: TxBody["messages"] = [];
+  let memo_: TxBody["memo"] = "";
+  let timeoutHeight_: TxBody["timeoutHeight"] = 0n;
+  let extensionOptions_: TxBody["extensionOptions"] = [];
+  let nonCriticalExtensionOptions_: TxBody["nonCriticalExtensionOptions"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        messages_.push(reader.message(end, read_google_protobuf_Any));
+        break;
+      case 18:
+        seen = reader.once(seen, 1);
+        memo_ = reader.string(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 2);
+        timeoutHeight_ = reader.uint64(end);
+        break;
+      case 8186:
+        extensionOptions_.push(reader.message(end, read_google_protobuf_Any));
+        break;
+      case 16378:
+        nonCriticalExtensionOptions_.push(reader.message(end, read_google_protobuf_Any));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { messages: messages_, memo: memo_, timeoutHeight: timeoutHeight_, extensionOptions: extensionOptions_, nonCriticalExtensionOptions: nonCriticalExtensionOptions_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_AuthInfo(reader: WireReader, end: number): AuthInfo {
+  let signerInfos_: AuthInfo["signerInfos"] = [];
+  let fee_: AuthInfo["fee"] = undefined;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        signerInfos_.push(reader.message(end, read_cosmos_tx_v1beta1_SignerInfo));
+        break;
+      case 18:
+        seen = reader.once(seen, 1);
+        fee_ = reader.message(end, read_cosmos_tx_v1beta1_Fee);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { signerInfos: signerInfos_, fee: fee_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_SignerInfo(reader: WireReader, end: number): SignerInfo {
+  let publicKey_: SignerInfo["publicKey"] = undefined;
+  let modeInfo_: SignerInfo["modeInfo"] = undefined;
+  let sequence_: SignerInfo["sequence"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        publicKey_ = reader.message(end, read_google_protobuf_Any);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        modeInfo_ = reader.message(end, read_cosmos_tx_v1beta1_ModeInfo);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        sequence_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { publicKey: publicKey_, modeInfo: modeInfo_, sequence: sequence_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_ModeInfo(reader: WireReader, end: number): ModeInfo {
+  let single_: ModeInfo["single"] = undefined;
+  let multi_: ModeInfo["multi"] = undefined;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        single_ = reader.message(end, read_cosmos_tx_v1beta1_ModeInfo_Single);
+        break;
+      case 18:
+        seen = reader.once(seen, 1);
+        multi_ = reader.message(end, read_cosmos_tx_v1beta1_ModeInfo_Multi);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { single: single_, multi: multi_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_ModeInfo_Single(reader: WireReader, end: number): ModeInfo_Single {
+  let mode_: ModeInfo_Single["mode"] = 0;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        mode_ = reader.int32(end) as never;
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { mode: mode_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_ModeInfo_Multi(reader: WireReader, end: number): ModeInfo_Multi {
+  let bitarray_: ModeInfo_Multi["bitarray"] = undefined;
+  let modeInfos_: ModeInfo_Multi["modeInfos"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        bitarray_ = reader.message(end, read_cosmos_crypto_multisig_v1beta1_CompactBitArray);
+        break;
+      case 18:
+        modeInfos_.push(reader.message(end, read_cosmos_tx_v1beta1_ModeInfo));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { bitarray: bitarray_, modeInfos: modeInfos_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_tx_v1beta1_Fee(reader: WireReader, end: number): Fee {
+  let amount_: Fee["amount"] = [];
+  let gasLimit_: Fee["gasLimit"] = 0n;
+  let payer_: Fee["payer"] = "";
+  let granter_: Fee["granter"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 16:
+        seen = reader.once(seen, 1);
+        gasLimit_ = reader.uint64(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 2);
+        payer_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 4);
+        granter_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { amount: amount_, gasLimit: gasLimit_, payer: payer_, granter: granter_ };
 }

@@ -5,7 +5,10 @@
 // source: settled/auth/v1/state.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "settled.auth.v1";
 
@@ -57,15 +60,9 @@ export const AccountState: MessageFns<AccountState> = {
       writer.uint32(18).bytes(message.publicKey);
     }
     if (message.accountNumber !== 0n) {
-      if (BigInt.asUintN(64, message.accountNumber) !== message.accountNumber) {
-        throw new globalThis.Error("value provided for field message.accountNumber of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.accountNumber);
     }
     if (message.sequence !== 0n) {
-      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
-        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.sequence);
     }
     if (message.moduleName !== "") {
@@ -78,6 +75,8 @@ export const AccountState: MessageFns<AccountState> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): AccountState {
+    const plain = readPlain(input, read_settled_auth_v1_AccountState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -174,33 +173,23 @@ function createBaseParams(): Params {
 export const Params: MessageFns<Params> = {
   encode(message: Params, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.maxMemoCharacters !== 0n) {
-      if (BigInt.asUintN(64, message.maxMemoCharacters) !== message.maxMemoCharacters) {
-        throw new globalThis.Error("value provided for field message.maxMemoCharacters of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.maxMemoCharacters);
     }
     if (message.txSigLimit !== 0n) {
-      if (BigInt.asUintN(64, message.txSigLimit) !== message.txSigLimit) {
-        throw new globalThis.Error("value provided for field message.txSigLimit of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.txSigLimit);
     }
     if (message.txSizeCostPerByte !== 0n) {
-      if (BigInt.asUintN(64, message.txSizeCostPerByte) !== message.txSizeCostPerByte) {
-        throw new globalThis.Error("value provided for field message.txSizeCostPerByte of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.txSizeCostPerByte);
     }
     if (message.sigVerifyCostSecp256k1 !== 0n) {
-      if (BigInt.asUintN(64, message.sigVerifyCostSecp256k1) !== message.sigVerifyCostSecp256k1) {
-        throw new globalThis.Error("value provided for field message.sigVerifyCostSecp256k1 of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.sigVerifyCostSecp256k1);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Params {
+    const plain = readPlain(input, read_settled_auth_v1_Params);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -292,15 +281,14 @@ export const GenesisState: MessageFns<GenesisState> = {
       AccountState.encode(v!, writer.uint32(18).fork()).join();
     }
     if (message.nextAccountNumber !== 0n) {
-      if (BigInt.asUintN(64, message.nextAccountNumber) !== message.nextAccountNumber) {
-        throw new globalThis.Error("value provided for field message.nextAccountNumber of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.nextAccountNumber);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): GenesisState {
+    const plain = readPlain(input, read_settled_auth_v1_GenesisState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -378,4 +366,103 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_auth_v1_AccountState(reader: WireReader, end: number): AccountState {
+  let address_: AccountState["address"] = "";
+  let publicKey_: AccountState["publicKey"] = EMPTY_BYTES;
+  let accountNumber_: AccountState["accountNumber"] = 0n;
+  let sequence_: AccountState["sequence"] = 0n;
+  let moduleName_: AccountState["moduleName"] = "";
+  let permissions_: AccountState["permissions"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        address_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        publicKey_ = reader.bytes(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        accountNumber_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        sequence_ = reader.uint64(end);
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        moduleName_ = reader.string(end);
+        break;
+      case 50:
+        permissions_.push(reader.string(end));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { address: address_, publicKey: publicKey_, accountNumber: accountNumber_, sequence: sequence_, moduleName: moduleName_, permissions: permissions_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_auth_v1_Params(reader: WireReader, end: number): Params {
+  let maxMemoCharacters_: Params["maxMemoCharacters"] = 0n;
+  let txSigLimit_: Params["txSigLimit"] = 0n;
+  let txSizeCostPerByte_: Params["txSizeCostPerByte"] = 0n;
+  let sigVerifyCostSecp256k1_: Params["sigVerifyCostSecp256k1"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        maxMemoCharacters_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        txSigLimit_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        txSizeCostPerByte_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        sigVerifyCostSecp256k1_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { maxMemoCharacters: maxMemoCharacters_, txSigLimit: txSigLimit_, txSizeCostPerByte: txSizeCostPerByte_, sigVerifyCostSecp256k1: sigVerifyCostSecp256k1_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_auth_v1_GenesisState(reader: WireReader, end: number): GenesisState {
+  let params_: GenesisState["params"] = undefined;
+  let accounts_: GenesisState["accounts"] = [];
+  let nextAccountNumber_: GenesisState["nextAccountNumber"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        params_ = reader.message(end, read_settled_auth_v1_Params);
+        break;
+      case 18:
+        accounts_.push(reader.message(end, read_settled_auth_v1_AccountState));
+        break;
+      case 24:
+        seen = reader.once(seen, 2);
+        nextAccountNumber_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { params: params_, accounts: accounts_, nextAccountNumber: nextAccountNumber_ };
 }

@@ -5,7 +5,8 @@
 // source: settled/bank/v1/query.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { PageRequest, PageResponse } from "../../../cosmos/base/query/v1beta1/pagination.ts";
 import { JournalEntry } from "./state.ts";
 
@@ -190,9 +191,6 @@ function createBaseQueryJournalEntryRequest(): QueryJournalEntryRequest {
 export const QueryJournalEntryRequest: MessageFns<QueryJournalEntryRequest> = {
   encode(message: QueryJournalEntryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     return writer;

@@ -5,7 +5,11 @@
 // source: settled/bank/v1/state.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { read_cosmos_base_v1beta1_Coin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin } from "../../../cosmos/base/v1beta1/coin.ts";
 
 export const protobufPackage = "settled.bank.v1";
@@ -84,6 +88,8 @@ export const Posting: MessageFns<Posting> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Posting {
+    const plain = readPlain(input, read_settled_bank_v1_Posting);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -170,21 +176,12 @@ function createBaseJournalEntry(): JournalEntry {
 export const JournalEntry: MessageFns<JournalEntry> = {
   encode(message: JournalEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(16).int64(message.height);
     }
     if (message.timeNs !== 0n) {
-      if (BigInt.asIntN(64, message.timeNs) !== message.timeNs) {
-        throw new globalThis.Error("value provided for field message.timeNs of type int64 too large");
-      }
       writer.uint32(24).int64(message.timeNs);
     }
     if (message.txHash.length !== 0) {
@@ -200,9 +197,6 @@ export const JournalEntry: MessageFns<JournalEntry> = {
       Posting.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message.reverses !== 0n) {
-      if (BigInt.asUintN(64, message.reverses) !== message.reverses) {
-        throw new globalThis.Error("value provided for field message.reverses of type uint64 too large");
-      }
       writer.uint32(64).uint64(message.reverses);
     }
     if (message.hash.length !== 0) {
@@ -212,6 +206,8 @@ export const JournalEntry: MessageFns<JournalEntry> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): JournalEntry {
+    const plain = readPlain(input, read_settled_bank_v1_JournalEntry);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -333,9 +329,6 @@ function createBaseJournalHead(): JournalHead {
 export const JournalHead: MessageFns<JournalHead> = {
   encode(message: JournalHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.count !== 0n) {
-      if (BigInt.asUintN(64, message.count) !== message.count) {
-        throw new globalThis.Error("value provided for field message.count of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.count);
     }
     if (message.hash.length !== 0) {
@@ -345,6 +338,8 @@ export const JournalHead: MessageFns<JournalHead> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): JournalHead {
+    const plain = readPlain(input, read_settled_bank_v1_JournalHead);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -412,6 +407,8 @@ export const Balance: MessageFns<Balance> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Balance {
+    const plain = readPlain(input, read_settled_bank_v1_Balance);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -485,6 +482,8 @@ export const GenesisState: MessageFns<GenesisState> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): GenesisState {
+    const plain = readPlain(input, read_settled_bank_v1_GenesisState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -569,4 +568,164 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_bank_v1_Posting(reader: WireReader, end: number): Posting {
+  let source_: Posting["source"] = "";
+  let destination_: Posting["destination"] = "";
+  let denom_: Posting["denom"] = "";
+  let amount_: Posting["amount"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        source_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        destination_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        denom_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        amount_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { source: source_, destination: destination_, denom: denom_, amount: amount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_bank_v1_JournalEntry(reader: WireReader, end: number): JournalEntry {
+  let seq_: JournalEntry["seq"] = 0n;
+  let height_: JournalEntry["height"] = 0n;
+  let timeNs_: JournalEntry["timeNs"] = 0n;
+  let txHash_: JournalEntry["txHash"] = EMPTY_BYTES;
+  let kind_: JournalEntry["kind"] = "";
+  let reference_: JournalEntry["reference"] = "";
+  let postings_: JournalEntry["postings"] = [];
+  let reverses_: JournalEntry["reverses"] = 0n;
+  let hash_: JournalEntry["hash"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        height_ = reader.int64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        timeNs_ = reader.int64(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        txHash_ = reader.bytes(end);
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        kind_ = reader.string(end);
+        break;
+      case 50:
+        seen = reader.once(seen, 32);
+        reference_ = reader.string(end);
+        break;
+      case 58:
+        postings_.push(reader.message(end, read_settled_bank_v1_Posting));
+        break;
+      case 64:
+        seen = reader.once(seen, 64);
+        reverses_ = reader.uint64(end);
+        break;
+      case 74:
+        seen = reader.once(seen, 128);
+        hash_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, height: height_, timeNs: timeNs_, txHash: txHash_, kind: kind_, reference: reference_, postings: postings_, reverses: reverses_, hash: hash_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_bank_v1_JournalHead(reader: WireReader, end: number): JournalHead {
+  let count_: JournalHead["count"] = 0n;
+  let hash_: JournalHead["hash"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        count_ = reader.uint64(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        hash_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { count: count_, hash: hash_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_bank_v1_Balance(reader: WireReader, end: number): Balance {
+  let address_: Balance["address"] = "";
+  let coins_: Balance["coins"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        address_ = reader.string(end);
+        break;
+      case 18:
+        coins_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { address: address_, coins: coins_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_bank_v1_GenesisState(reader: WireReader, end: number): GenesisState {
+  let balances_: GenesisState["balances"] = [];
+  let supply_: GenesisState["supply"] = [];
+  let journalHead_: GenesisState["journalHead"] = undefined;
+  let journal_: GenesisState["journal"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        balances_.push(reader.message(end, read_settled_bank_v1_Balance));
+        break;
+      case 18:
+        supply_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 26:
+        seen = reader.once(seen, 1);
+        journalHead_ = reader.message(end, read_settled_bank_v1_JournalHead);
+        break;
+      case 34:
+        journal_.push(reader.message(end, read_settled_bank_v1_JournalEntry));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { balances: balances_, supply: supply_, journalHead: journalHead_, journal: journal_ };
 }

@@ -5,7 +5,10 @@
 // source: settled/settlement/v1/params.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "settled.settlement.v1";
 
@@ -81,21 +84,12 @@ export const Params: MessageFns<Params> = {
       writer.uint32(56).uint32(message.maxRecordsPerSettlement);
     }
     if (message.maxClockDrift !== 0n) {
-      if (BigInt.asUintN(64, message.maxClockDrift) !== message.maxClockDrift) {
-        throw new globalThis.Error("value provided for field message.maxClockDrift of type uint64 too large");
-      }
       writer.uint32(64).uint64(message.maxClockDrift);
     }
     if (message.maxUsagePeriod !== 0n) {
-      if (BigInt.asUintN(64, message.maxUsagePeriod) !== message.maxUsagePeriod) {
-        throw new globalThis.Error("value provided for field message.maxUsagePeriod of type uint64 too large");
-      }
       writer.uint32(72).uint64(message.maxUsagePeriod);
     }
     if (message.autoSettleAfter !== 0n) {
-      if (BigInt.asUintN(64, message.autoSettleAfter) !== message.autoSettleAfter) {
-        throw new globalThis.Error("value provided for field message.autoSettleAfter of type uint64 too large");
-      }
       writer.uint32(80).uint64(message.autoSettleAfter);
     }
     if (message.requireUsageSignature !== false) {
@@ -108,15 +102,14 @@ export const Params: MessageFns<Params> = {
       writer.uint32(106).string(message.stakingRewardPerEpoch);
     }
     if (message.invoiceDueAfter !== 0n) {
-      if (BigInt.asUintN(64, message.invoiceDueAfter) !== message.invoiceDueAfter) {
-        throw new globalThis.Error("value provided for field message.invoiceDueAfter of type uint64 too large");
-      }
       writer.uint32(112).uint64(message.invoiceDueAfter);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Params {
+    const plain = readPlain(input, read_settled_settlement_v1_Params);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -297,4 +290,86 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_Params(reader: WireReader, end: number): Params {
+  let authority_: Params["authority"] = "";
+  let billingEnabled_: Params["billingEnabled"] = false;
+  let finalRemainder_: Params["finalRemainder"] = "";
+  let releaseFees_: Params["releaseFees"] = false;
+  let rewardFunding_: Params["rewardFunding"] = "";
+  let rewardEpochMintCap_: Params["rewardEpochMintCap"] = "";
+  let maxRecordsPerSettlement_: Params["maxRecordsPerSettlement"] = 0;
+  let maxClockDrift_: Params["maxClockDrift"] = 0n;
+  let maxUsagePeriod_: Params["maxUsagePeriod"] = 0n;
+  let autoSettleAfter_: Params["autoSettleAfter"] = 0n;
+  let requireUsageSignature_: Params["requireUsageSignature"] = false;
+  let rewardPoolAddress_: Params["rewardPoolAddress"] = "";
+  let stakingRewardPerEpoch_: Params["stakingRewardPerEpoch"] = "";
+  let invoiceDueAfter_: Params["invoiceDueAfter"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        authority_ = reader.string(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        billingEnabled_ = reader.bool(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        finalRemainder_ = reader.string(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        releaseFees_ = reader.bool(end);
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        rewardFunding_ = reader.string(end);
+        break;
+      case 50:
+        seen = reader.once(seen, 32);
+        rewardEpochMintCap_ = reader.string(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 64);
+        maxRecordsPerSettlement_ = reader.uint32(end);
+        break;
+      case 64:
+        seen = reader.once(seen, 128);
+        maxClockDrift_ = reader.uint64(end);
+        break;
+      case 72:
+        seen = reader.once(seen, 256);
+        maxUsagePeriod_ = reader.uint64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 512);
+        autoSettleAfter_ = reader.uint64(end);
+        break;
+      case 88:
+        seen = reader.once(seen, 1024);
+        requireUsageSignature_ = reader.bool(end);
+        break;
+      case 98:
+        seen = reader.once(seen, 2048);
+        rewardPoolAddress_ = reader.string(end);
+        break;
+      case 106:
+        seen = reader.once(seen, 4096);
+        stakingRewardPerEpoch_ = reader.string(end);
+        break;
+      case 112:
+        seen = reader.once(seen, 8192);
+        invoiceDueAfter_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { authority: authority_, billingEnabled: billingEnabled_, finalRemainder: finalRemainder_, releaseFees: releaseFees_, rewardFunding: rewardFunding_, rewardEpochMintCap: rewardEpochMintCap_, maxRecordsPerSettlement: maxRecordsPerSettlement_, maxClockDrift: maxClockDrift_, maxUsagePeriod: maxUsagePeriod_, autoSettleAfter: autoSettleAfter_, requireUsageSignature: requireUsageSignature_, rewardPoolAddress: rewardPoolAddress_, stakingRewardPerEpoch: stakingRewardPerEpoch_, invoiceDueAfter: invoiceDueAfter_ };
 }

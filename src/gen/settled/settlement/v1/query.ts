@@ -5,7 +5,8 @@
 // source: settled/settlement/v1/query.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { PageRequest, PageResponse } from "../../../cosmos/base/query/v1beta1/pagination.ts";
 import { Coin, DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
 import {
@@ -211,15 +212,9 @@ export const QueryUsageByNaturalKeyRequest: MessageFns<QueryUsageByNaturalKeyReq
       writer.uint32(26).string(message.usageType);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(32).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(40).int64(message.periodEnd);
     }
     return writer;
@@ -439,9 +434,6 @@ export const QueryUsageDetailResponse: MessageFns<QueryUsageDetailResponse> = {
       writer.uint32(18).string(message.status);
     }
     if (message.submittedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.submittedAtNs) !== message.submittedAtNs) {
-        throw new globalThis.Error("value provided for field message.submittedAtNs of type int64 too large");
-      }
       writer.uint32(24).int64(message.submittedAtNs);
     }
     for (const v of message.settledAmount) {
@@ -583,9 +575,6 @@ export const InvoiceLine: MessageFns<InvoiceLine> = {
       writer.uint32(18).string(message.usageType);
     }
     if (message.quantity !== 0n) {
-      if (BigInt.asUintN(64, message.quantity) !== message.quantity) {
-        throw new globalThis.Error("value provided for field message.quantity of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.quantity);
     }
     if (message.unit !== "") {
@@ -601,15 +590,9 @@ export const InvoiceLine: MessageFns<InvoiceLine> = {
       Coin.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(64).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(72).int64(message.periodEnd);
     }
     return writer;
@@ -798,33 +781,18 @@ export const Invoice: MessageFns<Invoice> = {
       Coin.encode(v!, writer.uint32(98).fork()).join();
     }
     if (message.issuedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.issuedAtNs) !== message.issuedAtNs) {
-        throw new globalThis.Error("value provided for field message.issuedAtNs of type int64 too large");
-      }
       writer.uint32(104).int64(message.issuedAtNs);
     }
     if (message.dueAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.dueAtNs) !== message.dueAtNs) {
-        throw new globalThis.Error("value provided for field message.dueAtNs of type int64 too large");
-      }
       writer.uint32(112).int64(message.dueAtNs);
     }
     if (message.paidAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.paidAtNs) !== message.paidAtNs) {
-        throw new globalThis.Error("value provided for field message.paidAtNs of type int64 too large");
-      }
       writer.uint32(120).int64(message.paidAtNs);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(128).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(136).int64(message.periodEnd);
     }
     if (message.lineCount !== 0) {
@@ -834,9 +802,6 @@ export const Invoice: MessageFns<Invoice> = {
       InvoiceLine.encode(v!, writer.uint32(154).fork()).join();
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(160).int64(message.blockHeight);
     }
     return writer;
@@ -2021,9 +1986,6 @@ function createBaseQueryDistributionsRequest(): QueryDistributionsRequest {
 export const QueryDistributionsRequest: MessageFns<QueryDistributionsRequest> = {
   encode(message: QueryDistributionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.epochNumber !== 0n) {
-      if (BigInt.asUintN(64, message.epochNumber) !== message.epochNumber) {
-        throw new globalThis.Error("value provided for field message.epochNumber of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.epochNumber);
     }
     if (message.pagination !== undefined) {
@@ -2210,9 +2172,6 @@ export const QueryParamsResponse: MessageFns<QueryParamsResponse> = {
       Params.encode(message.params, writer.uint32(10).fork()).join();
     }
     if (message.paramsVersion !== 0n) {
-      if (BigInt.asUintN(64, message.paramsVersion) !== message.paramsVersion) {
-        throw new globalThis.Error("value provided for field message.paramsVersion of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.paramsVersion);
     }
     return writer;
@@ -2337,39 +2296,21 @@ function createBaseQueryTotalsResponse(): QueryTotalsResponse {
 export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
   encode(message: QueryTotalsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.escrows !== 0n) {
-      if (BigInt.asUintN(64, message.escrows) !== message.escrows) {
-        throw new globalThis.Error("value provided for field message.escrows of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.escrows);
     }
     if (message.usageRecords !== 0n) {
-      if (BigInt.asUintN(64, message.usageRecords) !== message.usageRecords) {
-        throw new globalThis.Error("value provided for field message.usageRecords of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.usageRecords);
     }
     if (message.settlements !== 0n) {
-      if (BigInt.asUintN(64, message.settlements) !== message.settlements) {
-        throw new globalThis.Error("value provided for field message.settlements of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.settlements);
     }
     if (message.invoices !== 0n) {
-      if (BigInt.asUintN(64, message.invoices) !== message.invoices) {
-        throw new globalThis.Error("value provided for field message.invoices of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.invoices);
     }
     if (message.payouts !== 0n) {
-      if (BigInt.asUintN(64, message.payouts) !== message.payouts) {
-        throw new globalThis.Error("value provided for field message.payouts of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.payouts);
     }
     if (message.distributions !== 0n) {
-      if (BigInt.asUintN(64, message.distributions) !== message.distributions) {
-        throw new globalThis.Error("value provided for field message.distributions of type uint64 too large");
-      }
       writer.uint32(48).uint64(message.distributions);
     }
     for (const v of message.escrowed) {

@@ -5,7 +5,8 @@
 // source: settled/settlement/v1/sign_doc.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
 
 export const protobufPackage = "settled.settlement.v1";
@@ -63,21 +64,12 @@ export const UsageSignDoc: MessageFns<UsageSignDoc> = {
       writer.uint32(34).string(message.usageType);
     }
     if (message.usageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.usageUnits) !== message.usageUnits) {
-        throw new globalThis.Error("value provided for field message.usageUnits of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.usageUnits);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(48).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(56).int64(message.periodEnd);
     }
     if (message.unitPrice !== undefined) {

@@ -5,7 +5,11 @@
 // source: settled/settlement/v1/state.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { read_cosmos_base_v1beta1_Coin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin } from "../../../cosmos/base/v1beta1/coin.ts";
 import { Params } from "../../../virtengine/settlement/v1/query.ts";
 import { Params as Params1 } from "./params.ts";
@@ -391,9 +395,6 @@ function createBaseEscrowState(): EscrowState {
 export const EscrowState: MessageFns<EscrowState> = {
   encode(message: EscrowState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.orderId !== "") {
@@ -424,27 +425,15 @@ export const EscrowState: MessageFns<EscrowState> = {
       writer.uint32(80).int32(message.status);
     }
     if (message.createdAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.createdAtNs) !== message.createdAtNs) {
-        throw new globalThis.Error("value provided for field message.createdAtNs of type int64 too large");
-      }
       writer.uint32(88).int64(message.createdAtNs);
     }
     if (message.expiresAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.expiresAtNs) !== message.expiresAtNs) {
-        throw new globalThis.Error("value provided for field message.expiresAtNs of type int64 too large");
-      }
       writer.uint32(96).int64(message.expiresAtNs);
     }
     if (message.activatedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.activatedAtNs) !== message.activatedAtNs) {
-        throw new globalThis.Error("value provided for field message.activatedAtNs of type int64 too large");
-      }
       writer.uint32(104).int64(message.activatedAtNs);
     }
     if (message.closedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.closedAtNs) !== message.closedAtNs) {
-        throw new globalThis.Error("value provided for field message.closedAtNs of type int64 too large");
-      }
       writer.uint32(112).int64(message.closedAtNs);
     }
     if (message.closureReason !== "") {
@@ -454,24 +443,15 @@ export const EscrowState: MessageFns<EscrowState> = {
       writer.uint32(128).uint32(message.settlementCount);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(136).int64(message.height);
     }
     if (message.disputedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.disputedAtNs) !== message.disputedAtNs) {
-        throw new globalThis.Error("value provided for field message.disputedAtNs of type int64 too large");
-      }
       writer.uint32(152).int64(message.disputedAtNs);
     }
     if (message.disputeEvidence !== "") {
       writer.uint32(162).string(message.disputeEvidence);
     }
     if (message.lastSettledAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.lastSettledAtNs) !== message.lastSettledAtNs) {
-        throw new globalThis.Error("value provided for field message.lastSettledAtNs of type int64 too large");
-      }
       writer.uint32(168).int64(message.lastSettledAtNs);
     }
     if (message.expiryAttempts !== 0) {
@@ -481,6 +461,8 @@ export const EscrowState: MessageFns<EscrowState> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): EscrowState {
+    const plain = readPlain(input, read_settled_settlement_v1_EscrowState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -722,9 +704,6 @@ function createBaseOrderState(): OrderState {
 export const OrderState: MessageFns<OrderState> = {
   encode(message: OrderState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.escrowSeq !== 0n) {
-      if (BigInt.asUintN(64, message.escrowSeq) !== message.escrowSeq) {
-        throw new globalThis.Error("value provided for field message.escrowSeq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.escrowSeq);
     }
     if (message.escrowCount !== 0) {
@@ -734,6 +713,8 @@ export const OrderState: MessageFns<OrderState> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): OrderState {
+    const plain = readPlain(input, read_settled_settlement_v1_OrderState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -812,36 +793,21 @@ function createBaseUsageState(): UsageState {
 export const UsageState: MessageFns<UsageState> = {
   encode(message: UsageState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.escrowSeq !== 0n) {
-      if (BigInt.asUintN(64, message.escrowSeq) !== message.escrowSeq) {
-        throw new globalThis.Error("value provided for field message.escrowSeq of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.escrowSeq);
     }
     if (message.units !== 0n) {
-      if (BigInt.asUintN(64, message.units) !== message.units) {
-        throw new globalThis.Error("value provided for field message.units of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.units);
     }
     if (message.usageType !== "") {
       writer.uint32(34).string(message.usageType);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(40).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(48).int64(message.periodEnd);
     }
     if (message.denom !== "") {
@@ -866,27 +832,15 @@ export const UsageState: MessageFns<UsageState> = {
       writer.uint32(104).int32(message.status);
     }
     if (message.submittedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.submittedAtNs) !== message.submittedAtNs) {
-        throw new globalThis.Error("value provided for field message.submittedAtNs of type int64 too large");
-      }
       writer.uint32(112).int64(message.submittedAtNs);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(120).int64(message.height);
     }
     if (message.settlementSeq !== 0n) {
-      if (BigInt.asUintN(64, message.settlementSeq) !== message.settlementSeq) {
-        throw new globalThis.Error("value provided for field message.settlementSeq of type uint64 too large");
-      }
       writer.uint32(128).uint64(message.settlementSeq);
     }
     if (message.invoiceSeq !== 0n) {
-      if (BigInt.asUintN(64, message.invoiceSeq) !== message.invoiceSeq) {
-        throw new globalThis.Error("value provided for field message.invoiceSeq of type uint64 too large");
-      }
       writer.uint32(136).uint64(message.invoiceSeq);
     }
     if (message.settledAmount !== "") {
@@ -899,6 +853,8 @@ export const UsageState: MessageFns<UsageState> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): UsageState {
+    const plain = readPlain(input, read_settled_settlement_v1_UsageState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1120,9 +1076,6 @@ export const Coverage: MessageFns<Coverage> = {
     if (message.starts.length !== 0) {
       writer.uint32(10).fork();
       for (const v of message.starts) {
-        if (BigInt.asIntN(64, v) !== v) {
-          throw new globalThis.Error("a value provided in array field starts of type int64 is too large");
-        }
         writer.int64(v);
       }
       writer.join();
@@ -1130,9 +1083,6 @@ export const Coverage: MessageFns<Coverage> = {
     if (message.ends.length !== 0) {
       writer.uint32(18).fork();
       for (const v of message.ends) {
-        if (BigInt.asIntN(64, v) !== v) {
-          throw new globalThis.Error("a value provided in array field ends of type int64 is too large");
-        }
         writer.int64(v);
       }
       writer.join();
@@ -1141,6 +1091,8 @@ export const Coverage: MessageFns<Coverage> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Coverage {
+    const plain = readPlain(input, read_settled_settlement_v1_Coverage);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1239,15 +1191,9 @@ function createBaseSettlementState(): SettlementState {
 export const SettlementState: MessageFns<SettlementState> = {
   encode(message: SettlementState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.escrowSeq !== 0n) {
-      if (BigInt.asUintN(64, message.escrowSeq) !== message.escrowSeq) {
-        throw new globalThis.Error("value provided for field message.escrowSeq of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.escrowSeq);
     }
     if (message.provider !== "") {
@@ -1266,33 +1212,18 @@ export const SettlementState: MessageFns<SettlementState> = {
       Coin.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message.settledAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.settledAtNs) !== message.settledAtNs) {
-        throw new globalThis.Error("value provided for field message.settledAtNs of type int64 too large");
-      }
       writer.uint32(64).int64(message.settledAtNs);
     }
     if (message.units !== 0n) {
-      if (BigInt.asUintN(64, message.units) !== message.units) {
-        throw new globalThis.Error("value provided for field message.units of type uint64 too large");
-      }
       writer.uint32(72).uint64(message.units);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(80).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(88).int64(message.periodEnd);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(96).int64(message.height);
     }
     if (message.type !== 0) {
@@ -1305,33 +1236,23 @@ export const SettlementState: MessageFns<SettlementState> = {
       writer.uint32(120).uint32(message.recordCount);
     }
     if (message.invoiceSeq !== 0n) {
-      if (BigInt.asUintN(64, message.invoiceSeq) !== message.invoiceSeq) {
-        throw new globalThis.Error("value provided for field message.invoiceSeq of type uint64 too large");
-      }
       writer.uint32(128).uint64(message.invoiceSeq);
     }
     if (message.payoutSeq !== 0n) {
-      if (BigInt.asUintN(64, message.payoutSeq) !== message.payoutSeq) {
-        throw new globalThis.Error("value provided for field message.payoutSeq of type uint64 too large");
-      }
       writer.uint32(136).uint64(message.payoutSeq);
     }
     if (message.distributionSeq !== 0n) {
-      if (BigInt.asUintN(64, message.distributionSeq) !== message.distributionSeq) {
-        throw new globalThis.Error("value provided for field message.distributionSeq of type uint64 too large");
-      }
       writer.uint32(144).uint64(message.distributionSeq);
     }
     if (message.paramsVersion !== 0n) {
-      if (BigInt.asUintN(64, message.paramsVersion) !== message.paramsVersion) {
-        throw new globalThis.Error("value provided for field message.paramsVersion of type uint64 too large");
-      }
       writer.uint32(152).uint64(message.paramsVersion);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): SettlementState {
+    const plain = readPlain(input, read_settled_settlement_v1_SettlementState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1569,27 +1490,15 @@ function createBaseInvoiceState(): InvoiceState {
 export const InvoiceState: MessageFns<InvoiceState> = {
   encode(message: InvoiceState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.number !== 0n) {
-      if (BigInt.asUintN(64, message.number) !== message.number) {
-        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.number);
     }
     if (message.settlementSeq !== 0n) {
-      if (BigInt.asUintN(64, message.settlementSeq) !== message.settlementSeq) {
-        throw new globalThis.Error("value provided for field message.settlementSeq of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.settlementSeq);
     }
     if (message.escrowSeq !== 0n) {
-      if (BigInt.asUintN(64, message.escrowSeq) !== message.escrowSeq) {
-        throw new globalThis.Error("value provided for field message.escrowSeq of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.escrowSeq);
     }
     if (message.status !== 0) {
@@ -1605,48 +1514,32 @@ export const InvoiceState: MessageFns<InvoiceState> = {
       Coin.encode(v!, writer.uint32(66).fork()).join();
     }
     if (message.issuedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.issuedAtNs) !== message.issuedAtNs) {
-        throw new globalThis.Error("value provided for field message.issuedAtNs of type int64 too large");
-      }
       writer.uint32(72).int64(message.issuedAtNs);
     }
     if (message.dueAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.dueAtNs) !== message.dueAtNs) {
-        throw new globalThis.Error("value provided for field message.dueAtNs of type int64 too large");
-      }
       writer.uint32(80).int64(message.dueAtNs);
     }
     if (message.paidAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.paidAtNs) !== message.paidAtNs) {
-        throw new globalThis.Error("value provided for field message.paidAtNs of type int64 too large");
-      }
       writer.uint32(88).int64(message.paidAtNs);
     }
     if (message.lineCount !== 0) {
       writer.uint32(96).uint32(message.lineCount);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(104).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(112).int64(message.periodEnd);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(120).int64(message.height);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): InvoiceState {
+    const plain = readPlain(input, read_settled_settlement_v1_InvoiceState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1845,27 +1738,15 @@ function createBasePayoutState(): PayoutState {
 export const PayoutState: MessageFns<PayoutState> = {
   encode(message: PayoutState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.invoiceSeq !== 0n) {
-      if (BigInt.asUintN(64, message.invoiceSeq) !== message.invoiceSeq) {
-        throw new globalThis.Error("value provided for field message.invoiceSeq of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.invoiceSeq);
     }
     if (message.settlementSeq !== 0n) {
-      if (BigInt.asUintN(64, message.settlementSeq) !== message.settlementSeq) {
-        throw new globalThis.Error("value provided for field message.settlementSeq of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.settlementSeq);
     }
     if (message.escrowSeq !== 0n) {
-      if (BigInt.asUintN(64, message.escrowSeq) !== message.escrowSeq) {
-        throw new globalThis.Error("value provided for field message.escrowSeq of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.escrowSeq);
     }
     for (const v of message.gross) {
@@ -1890,39 +1771,26 @@ export const PayoutState: MessageFns<PayoutState> = {
       writer.uint32(88).uint32(message.attempts);
     }
     if (message.createdAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.createdAtNs) !== message.createdAtNs) {
-        throw new globalThis.Error("value provided for field message.createdAtNs of type int64 too large");
-      }
       writer.uint32(96).int64(message.createdAtNs);
     }
     if (message.lastAttemptAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.lastAttemptAtNs) !== message.lastAttemptAtNs) {
-        throw new globalThis.Error("value provided for field message.lastAttemptAtNs of type int64 too large");
-      }
       writer.uint32(104).int64(message.lastAttemptAtNs);
     }
     if (message.processedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.processedAtNs) !== message.processedAtNs) {
-        throw new globalThis.Error("value provided for field message.processedAtNs of type int64 too large");
-      }
       writer.uint32(112).int64(message.processedAtNs);
     }
     if (message.completedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.completedAtNs) !== message.completedAtNs) {
-        throw new globalThis.Error("value provided for field message.completedAtNs of type int64 too large");
-      }
       writer.uint32(120).int64(message.completedAtNs);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(128).int64(message.height);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): PayoutState {
+    const plain = readPlain(input, read_settled_settlement_v1_PayoutState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2134,6 +2002,8 @@ export const RewardRow: MessageFns<RewardRow> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): RewardRow {
+    const plain = readPlain(input, read_settled_settlement_v1_RewardRow);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2221,39 +2091,24 @@ function createBaseDistributionState(): DistributionState {
 export const DistributionState: MessageFns<DistributionState> = {
   encode(message: DistributionState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.source !== 0) {
       writer.uint32(16).int32(message.source);
     }
     if (message.epoch !== 0n) {
-      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
-        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.epoch);
     }
     for (const v of message.total) {
       Coin.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.distributedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.distributedAtNs) !== message.distributedAtNs) {
-        throw new globalThis.Error("value provided for field message.distributedAtNs of type int64 too large");
-      }
       writer.uint32(40).int64(message.distributedAtNs);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(48).int64(message.height);
     }
     if (message.settlementSeq !== 0n) {
-      if (BigInt.asUintN(64, message.settlementSeq) !== message.settlementSeq) {
-        throw new globalThis.Error("value provided for field message.settlementSeq of type uint64 too large");
-      }
       writer.uint32(56).uint64(message.settlementSeq);
     }
     for (const v of message.rows) {
@@ -2263,15 +2118,14 @@ export const DistributionState: MessageFns<DistributionState> = {
       writer.uint32(72).uint32(message.rowCount);
     }
     if (message.paramsVersion !== 0n) {
-      if (BigInt.asUintN(64, message.paramsVersion) !== message.paramsVersion) {
-        throw new globalThis.Error("value provided for field message.paramsVersion of type uint64 too large");
-      }
       writer.uint32(80).uint64(message.paramsVersion);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): DistributionState {
+    const plain = readPlain(input, read_settled_settlement_v1_DistributionState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2420,15 +2274,14 @@ export const ClaimableState: MessageFns<ClaimableState> = {
       Coin.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.updatedAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.updatedAtNs) !== message.updatedAtNs) {
-        throw new globalThis.Error("value provided for field message.updatedAtNs of type int64 too large");
-      }
       writer.uint32(40).int64(message.updatedAtNs);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ClaimableState {
+    const plain = readPlain(input, read_settled_settlement_v1_ClaimableState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2526,18 +2379,12 @@ function createBaseRewardEntryState(): RewardEntryState {
 export const RewardEntryState: MessageFns<RewardEntryState> = {
   encode(message: RewardEntryState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.seq !== 0n) {
-      if (BigInt.asUintN(64, message.seq) !== message.seq) {
-        throw new globalThis.Error("value provided for field message.seq of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.seq);
     }
     if (message.address !== "") {
       writer.uint32(18).string(message.address);
     }
     if (message.distributionSeq !== 0n) {
-      if (BigInt.asUintN(64, message.distributionSeq) !== message.distributionSeq) {
-        throw new globalThis.Error("value provided for field message.distributionSeq of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.distributionSeq);
     }
     if (message.source !== 0) {
@@ -2547,15 +2394,9 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
       Coin.encode(v!, writer.uint32(42).fork()).join();
     }
     if (message.createdAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.createdAtNs) !== message.createdAtNs) {
-        throw new globalThis.Error("value provided for field message.createdAtNs of type int64 too large");
-      }
       writer.uint32(48).int64(message.createdAtNs);
     }
     if (message.expiresAtNs !== 0n) {
-      if (BigInt.asIntN(64, message.expiresAtNs) !== message.expiresAtNs) {
-        throw new globalThis.Error("value provided for field message.expiresAtNs of type int64 too large");
-      }
       writer.uint32(56).int64(message.expiresAtNs);
     }
     if (message.reason !== "") {
@@ -2568,6 +2409,8 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): RewardEntryState {
+    const plain = readPlain(input, read_settled_settlement_v1_RewardEntryState);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2695,9 +2538,6 @@ function createBaseEpochMint(): EpochMint {
 export const EpochMint: MessageFns<EpochMint> = {
   encode(message: EpochMint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.epoch !== 0n) {
-      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
-        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.epoch);
     }
     if (message.minted !== "") {
@@ -2707,6 +2547,8 @@ export const EpochMint: MessageFns<EpochMint> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): EpochMint {
+    const plain = readPlain(input, read_settled_settlement_v1_EpochMint);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2765,51 +2607,32 @@ function createBaseSequences(): Sequences {
 export const Sequences: MessageFns<Sequences> = {
   encode(message: Sequences, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.escrow !== 0n) {
-      if (BigInt.asUintN(64, message.escrow) !== message.escrow) {
-        throw new globalThis.Error("value provided for field message.escrow of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.escrow);
     }
     if (message.usage !== 0n) {
-      if (BigInt.asUintN(64, message.usage) !== message.usage) {
-        throw new globalThis.Error("value provided for field message.usage of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.usage);
     }
     if (message.settlement !== 0n) {
-      if (BigInt.asUintN(64, message.settlement) !== message.settlement) {
-        throw new globalThis.Error("value provided for field message.settlement of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.settlement);
     }
     if (message.distribution !== 0n) {
-      if (BigInt.asUintN(64, message.distribution) !== message.distribution) {
-        throw new globalThis.Error("value provided for field message.distribution of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.distribution);
     }
     if (message.payout !== 0n) {
-      if (BigInt.asUintN(64, message.payout) !== message.payout) {
-        throw new globalThis.Error("value provided for field message.payout of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.payout);
     }
     if (message.invoice !== 0n) {
-      if (BigInt.asUintN(64, message.invoice) !== message.invoice) {
-        throw new globalThis.Error("value provided for field message.invoice of type uint64 too large");
-      }
       writer.uint32(48).uint64(message.invoice);
     }
     if (message.rewardEntry !== 0n) {
-      if (BigInt.asUintN(64, message.rewardEntry) !== message.rewardEntry) {
-        throw new globalThis.Error("value provided for field message.rewardEntry of type uint64 too large");
-      }
       writer.uint32(56).uint64(message.rewardEntry);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Sequences {
+    const plain = readPlain(input, read_settled_settlement_v1_Sequences);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2922,15 +2745,14 @@ export const InvoiceSeries: MessageFns<InvoiceSeries> = {
       writer.uint32(10).string(message.provider);
     }
     if (message.next !== 0n) {
-      if (BigInt.asUintN(64, message.next) !== message.next) {
-        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.next);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): InvoiceSeries {
+    const plain = readPlain(input, read_settled_settlement_v1_InvoiceSeries);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -3010,9 +2832,6 @@ export const GenesisState: MessageFns<GenesisState> = {
       Params1.encode(message.extendedParams, writer.uint32(18).fork()).join();
     }
     if (message.paramsVersion !== 0n) {
-      if (BigInt.asUintN(64, message.paramsVersion) !== message.paramsVersion) {
-        throw new globalThis.Error("value provided for field message.paramsVersion of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.paramsVersion);
     }
     if (message.sequences !== undefined) {
@@ -3234,4 +3053,811 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: number): EscrowState {
+  let seq_: EscrowState["seq"] = 0n;
+  let orderId_: EscrowState["orderId"] = "";
+  let leaseId_: EscrowState["leaseId"] = "";
+  let depositor_: EscrowState["depositor"] = "";
+  let recipient_: EscrowState["recipient"] = "";
+  let amount_: EscrowState["amount"] = [];
+  let balance_: EscrowState["balance"] = [];
+  let totalSettled_: EscrowState["totalSettled"] = [];
+  let refunded_: EscrowState["refunded"] = [];
+  let status_: EscrowState["status"] = 0;
+  let createdAtNs_: EscrowState["createdAtNs"] = 0n;
+  let expiresAtNs_: EscrowState["expiresAtNs"] = 0n;
+  let activatedAtNs_: EscrowState["activatedAtNs"] = 0n;
+  let closedAtNs_: EscrowState["closedAtNs"] = 0n;
+  let closureReason_: EscrowState["closureReason"] = "";
+  let settlementCount_: EscrowState["settlementCount"] = 0;
+  let height_: EscrowState["height"] = 0n;
+  let disputedAtNs_: EscrowState["disputedAtNs"] = 0n;
+  let disputeEvidence_: EscrowState["disputeEvidence"] = "";
+  let lastSettledAtNs_: EscrowState["lastSettledAtNs"] = 0n;
+  let expiryAttempts_: EscrowState["expiryAttempts"] = 0;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        orderId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        leaseId_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        depositor_ = reader.string(end);
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        recipient_ = reader.string(end);
+        break;
+      case 50:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        balance_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 66:
+        totalSettled_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 74:
+        refunded_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 80:
+        seen = reader.once(seen, 32);
+        status_ = reader.int32(end) as never;
+        break;
+      case 88:
+        seen = reader.once(seen, 64);
+        createdAtNs_ = reader.int64(end);
+        break;
+      case 96:
+        seen = reader.once(seen, 128);
+        expiresAtNs_ = reader.int64(end);
+        break;
+      case 104:
+        seen = reader.once(seen, 256);
+        activatedAtNs_ = reader.int64(end);
+        break;
+      case 112:
+        seen = reader.once(seen, 512);
+        closedAtNs_ = reader.int64(end);
+        break;
+      case 122:
+        seen = reader.once(seen, 1024);
+        closureReason_ = reader.string(end);
+        break;
+      case 128:
+        seen = reader.once(seen, 2048);
+        settlementCount_ = reader.uint32(end);
+        break;
+      case 136:
+        seen = reader.once(seen, 4096);
+        height_ = reader.int64(end);
+        break;
+      case 152:
+        seen = reader.once(seen, 8192);
+        disputedAtNs_ = reader.int64(end);
+        break;
+      case 162:
+        seen = reader.once(seen, 16384);
+        disputeEvidence_ = reader.string(end);
+        break;
+      case 168:
+        seen = reader.once(seen, 32768);
+        lastSettledAtNs_ = reader.int64(end);
+        break;
+      case 176:
+        seen = reader.once(seen, 65536);
+        expiryAttempts_ = reader.uint32(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_OrderState(reader: WireReader, end: number): OrderState {
+  let escrowSeq_: OrderState["escrowSeq"] = 0n;
+  let escrowCount_: OrderState["escrowCount"] = 0;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        escrowCount_ = reader.uint32(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { escrowSeq: escrowSeq_, escrowCount: escrowCount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_UsageState(reader: WireReader, end: number): UsageState {
+  let seq_: UsageState["seq"] = 0n;
+  let escrowSeq_: UsageState["escrowSeq"] = 0n;
+  let units_: UsageState["units"] = 0n;
+  let usageType_: UsageState["usageType"] = "";
+  let periodStart_: UsageState["periodStart"] = 0n;
+  let periodEnd_: UsageState["periodEnd"] = 0n;
+  let denom_: UsageState["denom"] = "";
+  let unitPrice_: UsageState["unitPrice"] = "";
+  let cost_: UsageState["cost"] = "";
+  let providerSignature_: UsageState["providerSignature"] = EMPTY_BYTES;
+  let acknowledged_: UsageState["acknowledged"] = false;
+  let customerSignature_: UsageState["customerSignature"] = EMPTY_BYTES;
+  let status_: UsageState["status"] = 0;
+  let submittedAtNs_: UsageState["submittedAtNs"] = 0n;
+  let height_: UsageState["height"] = 0n;
+  let settlementSeq_: UsageState["settlementSeq"] = 0n;
+  let invoiceSeq_: UsageState["invoiceSeq"] = 0n;
+  let settledAmount_: UsageState["settledAmount"] = "";
+  let reward_: UsageState["reward"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        units_ = reader.uint64(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        usageType_ = reader.string(end);
+        break;
+      case 40:
+        seen = reader.once(seen, 16);
+        periodStart_ = reader.int64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 32);
+        periodEnd_ = reader.int64(end);
+        break;
+      case 58:
+        seen = reader.once(seen, 64);
+        denom_ = reader.string(end);
+        break;
+      case 66:
+        seen = reader.once(seen, 128);
+        unitPrice_ = reader.string(end);
+        break;
+      case 74:
+        seen = reader.once(seen, 256);
+        cost_ = reader.string(end);
+        break;
+      case 82:
+        seen = reader.once(seen, 512);
+        providerSignature_ = reader.bytes(end);
+        break;
+      case 88:
+        seen = reader.once(seen, 1024);
+        acknowledged_ = reader.bool(end);
+        break;
+      case 98:
+        seen = reader.once(seen, 2048);
+        customerSignature_ = reader.bytes(end);
+        break;
+      case 104:
+        seen = reader.once(seen, 4096);
+        status_ = reader.int32(end) as never;
+        break;
+      case 112:
+        seen = reader.once(seen, 8192);
+        submittedAtNs_ = reader.int64(end);
+        break;
+      case 120:
+        seen = reader.once(seen, 16384);
+        height_ = reader.int64(end);
+        break;
+      case 128:
+        seen = reader.once(seen, 32768);
+        settlementSeq_ = reader.uint64(end);
+        break;
+      case 136:
+        seen = reader.once(seen, 65536);
+        invoiceSeq_ = reader.uint64(end);
+        break;
+      case 146:
+        seen = reader.once(seen, 131072);
+        settledAmount_ = reader.string(end);
+        break;
+      case 154:
+        seen = reader.once(seen, 262144);
+        reward_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, escrowSeq: escrowSeq_, units: units_, usageType: usageType_, periodStart: periodStart_, periodEnd: periodEnd_, denom: denom_, unitPrice: unitPrice_, cost: cost_, providerSignature: providerSignature_, acknowledged: acknowledged_, customerSignature: customerSignature_, status: status_, submittedAtNs: submittedAtNs_, height: height_, settlementSeq: settlementSeq_, invoiceSeq: invoiceSeq_, settledAmount: settledAmount_, reward: reward_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_Coverage(reader: WireReader, end: number): Coverage {
+  let starts_: Coverage["starts"] = [];
+  let ends_: Coverage["ends"] = [];
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        for (const to = reader.delimited(end); reader.pos < to; ) starts_.push(reader.int64(to));
+        break;
+      case 18:
+        for (const to = reader.delimited(end); reader.pos < to; ) ends_.push(reader.int64(to));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { starts: starts_, ends: ends_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_SettlementState(reader: WireReader, end: number): SettlementState {
+  let seq_: SettlementState["seq"] = 0n;
+  let escrowSeq_: SettlementState["escrowSeq"] = 0n;
+  let provider_: SettlementState["provider"] = "";
+  let total_: SettlementState["total"] = [];
+  let providerShare_: SettlementState["providerShare"] = [];
+  let platformFee_: SettlementState["platformFee"] = [];
+  let validatorFee_: SettlementState["validatorFee"] = [];
+  let settledAtNs_: SettlementState["settledAtNs"] = 0n;
+  let units_: SettlementState["units"] = 0n;
+  let periodStart_: SettlementState["periodStart"] = 0n;
+  let periodEnd_: SettlementState["periodEnd"] = 0n;
+  let height_: SettlementState["height"] = 0n;
+  let type_: SettlementState["type"] = 0;
+  let isFinal_: SettlementState["isFinal"] = false;
+  let recordCount_: SettlementState["recordCount"] = 0;
+  let invoiceSeq_: SettlementState["invoiceSeq"] = 0n;
+  let payoutSeq_: SettlementState["payoutSeq"] = 0n;
+  let distributionSeq_: SettlementState["distributionSeq"] = 0n;
+  let paramsVersion_: SettlementState["paramsVersion"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        provider_ = reader.string(end);
+        break;
+      case 34:
+        total_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 42:
+        providerShare_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 50:
+        platformFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        validatorFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 64:
+        seen = reader.once(seen, 8);
+        settledAtNs_ = reader.int64(end);
+        break;
+      case 72:
+        seen = reader.once(seen, 16);
+        units_ = reader.uint64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 32);
+        periodStart_ = reader.int64(end);
+        break;
+      case 88:
+        seen = reader.once(seen, 64);
+        periodEnd_ = reader.int64(end);
+        break;
+      case 96:
+        seen = reader.once(seen, 128);
+        height_ = reader.int64(end);
+        break;
+      case 104:
+        seen = reader.once(seen, 256);
+        type_ = reader.int32(end) as never;
+        break;
+      case 112:
+        seen = reader.once(seen, 512);
+        isFinal_ = reader.bool(end);
+        break;
+      case 120:
+        seen = reader.once(seen, 1024);
+        recordCount_ = reader.uint32(end);
+        break;
+      case 128:
+        seen = reader.once(seen, 2048);
+        invoiceSeq_ = reader.uint64(end);
+        break;
+      case 136:
+        seen = reader.once(seen, 4096);
+        payoutSeq_ = reader.uint64(end);
+        break;
+      case 144:
+        seen = reader.once(seen, 8192);
+        distributionSeq_ = reader.uint64(end);
+        break;
+      case 152:
+        seen = reader.once(seen, 16384);
+        paramsVersion_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, escrowSeq: escrowSeq_, provider: provider_, total: total_, providerShare: providerShare_, platformFee: platformFee_, validatorFee: validatorFee_, settledAtNs: settledAtNs_, units: units_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, type: type_, isFinal: isFinal_, recordCount: recordCount_, invoiceSeq: invoiceSeq_, payoutSeq: payoutSeq_, distributionSeq: distributionSeq_, paramsVersion: paramsVersion_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end: number): InvoiceState {
+  let seq_: InvoiceState["seq"] = 0n;
+  let number_: InvoiceState["number"] = 0n;
+  let settlementSeq_: InvoiceState["settlementSeq"] = 0n;
+  let escrowSeq_: InvoiceState["escrowSeq"] = 0n;
+  let status_: InvoiceState["status"] = 0;
+  let total_: InvoiceState["total"] = [];
+  let amountPaid_: InvoiceState["amountPaid"] = [];
+  let amountDue_: InvoiceState["amountDue"] = [];
+  let issuedAtNs_: InvoiceState["issuedAtNs"] = 0n;
+  let dueAtNs_: InvoiceState["dueAtNs"] = 0n;
+  let paidAtNs_: InvoiceState["paidAtNs"] = 0n;
+  let lineCount_: InvoiceState["lineCount"] = 0;
+  let periodStart_: InvoiceState["periodStart"] = 0n;
+  let periodEnd_: InvoiceState["periodEnd"] = 0n;
+  let height_: InvoiceState["height"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        number_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        settlementSeq_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 40:
+        seen = reader.once(seen, 16);
+        status_ = reader.int32(end) as never;
+        break;
+      case 50:
+        total_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        amountPaid_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 66:
+        amountDue_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 72:
+        seen = reader.once(seen, 32);
+        issuedAtNs_ = reader.int64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 64);
+        dueAtNs_ = reader.int64(end);
+        break;
+      case 88:
+        seen = reader.once(seen, 128);
+        paidAtNs_ = reader.int64(end);
+        break;
+      case 96:
+        seen = reader.once(seen, 256);
+        lineCount_ = reader.uint32(end);
+        break;
+      case 104:
+        seen = reader.once(seen, 512);
+        periodStart_ = reader.int64(end);
+        break;
+      case 112:
+        seen = reader.once(seen, 1024);
+        periodEnd_ = reader.int64(end);
+        break;
+      case 120:
+        seen = reader.once(seen, 2048);
+        height_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_PayoutState(reader: WireReader, end: number): PayoutState {
+  let seq_: PayoutState["seq"] = 0n;
+  let invoiceSeq_: PayoutState["invoiceSeq"] = 0n;
+  let settlementSeq_: PayoutState["settlementSeq"] = 0n;
+  let escrowSeq_: PayoutState["escrowSeq"] = 0n;
+  let gross_: PayoutState["gross"] = [];
+  let platformFee_: PayoutState["platformFee"] = [];
+  let validatorFee_: PayoutState["validatorFee"] = [];
+  let holdback_: PayoutState["holdback"] = [];
+  let net_: PayoutState["net"] = [];
+  let status_: PayoutState["status"] = 0;
+  let attempts_: PayoutState["attempts"] = 0;
+  let createdAtNs_: PayoutState["createdAtNs"] = 0n;
+  let lastAttemptAtNs_: PayoutState["lastAttemptAtNs"] = 0n;
+  let processedAtNs_: PayoutState["processedAtNs"] = 0n;
+  let completedAtNs_: PayoutState["completedAtNs"] = 0n;
+  let height_: PayoutState["height"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        invoiceSeq_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        settlementSeq_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 42:
+        gross_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 50:
+        platformFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        validatorFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 66:
+        holdback_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 74:
+        net_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 80:
+        seen = reader.once(seen, 16);
+        status_ = reader.int32(end) as never;
+        break;
+      case 88:
+        seen = reader.once(seen, 32);
+        attempts_ = reader.uint32(end);
+        break;
+      case 96:
+        seen = reader.once(seen, 64);
+        createdAtNs_ = reader.int64(end);
+        break;
+      case 104:
+        seen = reader.once(seen, 128);
+        lastAttemptAtNs_ = reader.int64(end);
+        break;
+      case 112:
+        seen = reader.once(seen, 256);
+        processedAtNs_ = reader.int64(end);
+        break;
+      case 120:
+        seen = reader.once(seen, 512);
+        completedAtNs_ = reader.int64(end);
+        break;
+      case 128:
+        seen = reader.once(seen, 1024);
+        height_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, invoiceSeq: invoiceSeq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, gross: gross_, platformFee: platformFee_, validatorFee: validatorFee_, holdback: holdback_, net: net_, status: status_, attempts: attempts_, createdAtNs: createdAtNs_, lastAttemptAtNs: lastAttemptAtNs_, processedAtNs: processedAtNs_, completedAtNs: completedAtNs_, height: height_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_RewardRow(reader: WireReader, end: number): RewardRow {
+  let address_: RewardRow["address"] = "";
+  let amount_: RewardRow["amount"] = [];
+  let reason_: RewardRow["reason"] = "";
+  let referenceId_: RewardRow["referenceId"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        address_ = reader.string(end);
+        break;
+      case 18:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 26:
+        seen = reader.once(seen, 2);
+        reason_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 4);
+        referenceId_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { address: address_, amount: amount_, reason: reason_, referenceId: referenceId_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_DistributionState(reader: WireReader, end: number): DistributionState {
+  let seq_: DistributionState["seq"] = 0n;
+  let source_: DistributionState["source"] = 0;
+  let epoch_: DistributionState["epoch"] = 0n;
+  let total_: DistributionState["total"] = [];
+  let distributedAtNs_: DistributionState["distributedAtNs"] = 0n;
+  let height_: DistributionState["height"] = 0n;
+  let settlementSeq_: DistributionState["settlementSeq"] = 0n;
+  let rows_: DistributionState["rows"] = [];
+  let rowCount_: DistributionState["rowCount"] = 0;
+  let paramsVersion_: DistributionState["paramsVersion"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        source_ = reader.int32(end) as never;
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        epoch_ = reader.uint64(end);
+        break;
+      case 34:
+        total_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 40:
+        seen = reader.once(seen, 8);
+        distributedAtNs_ = reader.int64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 16);
+        height_ = reader.int64(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 32);
+        settlementSeq_ = reader.uint64(end);
+        break;
+      case 66:
+        rows_.push(reader.message(end, read_settled_settlement_v1_RewardRow));
+        break;
+      case 72:
+        seen = reader.once(seen, 64);
+        rowCount_ = reader.uint32(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 128);
+        paramsVersion_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, source: source_, epoch: epoch_, total: total_, distributedAtNs: distributedAtNs_, height: height_, settlementSeq: settlementSeq_, rows: rows_, rowCount: rowCount_, paramsVersion: paramsVersion_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_ClaimableState(reader: WireReader, end: number): ClaimableState {
+  let address_: ClaimableState["address"] = "";
+  let claimable_: ClaimableState["claimable"] = [];
+  let claimed_: ClaimableState["claimed"] = [];
+  let expired_: ClaimableState["expired"] = [];
+  let updatedAtNs_: ClaimableState["updatedAtNs"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        address_ = reader.string(end);
+        break;
+      case 18:
+        claimable_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 26:
+        claimed_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 34:
+        expired_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 40:
+        seen = reader.once(seen, 2);
+        updatedAtNs_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { address: address_, claimable: claimable_, claimed: claimed_, expired: expired_, updatedAtNs: updatedAtNs_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_RewardEntryState(reader: WireReader, end: number): RewardEntryState {
+  let seq_: RewardEntryState["seq"] = 0n;
+  let address_: RewardEntryState["address"] = "";
+  let distributionSeq_: RewardEntryState["distributionSeq"] = 0n;
+  let source_: RewardEntryState["source"] = 0;
+  let amount_: RewardEntryState["amount"] = [];
+  let createdAtNs_: RewardEntryState["createdAtNs"] = 0n;
+  let expiresAtNs_: RewardEntryState["expiresAtNs"] = 0n;
+  let reason_: RewardEntryState["reason"] = "";
+  let minted_: RewardEntryState["minted"] = false;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        address_ = reader.string(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        distributionSeq_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        source_ = reader.int32(end) as never;
+        break;
+      case 42:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 48:
+        seen = reader.once(seen, 16);
+        createdAtNs_ = reader.int64(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 32);
+        expiresAtNs_ = reader.int64(end);
+        break;
+      case 66:
+        seen = reader.once(seen, 64);
+        reason_ = reader.string(end);
+        break;
+      case 72:
+        seen = reader.once(seen, 128);
+        minted_ = reader.bool(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, address: address_, distributionSeq: distributionSeq_, source: source_, amount: amount_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, reason: reason_, minted: minted_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_EpochMint(reader: WireReader, end: number): EpochMint {
+  let epoch_: EpochMint["epoch"] = 0n;
+  let minted_: EpochMint["minted"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        epoch_ = reader.uint64(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        minted_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { epoch: epoch_, minted: minted_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_Sequences(reader: WireReader, end: number): Sequences {
+  let escrow_: Sequences["escrow"] = 0n;
+  let usage_: Sequences["usage"] = 0n;
+  let settlement_: Sequences["settlement"] = 0n;
+  let distribution_: Sequences["distribution"] = 0n;
+  let payout_: Sequences["payout"] = 0n;
+  let invoice_: Sequences["invoice"] = 0n;
+  let rewardEntry_: Sequences["rewardEntry"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        escrow_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        usage_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        settlement_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        distribution_ = reader.uint64(end);
+        break;
+      case 40:
+        seen = reader.once(seen, 16);
+        payout_ = reader.uint64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 32);
+        invoice_ = reader.uint64(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 64);
+        rewardEntry_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { escrow: escrow_, usage: usage_, settlement: settlement_, distribution: distribution_, payout: payout_, invoice: invoice_, rewardEntry: rewardEntry_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_InvoiceSeries(reader: WireReader, end: number): InvoiceSeries {
+  let provider_: InvoiceSeries["provider"] = "";
+  let next_: InvoiceSeries["next"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        provider_ = reader.string(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        next_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { provider: provider_, next: next_ };
 }

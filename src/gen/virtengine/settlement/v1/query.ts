@@ -5,7 +5,8 @@
 // source: virtengine/settlement/v1/query.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin, DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
 
 export const protobufPackage = "virtengine.settlement.v1";
@@ -481,9 +482,6 @@ export const ReleaseCondition: MessageFns<ReleaseCondition> = {
       writer.uint32(10).string(message.type);
     }
     if (message.unlockAfter !== 0n) {
-      if (BigInt.asIntN(64, message.unlockAfter) !== message.unlockAfter) {
-        throw new globalThis.Error("value provided for field message.unlockAfter of type int64 too large");
-      }
       writer.uint32(16).int64(message.unlockAfter);
     }
     for (const v of message.requiredSigners) {
@@ -493,9 +491,6 @@ export const ReleaseCondition: MessageFns<ReleaseCondition> = {
       writer.uint32(32).uint32(message.signatureThreshold);
     }
     if (message.minUsageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.minUsageUnits) !== message.minUsageUnits) {
-        throw new globalThis.Error("value provided for field message.minUsageUnits of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.minUsageUnits);
     }
     if (message.requiredVerificationScore !== 0) {
@@ -505,9 +500,6 @@ export const ReleaseCondition: MessageFns<ReleaseCondition> = {
       writer.uint32(56).bool(message.satisfied);
     }
     if (message.satisfiedAt !== 0n) {
-      if (BigInt.asIntN(64, message.satisfiedAt) !== message.satisfiedAt) {
-        throw new globalThis.Error("value provided for field message.satisfiedAt of type int64 too large");
-      }
       writer.uint32(64).int64(message.satisfiedAt);
     }
     return writer;
@@ -677,27 +669,15 @@ export const EscrowAccount: MessageFns<EscrowAccount> = {
       ReleaseCondition.encode(v!, writer.uint32(74).fork()).join();
     }
     if (message.createdAt !== 0n) {
-      if (BigInt.asIntN(64, message.createdAt) !== message.createdAt) {
-        throw new globalThis.Error("value provided for field message.createdAt of type int64 too large");
-      }
       writer.uint32(80).int64(message.createdAt);
     }
     if (message.expiresAt !== 0n) {
-      if (BigInt.asIntN(64, message.expiresAt) !== message.expiresAt) {
-        throw new globalThis.Error("value provided for field message.expiresAt of type int64 too large");
-      }
       writer.uint32(88).int64(message.expiresAt);
     }
     if (message.activatedAt !== 0n) {
-      if (BigInt.asIntN(64, message.activatedAt) !== message.activatedAt) {
-        throw new globalThis.Error("value provided for field message.activatedAt of type int64 too large");
-      }
       writer.uint32(96).int64(message.activatedAt);
     }
     if (message.closedAt !== 0n) {
-      if (BigInt.asIntN(64, message.closedAt) !== message.closedAt) {
-        throw new globalThis.Error("value provided for field message.closedAt of type int64 too large");
-      }
       writer.uint32(104).int64(message.closedAt);
     }
     if (message.closureReason !== "") {
@@ -710,9 +690,6 @@ export const EscrowAccount: MessageFns<EscrowAccount> = {
       writer.uint32(128).uint32(message.settlementCount);
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(136).int64(message.blockHeight);
     }
     return writer;
@@ -965,36 +942,21 @@ export const SettlementRecord: MessageFns<SettlementRecord> = {
       Coin.encode(v!, writer.uint32(82).fork()).join();
     }
     if (message.settledAt !== 0n) {
-      if (BigInt.asIntN(64, message.settledAt) !== message.settledAt) {
-        throw new globalThis.Error("value provided for field message.settledAt of type int64 too large");
-      }
       writer.uint32(88).int64(message.settledAt);
     }
     for (const v of message.usageRecordIds) {
       writer.uint32(98).string(v!);
     }
     if (message.totalUsageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.totalUsageUnits) !== message.totalUsageUnits) {
-        throw new globalThis.Error("value provided for field message.totalUsageUnits of type uint64 too large");
-      }
       writer.uint32(104).uint64(message.totalUsageUnits);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(112).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(120).int64(message.periodEnd);
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(128).int64(message.blockHeight);
     }
     if (message.settlementType !== "") {
@@ -1250,24 +1212,15 @@ export const UsageRecord: MessageFns<UsageRecord> = {
       writer.uint32(42).string(message.customer);
     }
     if (message.usageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.usageUnits) !== message.usageUnits) {
-        throw new globalThis.Error("value provided for field message.usageUnits of type uint64 too large");
-      }
       writer.uint32(48).uint64(message.usageUnits);
     }
     if (message.usageType !== "") {
       writer.uint32(58).string(message.usageType);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(64).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(72).int64(message.periodEnd);
     }
     if (message.unitPrice !== undefined) {
@@ -1292,15 +1245,9 @@ export const UsageRecord: MessageFns<UsageRecord> = {
       writer.uint32(130).string(message.settlementId);
     }
     if (message.submittedAt !== 0n) {
-      if (BigInt.asIntN(64, message.submittedAt) !== message.submittedAt) {
-        throw new globalThis.Error("value provided for field message.submittedAt of type int64 too large");
-      }
       writer.uint32(136).int64(message.submittedAt);
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(144).int64(message.blockHeight);
     }
     globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
@@ -1612,9 +1559,6 @@ export const UsageTypeSummary: MessageFns<UsageTypeSummary> = {
       writer.uint32(10).string(message.usageType);
     }
     if (message.usageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.usageUnits) !== message.usageUnits) {
-        throw new globalThis.Error("value provided for field message.usageUnits of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.usageUnits);
     }
     for (const v of message.totalCost) {
@@ -1710,21 +1654,12 @@ export const UsageSummary: MessageFns<UsageSummary> = {
       writer.uint32(18).string(message.orderId);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(24).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(32).int64(message.periodEnd);
     }
     if (message.totalUsageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.totalUsageUnits) !== message.totalUsageUnits) {
-        throw new globalThis.Error("value provided for field message.totalUsageUnits of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.totalUsageUnits);
     }
     for (const v of message.totalCost) {
@@ -1734,15 +1669,9 @@ export const UsageSummary: MessageFns<UsageSummary> = {
       UsageTypeSummary.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message.generatedAt !== 0n) {
-      if (BigInt.asIntN(64, message.generatedAt) !== message.generatedAt) {
-        throw new globalThis.Error("value provided for field message.generatedAt of type int64 too large");
-      }
       writer.uint32(64).int64(message.generatedAt);
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(72).int64(message.blockHeight);
     }
     for (const v of message.usageRecordIds) {
@@ -1907,9 +1836,6 @@ export const RewardRecipient: MessageFns<RewardRecipient> = {
       writer.uint32(26).string(message.reason);
     }
     if (message.usageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.usageUnits) !== message.usageUnits) {
-        throw new globalThis.Error("value provided for field message.usageUnits of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.usageUnits);
     }
     if (message.verificationScore !== 0) {
@@ -2043,9 +1969,6 @@ export const RewardDistribution: MessageFns<RewardDistribution> = {
       writer.uint32(10).string(message.distributionId);
     }
     if (message.epochNumber !== 0n) {
-      if (BigInt.asUintN(64, message.epochNumber) !== message.epochNumber) {
-        throw new globalThis.Error("value provided for field message.epochNumber of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.epochNumber);
     }
     for (const v of message.totalRewards) {
@@ -2058,15 +1981,9 @@ export const RewardDistribution: MessageFns<RewardDistribution> = {
       writer.uint32(42).string(message.source);
     }
     if (message.distributedAt !== 0n) {
-      if (BigInt.asIntN(64, message.distributedAt) !== message.distributedAt) {
-        throw new globalThis.Error("value provided for field message.distributedAt of type int64 too large");
-      }
       writer.uint32(48).int64(message.distributedAt);
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(56).int64(message.blockHeight);
     }
     for (const v of message.referenceTxHashes) {
@@ -2296,9 +2213,6 @@ export const RewardHistoryEntry: MessageFns<RewardHistoryEntry> = {
       writer.uint32(10).string(message.distributionId);
     }
     if (message.epochNumber !== 0n) {
-      if (BigInt.asUintN(64, message.epochNumber) !== message.epochNumber) {
-        throw new globalThis.Error("value provided for field message.epochNumber of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.epochNumber);
     }
     if (message.source !== "") {
@@ -2311,18 +2225,12 @@ export const RewardHistoryEntry: MessageFns<RewardHistoryEntry> = {
       writer.uint32(42).string(message.reason);
     }
     if (message.usageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.usageUnits) !== message.usageUnits) {
-        throw new globalThis.Error("value provided for field message.usageUnits of type uint64 too large");
-      }
       writer.uint32(48).uint64(message.usageUnits);
     }
     if (message.referenceId !== "") {
       writer.uint32(58).string(message.referenceId);
     }
     if (message.distributedAt !== 0n) {
-      if (BigInt.asIntN(64, message.distributedAt) !== message.distributedAt) {
-        throw new globalThis.Error("value provided for field message.distributedAt of type int64 too large");
-      }
       writer.uint32(64).int64(message.distributedAt);
     }
     return writer;
@@ -2456,15 +2364,9 @@ export const RewardEntry: MessageFns<RewardEntry> = {
       Coin.encode(v!, writer.uint32(26).fork()).join();
     }
     if (message.createdAt !== 0n) {
-      if (BigInt.asIntN(64, message.createdAt) !== message.createdAt) {
-        throw new globalThis.Error("value provided for field message.createdAt of type int64 too large");
-      }
       writer.uint32(32).int64(message.createdAt);
     }
     if (message.expiresAt !== 0n) {
-      if (BigInt.asIntN(64, message.expiresAt) !== message.expiresAt) {
-        throw new globalThis.Error("value provided for field message.expiresAt of type int64 too large");
-      }
       writer.uint32(40).int64(message.expiresAt);
     }
     if (message.reason !== "") {
@@ -2577,9 +2479,6 @@ export const ClaimableRewards: MessageFns<ClaimableRewards> = {
       RewardEntry.encode(v!, writer.uint32(26).fork()).join();
     }
     if (message.lastUpdated !== 0n) {
-      if (BigInt.asIntN(64, message.lastUpdated) !== message.lastUpdated) {
-        throw new globalThis.Error("value provided for field message.lastUpdated of type int64 too large");
-      }
       writer.uint32(32).int64(message.lastUpdated);
     }
     for (const v of message.totalClaimed) {
@@ -2760,9 +2659,6 @@ export const PayoutRecord: MessageFns<PayoutRecord> = {
       writer.uint32(152).uint32(message.executionAttempts);
     }
     if (message.lastAttemptAt !== 0n) {
-      if (BigInt.asIntN(64, message.lastAttemptAt) !== message.lastAttemptAt) {
-        throw new globalThis.Error("value provided for field message.lastAttemptAt of type int64 too large");
-      }
       writer.uint32(160).int64(message.lastAttemptAt);
     }
     if (message.lastError !== "") {
@@ -2772,27 +2668,15 @@ export const PayoutRecord: MessageFns<PayoutRecord> = {
       writer.uint32(178).string(message.txHash);
     }
     if (message.createdAt !== 0n) {
-      if (BigInt.asIntN(64, message.createdAt) !== message.createdAt) {
-        throw new globalThis.Error("value provided for field message.createdAt of type int64 too large");
-      }
       writer.uint32(184).int64(message.createdAt);
     }
     if (message.processedAt !== 0n) {
-      if (BigInt.asIntN(64, message.processedAt) !== message.processedAt) {
-        throw new globalThis.Error("value provided for field message.processedAt of type int64 too large");
-      }
       writer.uint32(192).int64(message.processedAt);
     }
     if (message.completedAt !== 0n) {
-      if (BigInt.asIntN(64, message.completedAt) !== message.completedAt) {
-        throw new globalThis.Error("value provided for field message.completedAt of type int64 too large");
-      }
       writer.uint32(200).int64(message.completedAt);
     }
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(208).int64(message.blockHeight);
     }
     return writer;
@@ -3123,44 +3007,24 @@ export const Params: MessageFns<Params> = {
       writer.uint32(18).string(message.validatorFeeRate);
     }
     if (message.minEscrowDuration !== 0n) {
-      if (BigInt.asUintN(64, message.minEscrowDuration) !== message.minEscrowDuration) {
-        throw new globalThis.Error("value provided for field message.minEscrowDuration of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.minEscrowDuration);
     }
     if (message.maxEscrowDuration !== 0n) {
-      if (BigInt.asUintN(64, message.maxEscrowDuration) !== message.maxEscrowDuration) {
-        throw new globalThis.Error("value provided for field message.maxEscrowDuration of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.maxEscrowDuration);
     }
     if (message.settlementPeriod !== 0n) {
-      if (BigInt.asUintN(64, message.settlementPeriod) !== message.settlementPeriod) {
-        throw new globalThis.Error("value provided for field message.settlementPeriod of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.settlementPeriod);
     }
     if (message.rewardClaimExpiry !== 0n) {
-      if (BigInt.asUintN(64, message.rewardClaimExpiry) !== message.rewardClaimExpiry) {
-        throw new globalThis.Error("value provided for field message.rewardClaimExpiry of type uint64 too large");
-      }
       writer.uint32(48).uint64(message.rewardClaimExpiry);
     }
     if (message.minSettlementAmount !== "") {
       writer.uint32(58).string(message.minSettlementAmount);
     }
     if (message.usageGracePeriod !== 0n) {
-      if (BigInt.asUintN(64, message.usageGracePeriod) !== message.usageGracePeriod) {
-        throw new globalThis.Error("value provided for field message.usageGracePeriod of type uint64 too large");
-      }
       writer.uint32(64).uint64(message.usageGracePeriod);
     }
     if (message.stakingRewardEpochLength !== 0n) {
-      if (BigInt.asUintN(64, message.stakingRewardEpochLength) !== message.stakingRewardEpochLength) {
-        throw new globalThis.Error(
-          "value provided for field message.stakingRewardEpochLength of type uint64 too large",
-        );
-      }
       writer.uint32(72).uint64(message.stakingRewardEpochLength);
     }
     if (message.verificationRewardAmount !== "") {
@@ -3173,9 +3037,6 @@ export const Params: MessageFns<Params> = {
       writer.uint32(96).uint32(message.maxPayoutRetries);
     }
     if (message.disputeWindowDuration !== 0n) {
-      if (BigInt.asUintN(64, message.disputeWindowDuration) !== message.disputeWindowDuration) {
-        throw new globalThis.Error("value provided for field message.disputeWindowDuration of type uint64 too large");
-      }
       writer.uint32(104).uint64(message.disputeWindowDuration);
     }
     if (message.usageRewardRateBps !== 0) {
@@ -3761,15 +3622,9 @@ export const FiatPayoutPreference: MessageFns<FiatPayoutPreference> = {
       TokenSpec.encode(message.stableToken, writer.uint32(98).fork()).join();
     }
     if (message.createdAt !== 0n) {
-      if (BigInt.asIntN(64, message.createdAt) !== message.createdAt) {
-        throw new globalThis.Error("value provided for field message.createdAt of type int64 too large");
-      }
       writer.uint32(104).int64(message.createdAt);
     }
     if (message.updatedAt !== 0n) {
-      if (BigInt.asIntN(64, message.updatedAt) !== message.updatedAt) {
-        throw new globalThis.Error("value provided for field message.updatedAt of type int64 too large");
-      }
       writer.uint32(112).int64(message.updatedAt);
     }
     return writer;
@@ -3955,9 +3810,6 @@ export const FiatConversionAuditEntry: MessageFns<FiatConversionAuditEntry> = {
       writer.uint32(26).string(message.reason);
     }
     if (message.timestamp !== 0n) {
-      if (BigInt.asIntN(64, message.timestamp) !== message.timestamp) {
-        throw new globalThis.Error("value provided for field message.timestamp of type int64 too large");
-      }
       writer.uint32(32).int64(message.timestamp);
     }
     globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
@@ -4199,15 +4051,9 @@ export const FiatConversionRecord: MessageFns<FiatConversionRecord> = {
       writer.uint32(82).string(message.requestedBy);
     }
     if (message.requestedAt !== 0n) {
-      if (BigInt.asIntN(64, message.requestedAt) !== message.requestedAt) {
-        throw new globalThis.Error("value provided for field message.requestedAt of type int64 too large");
-      }
       writer.uint32(88).int64(message.requestedAt);
     }
     if (message.updatedAt !== 0n) {
-      if (BigInt.asIntN(64, message.updatedAt) !== message.updatedAt) {
-        throw new globalThis.Error("value provided for field message.updatedAt of type int64 too large");
-      }
       writer.uint32(96).int64(message.updatedAt);
     }
     if (message.state !== "") {
@@ -4280,9 +4126,6 @@ export const FiatConversionRecord: MessageFns<FiatConversionRecord> = {
       writer.uint32(280).int32(message.complianceRiskScore);
     }
     if (message.complianceCheckedAt !== 0n) {
-      if (BigInt.asIntN(64, message.complianceCheckedAt) !== message.complianceCheckedAt) {
-        throw new globalThis.Error("value provided for field message.complianceCheckedAt of type int64 too large");
-      }
       writer.uint32(288).int64(message.complianceCheckedAt);
     }
     if (message.failureReason !== "") {
@@ -5471,15 +5314,9 @@ export const QueryUsageSummaryRequest: MessageFns<QueryUsageSummaryRequest> = {
       writer.uint32(18).string(message.provider);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(24).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(32).int64(message.periodEnd);
     }
     return writer;
@@ -5733,9 +5570,6 @@ function createBaseQueryRewardsByEpochRequest(): QueryRewardsByEpochRequest {
 export const QueryRewardsByEpochRequest: MessageFns<QueryRewardsByEpochRequest> = {
   encode(message: QueryRewardsByEpochRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.epochNumber !== 0n) {
-      if (BigInt.asUintN(64, message.epochNumber) !== message.epochNumber) {
-        throw new globalThis.Error("value provided for field message.epochNumber of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.epochNumber);
     }
     return writer;

@@ -5,7 +5,11 @@
 // source: virtengine/settlement/v1/tx.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
+import { read_cosmos_base_v1beta1_Coin, read_cosmos_base_v1beta1_DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin, DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
 
 export const protobufPackage = "virtengine.settlement.v1";
@@ -145,15 +149,14 @@ export const MsgCreateEscrow: MessageFns<MsgCreateEscrow> = {
       Coin.encode(v!, writer.uint32(26).fork()).join();
     }
     if (message.expiresIn !== 0n) {
-      if (BigInt.asUintN(64, message.expiresIn) !== message.expiresIn) {
-        throw new globalThis.Error("value provided for field message.expiresIn of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.expiresIn);
     }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgCreateEscrow {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgCreateEscrow);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -233,9 +236,6 @@ export const MsgCreateEscrowResponse: MessageFns<MsgCreateEscrowResponse> = {
       writer.uint32(10).string(message.escrowId);
     }
     if (message.createdAt !== 0n) {
-      if (BigInt.asIntN(64, message.createdAt) !== message.createdAt) {
-        throw new globalThis.Error("value provided for field message.createdAt of type int64 too large");
-      }
       writer.uint32(16).int64(message.createdAt);
     }
     return writer;
@@ -315,6 +315,8 @@ export const MsgActivateEscrow: MessageFns<MsgActivateEscrow> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgActivateEscrow {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgActivateEscrow);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -391,9 +393,6 @@ function createBaseMsgActivateEscrowResponse(): MsgActivateEscrowResponse {
 export const MsgActivateEscrowResponse: MessageFns<MsgActivateEscrowResponse> = {
   encode(message: MsgActivateEscrowResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.activatedAt !== 0n) {
-      if (BigInt.asIntN(64, message.activatedAt) !== message.activatedAt) {
-        throw new globalThis.Error("value provided for field message.activatedAt of type int64 too large");
-      }
       writer.uint32(8).int64(message.activatedAt);
     }
     return writer;
@@ -466,6 +465,8 @@ export const MsgReleaseEscrow: MessageFns<MsgReleaseEscrow> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgReleaseEscrow {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgReleaseEscrow);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -545,9 +546,6 @@ export const MsgReleaseEscrowResponse: MessageFns<MsgReleaseEscrowResponse> = {
       writer.uint32(10).string(message.releasedAmount);
     }
     if (message.releasedAt !== 0n) {
-      if (BigInt.asIntN(64, message.releasedAt) !== message.releasedAt) {
-        throw new globalThis.Error("value provided for field message.releasedAt of type int64 too large");
-      }
       writer.uint32(16).int64(message.releasedAt);
     }
     return writer;
@@ -626,6 +624,8 @@ export const MsgRefundEscrow: MessageFns<MsgRefundEscrow> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgRefundEscrow {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgRefundEscrow);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -696,9 +696,6 @@ export const MsgRefundEscrowResponse: MessageFns<MsgRefundEscrowResponse> = {
       writer.uint32(10).string(message.refundedAmount);
     }
     if (message.refundedAt !== 0n) {
-      if (BigInt.asIntN(64, message.refundedAt) !== message.refundedAt) {
-        throw new globalThis.Error("value provided for field message.refundedAt of type int64 too large");
-      }
       writer.uint32(16).int64(message.refundedAt);
     }
     return writer;
@@ -780,6 +777,8 @@ export const MsgDisputeEscrow: MessageFns<MsgDisputeEscrow> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgDisputeEscrow {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgDisputeEscrow);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -856,9 +855,6 @@ function createBaseMsgDisputeEscrowResponse(): MsgDisputeEscrowResponse {
 export const MsgDisputeEscrowResponse: MessageFns<MsgDisputeEscrowResponse> = {
   encode(message: MsgDisputeEscrowResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.disputedAt !== 0n) {
-      if (BigInt.asIntN(64, message.disputedAt) !== message.disputedAt) {
-        throw new globalThis.Error("value provided for field message.disputedAt of type int64 too large");
-      }
       writer.uint32(8).int64(message.disputedAt);
     }
     return writer;
@@ -931,6 +927,8 @@ export const MsgSettleOrder: MessageFns<MsgSettleOrder> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgSettleOrder {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgSettleOrder);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1019,9 +1017,6 @@ export const MsgSettleOrderResponse: MessageFns<MsgSettleOrderResponse> = {
       writer.uint32(34).string(message.platformFee);
     }
     if (message.settledAt !== 0n) {
-      if (BigInt.asIntN(64, message.settledAt) !== message.settledAt) {
-        throw new globalThis.Error("value provided for field message.settledAt of type int64 too large");
-      }
       writer.uint32(40).int64(message.settledAt);
     }
     return writer;
@@ -1132,24 +1127,15 @@ export const MsgRecordUsage: MessageFns<MsgRecordUsage> = {
       writer.uint32(26).string(message.leaseId);
     }
     if (message.usageUnits !== 0n) {
-      if (BigInt.asUintN(64, message.usageUnits) !== message.usageUnits) {
-        throw new globalThis.Error("value provided for field message.usageUnits of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.usageUnits);
     }
     if (message.usageType !== "") {
       writer.uint32(42).string(message.usageType);
     }
     if (message.periodStart !== 0n) {
-      if (BigInt.asIntN(64, message.periodStart) !== message.periodStart) {
-        throw new globalThis.Error("value provided for field message.periodStart of type int64 too large");
-      }
       writer.uint32(48).int64(message.periodStart);
     }
     if (message.periodEnd !== 0n) {
-      if (BigInt.asIntN(64, message.periodEnd) !== message.periodEnd) {
-        throw new globalThis.Error("value provided for field message.periodEnd of type int64 too large");
-      }
       writer.uint32(56).int64(message.periodEnd);
     }
     if (message.unitPrice !== undefined) {
@@ -1162,6 +1148,8 @@ export const MsgRecordUsage: MessageFns<MsgRecordUsage> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgRecordUsage {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgRecordUsage);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1295,9 +1283,6 @@ export const MsgRecordUsageResponse: MessageFns<MsgRecordUsageResponse> = {
       writer.uint32(18).string(message.totalCost);
     }
     if (message.recordedAt !== 0n) {
-      if (BigInt.asIntN(64, message.recordedAt) !== message.recordedAt) {
-        throw new globalThis.Error("value provided for field message.recordedAt of type int64 too large");
-      }
       writer.uint32(24).int64(message.recordedAt);
     }
     return writer;
@@ -1385,6 +1370,8 @@ export const MsgAcknowledgeUsage: MessageFns<MsgAcknowledgeUsage> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgAcknowledgeUsage {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgAcknowledgeUsage);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1452,9 +1439,6 @@ function createBaseMsgAcknowledgeUsageResponse(): MsgAcknowledgeUsageResponse {
 export const MsgAcknowledgeUsageResponse: MessageFns<MsgAcknowledgeUsageResponse> = {
   encode(message: MsgAcknowledgeUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.acknowledgedAt !== 0n) {
-      if (BigInt.asIntN(64, message.acknowledgedAt) !== message.acknowledgedAt) {
-        throw new globalThis.Error("value provided for field message.acknowledgedAt of type int64 too large");
-      }
       writer.uint32(8).int64(message.acknowledgedAt);
     }
     return writer;
@@ -1521,6 +1505,8 @@ export const MsgClaimRewards: MessageFns<MsgClaimRewards> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): MsgClaimRewards {
+    const plain = readPlain(input, read_virtengine_settlement_v1_MsgClaimRewards);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1582,9 +1568,6 @@ export const MsgClaimRewardsResponse: MessageFns<MsgClaimRewardsResponse> = {
       writer.uint32(10).string(message.claimedAmount);
     }
     if (message.claimedAt !== 0n) {
-      if (BigInt.asIntN(64, message.claimedAt) !== message.claimedAt) {
-        throw new globalThis.Error("value provided for field message.claimedAt of type int64 too large");
-      }
       writer.uint32(16).int64(message.claimedAt);
     }
     return writer;
@@ -1655,4 +1638,294 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgCreateEscrow(reader: WireReader, end: number): MsgCreateEscrow {
+  let sender_: MsgCreateEscrow["sender"] = "";
+  let orderId_: MsgCreateEscrow["orderId"] = "";
+  let amount_: MsgCreateEscrow["amount"] = [];
+  let expiresIn_: MsgCreateEscrow["expiresIn"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        orderId_ = reader.string(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 32:
+        seen = reader.once(seen, 4);
+        expiresIn_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, orderId: orderId_, amount: amount_, expiresIn: expiresIn_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgActivateEscrow(reader: WireReader, end: number): MsgActivateEscrow {
+  let sender_: MsgActivateEscrow["sender"] = "";
+  let escrowId_: MsgActivateEscrow["escrowId"] = "";
+  let leaseId_: MsgActivateEscrow["leaseId"] = "";
+  let recipient_: MsgActivateEscrow["recipient"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        escrowId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        leaseId_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        recipient_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, escrowId: escrowId_, leaseId: leaseId_, recipient: recipient_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgReleaseEscrow(reader: WireReader, end: number): MsgReleaseEscrow {
+  let sender_: MsgReleaseEscrow["sender"] = "";
+  let escrowId_: MsgReleaseEscrow["escrowId"] = "";
+  let amount_: MsgReleaseEscrow["amount"] = [];
+  let reason_: MsgReleaseEscrow["reason"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        escrowId_ = reader.string(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 34:
+        seen = reader.once(seen, 4);
+        reason_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, escrowId: escrowId_, amount: amount_, reason: reason_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgRefundEscrow(reader: WireReader, end: number): MsgRefundEscrow {
+  let sender_: MsgRefundEscrow["sender"] = "";
+  let escrowId_: MsgRefundEscrow["escrowId"] = "";
+  let reason_: MsgRefundEscrow["reason"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        escrowId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        reason_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, escrowId: escrowId_, reason: reason_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgDisputeEscrow(reader: WireReader, end: number): MsgDisputeEscrow {
+  let sender_: MsgDisputeEscrow["sender"] = "";
+  let escrowId_: MsgDisputeEscrow["escrowId"] = "";
+  let reason_: MsgDisputeEscrow["reason"] = "";
+  let evidence_: MsgDisputeEscrow["evidence"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        escrowId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        reason_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        evidence_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, escrowId: escrowId_, reason: reason_, evidence: evidence_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgSettleOrder(reader: WireReader, end: number): MsgSettleOrder {
+  let sender_: MsgSettleOrder["sender"] = "";
+  let orderId_: MsgSettleOrder["orderId"] = "";
+  let usageRecordIds_: MsgSettleOrder["usageRecordIds"] = [];
+  let isFinal_: MsgSettleOrder["isFinal"] = false;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        orderId_ = reader.string(end);
+        break;
+      case 26:
+        usageRecordIds_.push(reader.string(end));
+        break;
+      case 32:
+        seen = reader.once(seen, 4);
+        isFinal_ = reader.bool(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, orderId: orderId_, usageRecordIds: usageRecordIds_, isFinal: isFinal_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgRecordUsage(reader: WireReader, end: number): MsgRecordUsage {
+  let sender_: MsgRecordUsage["sender"] = "";
+  let orderId_: MsgRecordUsage["orderId"] = "";
+  let leaseId_: MsgRecordUsage["leaseId"] = "";
+  let usageUnits_: MsgRecordUsage["usageUnits"] = 0n;
+  let usageType_: MsgRecordUsage["usageType"] = "";
+  let periodStart_: MsgRecordUsage["periodStart"] = 0n;
+  let periodEnd_: MsgRecordUsage["periodEnd"] = 0n;
+  let unitPrice_: MsgRecordUsage["unitPrice"] = undefined;
+  let signature_: MsgRecordUsage["signature"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        orderId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        leaseId_ = reader.string(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        usageUnits_ = reader.uint64(end);
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        usageType_ = reader.string(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 32);
+        periodStart_ = reader.int64(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 64);
+        periodEnd_ = reader.int64(end);
+        break;
+      case 66:
+        seen = reader.once(seen, 128);
+        unitPrice_ = reader.message(end, read_cosmos_base_v1beta1_DecCoin);
+        break;
+      case 74:
+        seen = reader.once(seen, 256);
+        signature_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, orderId: orderId_, leaseId: leaseId_, usageUnits: usageUnits_, usageType: usageType_, periodStart: periodStart_, periodEnd: periodEnd_, unitPrice: unitPrice_, signature: signature_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgAcknowledgeUsage(reader: WireReader, end: number): MsgAcknowledgeUsage {
+  let sender_: MsgAcknowledgeUsage["sender"] = "";
+  let usageId_: MsgAcknowledgeUsage["usageId"] = "";
+  let signature_: MsgAcknowledgeUsage["signature"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        usageId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        signature_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, usageId: usageId_, signature: signature_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_MsgClaimRewards(reader: WireReader, end: number): MsgClaimRewards {
+  let sender_: MsgClaimRewards["sender"] = "";
+  let source_: MsgClaimRewards["source"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        source_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, source: source_ };
 }

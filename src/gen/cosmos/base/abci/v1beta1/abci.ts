@@ -5,7 +5,8 @@
 // source: cosmos/base/abci/v1beta1/abci.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../../lib/wire_writer.ts";
 import { Any } from "../../../../google/protobuf/any.ts";
 import { Event } from "../../../../tendermint/abci/types.ts";
 
@@ -111,9 +112,6 @@ function createBaseTxResponse(): TxResponse {
 export const TxResponse: MessageFns<TxResponse> = {
   encode(message: TxResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(8).int64(message.height);
     }
     if (message.txhash !== "") {
@@ -138,15 +136,9 @@ export const TxResponse: MessageFns<TxResponse> = {
       writer.uint32(66).string(message.info);
     }
     if (message.gasWanted !== 0n) {
-      if (BigInt.asIntN(64, message.gasWanted) !== message.gasWanted) {
-        throw new globalThis.Error("value provided for field message.gasWanted of type int64 too large");
-      }
       writer.uint32(72).int64(message.gasWanted);
     }
     if (message.gasUsed !== 0n) {
-      if (BigInt.asIntN(64, message.gasUsed) !== message.gasUsed) {
-        throw new globalThis.Error("value provided for field message.gasUsed of type int64 too large");
-      }
       writer.uint32(80).int64(message.gasUsed);
     }
     if (message.tx !== undefined) {
@@ -532,15 +524,9 @@ function createBaseGasInfo(): GasInfo {
 export const GasInfo: MessageFns<GasInfo> = {
   encode(message: GasInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.gasWanted !== 0n) {
-      if (BigInt.asUintN(64, message.gasWanted) !== message.gasWanted) {
-        throw new globalThis.Error("value provided for field message.gasWanted of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.gasWanted);
     }
     if (message.gasUsed !== 0n) {
-      if (BigInt.asUintN(64, message.gasUsed) !== message.gasUsed) {
-        throw new globalThis.Error("value provided for field message.gasUsed of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.gasUsed);
     }
     return writer;
@@ -901,33 +887,18 @@ function createBaseSearchTxsResult(): SearchTxsResult {
 export const SearchTxsResult: MessageFns<SearchTxsResult> = {
   encode(message: SearchTxsResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.totalCount !== 0n) {
-      if (BigInt.asUintN(64, message.totalCount) !== message.totalCount) {
-        throw new globalThis.Error("value provided for field message.totalCount of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.totalCount);
     }
     if (message.count !== 0n) {
-      if (BigInt.asUintN(64, message.count) !== message.count) {
-        throw new globalThis.Error("value provided for field message.count of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.count);
     }
     if (message.pageNumber !== 0n) {
-      if (BigInt.asUintN(64, message.pageNumber) !== message.pageNumber) {
-        throw new globalThis.Error("value provided for field message.pageNumber of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.pageNumber);
     }
     if (message.pageTotal !== 0n) {
-      if (BigInt.asUintN(64, message.pageTotal) !== message.pageTotal) {
-        throw new globalThis.Error("value provided for field message.pageTotal of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.pageTotal);
     }
     if (message.limit !== 0n) {
-      if (BigInt.asUintN(64, message.limit) !== message.limit) {
-        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
-      }
       writer.uint32(40).uint64(message.limit);
     }
     for (const v of message.txs) {

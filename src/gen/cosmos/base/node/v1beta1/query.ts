@@ -5,7 +5,8 @@
 // source: cosmos/base/node/v1beta1/query.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../../lib/wire_writer.ts";
 import { Timestamp } from "../../../../google/protobuf/timestamp.ts";
 
 export const protobufPackage = "cosmos.base.node.v1beta1";
@@ -92,9 +93,6 @@ export const ConfigResponse: MessageFns<ConfigResponse> = {
       writer.uint32(26).string(message.pruningInterval);
     }
     if (message.haltHeight !== 0n) {
-      if (BigInt.asUintN(64, message.haltHeight) !== message.haltHeight) {
-        throw new globalThis.Error("value provided for field message.haltHeight of type uint64 too large");
-      }
       writer.uint32(32).uint64(message.haltHeight);
     }
     return writer;
@@ -228,15 +226,9 @@ function createBaseStatusResponse(): StatusResponse {
 export const StatusResponse: MessageFns<StatusResponse> = {
   encode(message: StatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.earliestStoreHeight !== 0n) {
-      if (BigInt.asUintN(64, message.earliestStoreHeight) !== message.earliestStoreHeight) {
-        throw new globalThis.Error("value provided for field message.earliestStoreHeight of type uint64 too large");
-      }
       writer.uint32(8).uint64(message.earliestStoreHeight);
     }
     if (message.height !== 0n) {
-      if (BigInt.asUintN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.height);
     }
     if (message.timestamp !== undefined) {

@@ -5,7 +5,8 @@
 // source: cosmos/base/query/v1beta1/pagination.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "cosmos.base.query.v1beta1";
 
@@ -38,15 +39,9 @@ export const PageRequest: MessageFns<PageRequest> = {
       writer.uint32(10).bytes(message.key);
     }
     if (message.offset !== 0n) {
-      if (BigInt.asUintN(64, message.offset) !== message.offset) {
-        throw new globalThis.Error("value provided for field message.offset of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.offset);
     }
     if (message.limit !== 0n) {
-      if (BigInt.asUintN(64, message.limit) !== message.limit) {
-        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
-      }
       writer.uint32(24).uint64(message.limit);
     }
     if (message.countTotal !== false) {
@@ -147,9 +142,6 @@ export const PageResponse: MessageFns<PageResponse> = {
       writer.uint32(10).bytes(message.nextKey);
     }
     if (message.total !== 0n) {
-      if (BigInt.asUintN(64, message.total) !== message.total) {
-        throw new globalThis.Error("value provided for field message.total of type uint64 too large");
-      }
       writer.uint32(16).uint64(message.total);
     }
     return writer;

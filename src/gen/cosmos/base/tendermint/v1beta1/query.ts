@@ -5,7 +5,8 @@
 // source: cosmos/base/tendermint/v1beta1/query.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../../lib/wire_writer.ts";
 import { Any } from "../../../../google/protobuf/any.ts";
 import { DefaultNodeInfo } from "../../../../tendermint/p2p/types.ts";
 import { Block } from "../../../../tendermint/types/block.ts";
@@ -138,9 +139,6 @@ function createBaseGetValidatorSetByHeightRequest(): GetValidatorSetByHeightRequ
 export const GetValidatorSetByHeightRequest: MessageFns<GetValidatorSetByHeightRequest> = {
   encode(message: GetValidatorSetByHeightRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(8).int64(message.height);
     }
     if (message.pagination !== undefined) {
@@ -210,9 +208,6 @@ function createBaseGetValidatorSetByHeightResponse(): GetValidatorSetByHeightRes
 export const GetValidatorSetByHeightResponse: MessageFns<GetValidatorSetByHeightResponse> = {
   encode(message: GetValidatorSetByHeightResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(8).int64(message.blockHeight);
     }
     for (const v of message.validators) {
@@ -353,9 +348,6 @@ function createBaseGetLatestValidatorSetResponse(): GetLatestValidatorSetRespons
 export const GetLatestValidatorSetResponse: MessageFns<GetLatestValidatorSetResponse> = {
   encode(message: GetLatestValidatorSetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.blockHeight !== 0n) {
-      if (BigInt.asIntN(64, message.blockHeight) !== message.blockHeight) {
-        throw new globalThis.Error("value provided for field message.blockHeight of type int64 too large");
-      }
       writer.uint32(8).int64(message.blockHeight);
     }
     for (const v of message.validators) {
@@ -445,15 +437,9 @@ export const Validator: MessageFns<Validator> = {
       Any.encode(message.pubKey, writer.uint32(18).fork()).join();
     }
     if (message.votingPower !== 0n) {
-      if (BigInt.asIntN(64, message.votingPower) !== message.votingPower) {
-        throw new globalThis.Error("value provided for field message.votingPower of type int64 too large");
-      }
       writer.uint32(24).int64(message.votingPower);
     }
     if (message.proposerPriority !== 0n) {
-      if (BigInt.asIntN(64, message.proposerPriority) !== message.proposerPriority) {
-        throw new globalThis.Error("value provided for field message.proposerPriority of type int64 too large");
-      }
       writer.uint32(32).int64(message.proposerPriority);
     }
     return writer;
@@ -542,9 +528,6 @@ function createBaseGetBlockByHeightRequest(): GetBlockByHeightRequest {
 export const GetBlockByHeightRequest: MessageFns<GetBlockByHeightRequest> = {
   encode(message: GetBlockByHeightRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(8).int64(message.height);
     }
     return writer;
@@ -1254,9 +1237,6 @@ export const ABCIQueryRequest: MessageFns<ABCIQueryRequest> = {
       writer.uint32(18).string(message.path);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(24).int64(message.height);
     }
     if (message.prove !== false) {
@@ -1361,9 +1341,6 @@ export const ABCIQueryResponse: MessageFns<ABCIQueryResponse> = {
       writer.uint32(34).string(message.info);
     }
     if (message.index !== 0n) {
-      if (BigInt.asIntN(64, message.index) !== message.index) {
-        throw new globalThis.Error("value provided for field message.index of type int64 too large");
-      }
       writer.uint32(40).int64(message.index);
     }
     if (message.key.length !== 0) {
@@ -1376,9 +1353,6 @@ export const ABCIQueryResponse: MessageFns<ABCIQueryResponse> = {
       ProofOps.encode(message.proofOps, writer.uint32(66).fork()).join();
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(72).int64(message.height);
     }
     if (message.codespace !== "") {

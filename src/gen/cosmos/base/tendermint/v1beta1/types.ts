@@ -5,7 +5,8 @@
 // source: cosmos/base/tendermint/v1beta1/types.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../../lib/wire_writer.ts";
 import { Timestamp } from "../../../../google/protobuf/timestamp.ts";
 import { EvidenceList } from "../../../../tendermint/types/evidence.ts";
 import { BlockID, Commit, Data } from "../../../../tendermint/types/types.ts";
@@ -165,9 +166,6 @@ export const Header: MessageFns<Header> = {
       writer.uint32(18).string(message.chainId);
     }
     if (message.height !== 0n) {
-      if (BigInt.asIntN(64, message.height) !== message.height) {
-        throw new globalThis.Error("value provided for field message.height of type int64 too large");
-      }
       writer.uint32(24).int64(message.height);
     }
     if (message.time !== undefined) {

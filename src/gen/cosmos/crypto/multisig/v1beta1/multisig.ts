@@ -5,7 +5,10 @@
 // source: cosmos/crypto/multisig/v1beta1/multisig.proto
 
 /* eslint-disable */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EMPTY_BYTES } from "../../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../../lib/wire_reader.ts";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryWriter } from "../../../../../lib/wire_writer.ts";
 
 export const protobufPackage = "cosmos.crypto.multisig.v1beta1";
 
@@ -93,6 +96,8 @@ export const CompactBitArray: MessageFns<CompactBitArray> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): CompactBitArray {
+    const plain = readPlain(input, read_cosmos_crypto_multisig_v1beta1_CompactBitArray);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -157,4 +162,26 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_cosmos_crypto_multisig_v1beta1_CompactBitArray(reader: WireReader, end: number): CompactBitArray {
+  let extraBitsStored_: CompactBitArray["extraBitsStored"] = 0;
+  let elems_: CompactBitArray["elems"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        extraBitsStored_ = reader.uint32(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        elems_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { extraBitsStored: extraBitsStored_, elems: elems_ };
 }
