@@ -41,13 +41,31 @@ export function genesisOps(identity: Uint8Array): BatchOp[] {
   return [{ key: GENESIS_KEY, value: identity }];
 }
 
+/**
+ * The lowest height of which a block is kept, once the block of `height` is there.
+ * @param earliest the lowest before
+ * @param keepBlocks the setting: a number from 1, or "all"
+ */
+export function earliestKept(earliest: bigint, height: bigint, keepBlocks: number | "all"): bigint {
+  if (keepBlocks === "all") return earliest;
+  const wanted = height - BigInt(keepBlocks) + 1n;
+  return wanted > earliest ? wanted : earliest;
+}
+
+/** The write that moves the tip; undefined: there are no blocks. */
+export function tipOp(tip: Tip | undefined): BatchOp {
+  if (tip === undefined) return { key: TIP_KEY, value: undefined };
+  const value = bytesOfKey(joinKeys(u64Key(tip.latest), u64Key(tip.earliest)));
+  return { key: TIP_KEY, value };
+}
+
 /** All writes of a block, for the batch that commits its state. */
 export function blockOps({ block, results, txs }: BlockBundle, earliest: bigint): BatchOp[] {
   const { id, header, lastCommit, commit, size } = block;
   const { height } = header;
   const record = { id, header, lastCommit, commit, size, txCount: txs.length };
   return [
-    { key: TIP_KEY, value: bytesOfKey(joinKeys(u64Key(height), u64Key(earliest))) },
+    tipOp({ latest: height, earliest }),
     { key: blockKey(height), value: encodeBlockRecord(record) },
     { key: outcomeKey(height), value: encodeBlockOutcome(results) },
     { key: blockHashKey(id.hash), value: bytesOfKey(u64Key(height)) },
@@ -98,8 +116,8 @@ export class BlockStore {
     const bytes = await this.#get(blockKey(height));
     if (bytes === undefined) return undefined;
     const { txCount, ...record } = decoded("block", bytes, decodeBlockRecord);
-    const txs = (await this.#txs(height, txCount)).map(({ tx }) => tx);
-    return { ...record, txs };
+    const txs = await this.#unlessPruned(height, this.#txs(height, txCount));
+    return txs && { ...record, txs: txs.map(({ tx }) => tx) };
   }
 
   async heightOfHash(hash: Uint8Array): Promise<bigint | undefined> {
@@ -112,9 +130,11 @@ export class BlockStore {
   async results(height: bigint): Promise<StoredResults | undefined> {
     const outcome = await this.outcome(height);
     if (outcome === undefined) return undefined;
-    const record = decoded("block", await this.#must("block", blockKey(height)), decodeBlockRecord);
-    const txs = await this.#txs(height, record.txCount);
-    return { height, txResults: txs.map(({ result }) => result), ...outcome };
+    const bytes = await this.#unlessPruned(height, this.#must("block", blockKey(height)));
+    if (bytes === undefined) return undefined;
+    const { txCount } = decoded("block", bytes, decodeBlockRecord);
+    const txs = await this.#unlessPruned(height, this.#txs(height, txCount));
+    return txs && { height, txResults: txs.map(({ result }) => result), ...outcome };
   }
 
   /** Events and app hash of a block, without its txs. */
@@ -137,12 +157,16 @@ export class BlockStore {
 
   async tx(hash: Uint8Array): Promise<IndexedTx | undefined> {
     const place = await this.placeOf(hash);
-    return place === undefined ? undefined : this.txAt(place);
+    return place && this.txAt(place);
   }
 
-  /** The tx at a place that an index names. @throws StoredDataError when there is none. */
-  async txAt({ height, index }: TxPlace): Promise<IndexedTx> {
-    return this.#txOf(await this.#must("tx", txKey(height, index)));
+  /**
+   * The tx at a place that an index names; undefined: pruned since.
+   * @throws StoredDataError when there is none
+   */
+  async txAt({ height, index }: TxPlace): Promise<IndexedTx | undefined> {
+    const bytes = await this.#unlessPruned(height, this.#must("tx", txKey(height, index)));
+    return bytes && this.#txOf(bytes);
   }
 
   /** Entries under a prefix of an index, by height: see src/node/posting_stream.ts. */
@@ -162,6 +186,16 @@ export class BlockStore {
   #txOf(bytes: Uint8Array): IndexedTx {
     const record = decoded("tx", bytes, decodeTxRecord);
     return { hash: this.#hasher.sha256(record.tx), ...record };
+  }
+
+  /** undefined for what was pruned between two reads of one answer. */
+  async #unlessPruned<T>(height: bigint, answer: Promise<T>): Promise<T | undefined> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof StoredDataError && !this.#shows(height)) return undefined;
+      throw error;
+    }
   }
 
   #shows(height: bigint): boolean {

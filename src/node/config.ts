@@ -36,10 +36,16 @@ export interface NodeConfig {
   readonly mempoolTxsMax: number;
   readonly mempoolBytesMax: number;
   readonly txBytesMax: number;
+  /** Threads that verify signatures: a number, or "auto" for one per core; 0 and 1 mean none. */
+  readonly verifyThreads: number | "auto";
   /** LevelDB's block cache. */
   readonly dbCacheMib: number;
+  /** Memory for state that is read or written often. */
+  readonly stateCacheMib: number;
   /** Heights of history that queries can reach: a number of blocks, 0 for none, or "all". */
   readonly keepHistory: number | "all";
+  /** Blocks that are kept, with results and index: a number from 1, or "all". */
+  readonly keepBlocks: number | "all";
 }
 
 type Parse<T> = (value: unknown) => T | undefined;
@@ -110,8 +116,16 @@ const FIELDS: { readonly [K in keyof NodeConfig]: Field<NodeConfig[K]> } = {
   mempoolTxsMax: whole("mempool_txs_max", 5000, 1, 1_000_000),
   mempoolBytesMax: whole("mempool_bytes_max", 64 * MIB, 1024, 4096 * MIB),
   txBytesMax: whole("tx_bytes_max", MIB, 1024, 64 * MIB),
+  verifyThreads: field<number | "auto">(
+    "verify_threads",
+    "auto",
+    (value) => (value === "auto" ? value : wholeIn(0, 64)(value)),
+    'a number from 0 to 64, or "auto"',
+  ),
   dbCacheMib: whole("db_cache_mib", 32, 1, 65_536),
-  keepHistory: field<number | "all">("keep_history", 100_000, parseHistory, 'a number or "all"'),
+  stateCacheMib: whole("state_cache_mib", 128, 1, 65_536),
+  keepHistory: field<number | "all">("keep_history", 100_000, keepOf(0), 'a number or "all"'),
+  keepBlocks: field<number | "all">("keep_blocks", "all", keepOf(1), 'a number from 1, or "all"'),
 };
 
 function parseBoolean(value: unknown): boolean | undefined {
@@ -119,8 +133,9 @@ function parseBoolean(value: unknown): boolean | undefined {
   return value === false || value === "false" ? false : undefined;
 }
 
-function parseHistory(value: unknown): number | "all" | undefined {
-  return value === "all" ? value : wholeIn(0, Number.MAX_SAFE_INTEGER)(value);
+function keepOf(min: number): Parse<number | "all"> {
+  const parse = wholeIn(min, Number.MAX_SAFE_INTEGER);
+  return (value) => (value === "all" ? value : parse(value));
 }
 
 function parseList(value: unknown): readonly string[] | undefined {

@@ -18,3 +18,13 @@ export async function writeFileAtomic(path: string, content: string, mode: numbe
   }
   await rename(temporary, path);
 }
+
+/** Makes names that were given, changed or removed in a folder last. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -2,10 +2,11 @@ import { must } from "../lib/assert.ts";
 import { equalBytes, toBase64 } from "../lib/bytes.ts";
 import { minBigint } from "../lib/int.ts";
 import type { Db } from "../store/db.ts";
-import type { Application, GenesisDoc } from "../types/application.ts";
+import type { Application, CheckpointFile, GenesisDoc } from "../types/application.ts";
 import type { Crypto } from "../types/crypto.ts";
 import type { TimeNs } from "../types/time.ts";
 import { BlockStore } from "./block_store.ts";
+import { checkpointFile } from "./checkpoint_file.ts";
 import { BlockClock } from "./clock.ts";
 import { consensusHash } from "./comet/consensus_hash.ts";
 import { validatorsHash } from "./comet/validators_hash.ts";
@@ -20,8 +21,10 @@ import { memoryHome, type OpenHome, openHome } from "./home.ts";
 import { type NodeLog, silentLog } from "./log.ts";
 import { Mempool } from "./mempool.ts";
 import { nodeView } from "./node_view.ts";
+import { PruneLoop } from "./prune_loop.ts";
 import { restoreTip } from "./restore.ts";
 import { validatorAddress } from "./validator_key.ts";
+import { openVerifyPool, type VerifyPool } from "./verify_pool.ts";
 import type { NodeView, ValidatorInfo } from "./view.ts";
 
 /** What an application is opened over. */
@@ -31,6 +34,10 @@ export interface AppOpening {
   readonly config: NodeConfig;
   /** Of a chain that is new or goes on. */
   readonly genesis: GenesisDoc;
+  /** Where the commitment is kept between two runs; undefined rebuilds it at every start. */
+  readonly checkpoint?: CheckpointFile | undefined;
+  /** Called now and then while it is rebuilt. */
+  readonly onRebuild?: (progress: { readonly keys: number; readonly why: string }) => void;
 }
 
 export type OpenApp = (opening: AppOpening) => Promise<Application>;
@@ -94,7 +101,14 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
   const crypto = options.crypto ?? nodeCrypto();
   const { hasher } = crypto;
   const { db, genesis } = home;
-  const app = await options.openApp({ db, crypto, config, genesis: genesis.doc });
+  const { checkpoint } = home;
+  const app = await options.openApp({
+    ...{ db, crypto, config, genesis: genesis.doc },
+    checkpoint: checkpoint === undefined ? undefined : checkpointFile(checkpoint, log),
+    onRebuild: ({ keys, why }) => {
+      log.info("rebuilding the commitment from the state", { keys, why });
+    },
+  });
   const maxGas = gasLimit(genesis.block.maxGas, app.info().blockGasMax);
   const validator = validatorOf(home);
   const store = new BlockStore(db, hasher);
@@ -108,6 +122,7 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
   const clock = new BlockClock({ log, ...(wallClock === undefined ? {} : { wall: wallClock }) });
   if (config.time === "virtual") clock.setVirtual(tip.time);
   const txBytesMax = txBytes(config, genesis);
+  const pool = openVerifyPool(config.verifyThreads, crypto.verifier);
   const mempool = new Mempool({
     limits: {
       txsMax: config.mempoolTxsMax,
@@ -115,8 +130,8 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
       txBytesMax,
       blockGasMax: maxGas,
     },
-    checkTx: (tx, kind) => app.checkTx(tx, kind),
-    hasher,
+    app,
+    pool,
     onAdded: () => engine?.txAdded(),
   });
   const bus = new EventBus(log);
@@ -137,9 +152,12 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
     chain: chain.chainId,
     height: must(executor.tip.block, "there is a block").header.height,
     crypto: cryptoName(crypto),
+    verifyThreads: pool.threads,
   });
   engine.start();
-  return { view, halted, stop: stopper(engine, mempool, home) };
+  const pruning = new PruneLoop({ db, hasher, store, log });
+  pruning.start();
+  return { view, halted, stop: stopper({ engine, mempool, pool, app, pruning, home }) };
 }
 
 function cryptoName({ hasher, verifier }: Crypto): string {
@@ -153,11 +171,24 @@ function gasLimit(consensus: bigint, application: bigint): bigint {
 }
 
 /** Stops once, however often it is asked to. */
-function stopper(engine: SoloEngine, mempool: Mempool, home: OpenHome): () => Promise<void> {
+function stopper(parts: {
+  engine: SoloEngine;
+  mempool: Mempool;
+  pool: VerifyPool;
+  app: Application;
+  pruning: PruneLoop;
+  home: OpenHome;
+}): () => Promise<void> {
+  const { engine, mempool, pool, app, pruning, home } = parts;
   let stopped: Promise<void> | undefined;
   return async () => {
     mempool.close(new Error("the node is stopping"));
-    stopped ??= engine.stop().then(async () => home.close());
+    stopped ??= engine
+      .stop()
+      .then(async () => pool.close())
+      .then(async () => pruning.stop())
+      .then(async () => app.close())
+      .then(async () => home.close());
     return stopped;
   };
 }

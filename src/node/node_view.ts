@@ -5,8 +5,9 @@ import type { BlockClock } from "./clock.ts";
 import type { NodeConfig } from "./config.ts";
 import type { BlockExecutor } from "./engine/block_executor.ts";
 import type { SoloEngine } from "./engine/solo.ts";
-import { StoredDataError } from "./errors.ts";
+import { EarliestBlock } from "./earliest_block.ts";
 import type { EventBus } from "./event_bus.ts";
+import { TAG_EVENT } from "./event_match.ts";
 import type { OpenHome } from "./home.ts";
 import type { Mempool } from "./mempool.ts";
 import { nodeIdOf } from "./node_key.ts";
@@ -34,7 +35,11 @@ interface ViewParts {
 /** The node as its doors see it. There must be a block. */
 export async function nodeView(parts: ViewParts): Promise<NodeView> {
   const { app, store, mempool, bus, clock, engine, executor, home, config } = parts;
-  const earliest = await earliestStatus(parts);
+  const earliest = await EarliestBlock.read(store, executor.tip.earliestHeight);
+  if (config.keepBlocks !== "all") {
+    // A failed read leaves what was told before; the next block tries again.
+    bus.subscribe(`${TAG_EVENT}='NewBlock'`, () => void earliest.follow().catch(() => undefined));
+  }
   return {
     info: nodeInfo(parts),
     dev: config.dev
@@ -45,7 +50,11 @@ export async function nodeView(parts: ViewParts): Promise<NodeView> {
       : undefined,
     mempool,
     events: bus,
-    status: () => ({ ...latestStatus(executor), ...earliest }),
+    status: () => ({
+      ...latestStatus(executor),
+      ...earliest.facts,
+      earliestQueryHeight: app.info().earliestHeight,
+    }),
     genesis: () => home.genesis.json,
     block: async (height) => store.block(height),
     heightOfHash: async (hash) => store.heightOfHash(hash),
@@ -67,21 +76,6 @@ function latestStatus({ tip }: BlockExecutor): Latest {
     latestBlockHash: id.hash,
     latestAppHash: tip.appHash,
     latestTime: header.time,
-  };
-}
-
-async function earliestStatus({
-  store,
-  executor,
-}: ViewParts): Promise<Omit<NodeStatus, keyof Latest>> {
-  const height = executor.tip.earliestHeight;
-  const [block, outcome] = await Promise.all([store.block(height), store.outcome(height)]);
-  if (block === undefined || outcome === undefined) throw new StoredDataError(`block ${height}`);
-  return {
-    earliestHeight: height,
-    earliestBlockHash: block.id.hash,
-    earliestAppHash: outcome.appHash,
-    earliestTime: block.header.time,
   };
 }
 

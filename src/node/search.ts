@@ -68,7 +68,7 @@ export async function searchTxs(
     for await (const place of txPlaces(store, query, plan, page)) window.add(place);
   }
   const txs = await Promise.all(window.items.map(async (place) => store.txAt(place)));
-  return { txs, total: window.total };
+  return { txs: txs.filter((tx) => tx !== undefined), total: window.total };
 }
 
 async function* txPlaces(
@@ -80,8 +80,9 @@ async function* txPlaces(
   const pace = new Pace(signal);
   const matches = async (place: TxPlace) => {
     pace.read();
-    const { hash, height, result } = await store.txAt(place);
-    return eventsMatch(query, reservedOfTx(hash, height), result.events);
+    const tx = await store.txAt(place);
+    if (tx === undefined) return false;
+    return eventsMatch(query, reservedOfTx(tx.hash, tx.height), tx.result.events);
   };
   const hash = hashOf(query);
   if (hash !== undefined) {

@@ -63,6 +63,8 @@ export interface NodeStatus {
   readonly earliestBlockHash: Uint8Array;
   readonly earliestAppHash: Uint8Array;
   readonly earliestTime: TimeNs;
+  /** The lowest height whose state can be queried; blocks go further back. */
+  readonly earliestQueryHeight: bigint;
 }
 
 /** A header of CometBFT 0.38, block protocol 11. Hashes are 32 bytes or empty. */
@@ -144,10 +146,11 @@ export interface MempoolView {
   /** The first `limit` waiting txs in order. */
   waiting(limit: number): readonly Uint8Array[];
   /**
-   * Checks and queues a tx. A failed check is a result with a code, not an exception.
+   * Checks and queues a tx, in the order of the calls. A failed check is a result with a code, not
+   * an exception.
    * @throws MempoolError "tx already exists in cache", "mempool is full: …", "Tx too large. …"
    */
-  add(tx: Uint8Array): TxResult;
+  add(tx: Uint8Array): Promise<TxResult>;
   /** Checks without queueing. */
   check(tx: Uint8Array): TxResult;
 }

@@ -157,9 +157,9 @@ async function answerPost(
 }
 
 /**
- * One after another: txs of one batch enter the mempool in order, and a batch takes no more of the
- * node than one request. The answer that goes over the budget is still given, because its request
- * has been run; those behind it are refused.
+ * One after another: a batch takes no more of the node than one request. Txs next to each other are
+ * handed to the mempool together, which keeps their order. An answer that goes over the budget is
+ * still given, because its request has been run; those behind it are refused.
  */
 async function answerAll(
   door: HttpDoor,
@@ -172,18 +172,36 @@ async function answerAll(
   let size = 0;
   let isFinal = true;
   let status = 200;
-  for (const one of requests) {
+  for (let at = 0; at < requests.length; ) {
     // The client has left: nobody reads the answers, and no more is run for it.
     if (signal.aborted) break;
-    const reply = await answerOne(door, one, signal, may, size > responseBytes);
-    if (reply === undefined) continue;
-    const text = JSON.stringify(reply.body);
-    size += Buffer.byteLength(text);
-    texts.push(text);
-    isFinal &&= reply.isFinal;
-    status = reply.status;
+    const end = endOfRun(door, requests, at);
+    const run = requests
+      .slice(at, end)
+      .map(async (one) => answerOne(door, one, signal, may, size > responseBytes));
+    at = end;
+    for (const reply of await Promise.all(run)) {
+      if (reply === undefined) continue;
+      const text = JSON.stringify(reply.body);
+      size += Buffer.byteLength(text);
+      texts.push(text);
+      isFinal &&= reply.isFinal;
+      status = reply.status;
+    }
   }
   return { texts, isFinal, status };
+}
+
+/** The end of the requests from `at` on that are started together. */
+function endOfRun(door: HttpDoor, requests: readonly unknown[], at: number): number {
+  let end = at;
+  while (end < requests.length && runsTogether(door, requests[end])) end += 1;
+  return Math.max(end, at + 1);
+}
+
+function runsTogether(door: HttpDoor, request: unknown): boolean {
+  const method = isObject(request) ? own(request, "method") : undefined;
+  return typeof method === "string" && door.routes.get(method)?.runsTogether === true;
 }
 
 async function answerOne(

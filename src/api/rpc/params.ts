@@ -1,4 +1,4 @@
-import { fromBase64, fromHex, fromUtf8, utf8 } from "../../lib/bytes.ts";
+import { fromHex, fromUtf8, utf8 } from "../../lib/bytes.ts";
 import { parseTime, type TimeNs } from "../../types/time.ts";
 import { invalidParams } from "./errors.ts";
 import { isObject, own } from "./json.ts";
@@ -183,6 +183,17 @@ function unreadable(kind: ParamKind, found: string): Unreadable {
 function bytes(kind: ParamKind, text: string, decoded: Uint8Array | undefined): Uint8Array {
   if (decoded === undefined) throw unreadable(kind, text);
   return decoded;
+}
+
+/**
+ * Bytes of standard or URL-safe base64, padded or not; undefined for anything else. As `fromBase64`
+ * of src/lib/bytes.ts, but native: every tx comes through here.
+ */
+function fromBase64(text: string): Uint8Array | undefined {
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  if ((text.length - padding) % 4 === 1 || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(text)) return undefined;
+  const { buffer, byteOffset, length } = Buffer.from(text, "base64");
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function isPrefixed(text: string): boolean {

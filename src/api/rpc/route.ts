@@ -39,6 +39,8 @@ export interface Route {
   readonly access: Access;
   /** Reads or answers so much that only a few calls may run at the same time. */
   readonly isHeavy: boolean;
+  /** Calls next to each other in a batch are started together, in order: see `broadcast_tx_sync`. */
+  readonly runsTogether: boolean;
   /** A handler of access `websocket` answers at once, never with a promise. */
   readonly handler: (params: ParamValues, context: RpcContext) => Json | Promise<Json>;
   /** Whether this answer will be the same for ever. */
@@ -52,13 +54,16 @@ export function route<S extends ParamSpecs>(input: {
   readonly isFinal?: (params: ParamsOf<S>, result: Json) => boolean;
   readonly access?: Access;
   readonly isHeavy?: boolean;
+  readonly runsTogether?: boolean;
 }): Route {
   const { params, handler, isFinal = () => false, access = "any", isHeavy = false } = input;
+  const { runsTogether = false } = input;
   // The values come from `params` itself (params.ts), so that they have the types of ParamsOf<S>.
   return {
     params,
     access,
     isHeavy,
+    runsTogether,
     handler: (values, context) => handler(values as ParamsOf<S>, context),
     isFinal: (values, result) => isFinal(values as ParamsOf<S>, result),
   };

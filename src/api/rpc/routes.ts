@@ -87,8 +87,17 @@ const common: Readonly<Record<string, Route>> = {
   unconfirmed_txs: route({ params: { limit: "int" }, handler: txs.unconfirmedTxs }),
   num_unconfirmed_txs: route({ params: {}, handler: txs.numUnconfirmedTxs }),
   broadcast_tx_commit: route({ params: { tx: "base64" }, handler: txs.broadcastTxCommit }),
-  broadcast_tx_sync: route({ params: { tx: "base64" }, handler: txs.broadcastTxSync }),
-  broadcast_tx_async: route({ params: { tx: "base64" }, handler: txs.broadcastTxAsync }),
+  // The signatures of one batch are verified together; the txs are checked in order all the same.
+  broadcast_tx_sync: route({
+    params: { tx: "base64" },
+    handler: txs.broadcastTxSync,
+    runsTogether: true,
+  }),
+  broadcast_tx_async: route({
+    params: { tx: "base64" },
+    handler: txs.broadcastTxAsync,
+    runsTogether: true,
+  }),
 
   abci_query: route({
     params: { path: "text", data: "hex", height: "int", prove: "flag" },

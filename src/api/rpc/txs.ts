@@ -1,5 +1,6 @@
 import { merkleProof } from "../../node/comet/merkle.ts";
 import type { IndexedTx, NodeView } from "../../node/view.ts";
+import type { TxResult } from "../../types/tx.ts";
 import { base64, hex } from "./encode/bytes.ts";
 import {
   encodeBroadcast,
@@ -20,15 +21,15 @@ export interface TxParams {
 }
 
 /** Answers with the result of the check; a failed check is a code, not an error of JSON-RPC. */
-export function broadcastTxSync(params: TxParams, { view }: RpcContext): Json {
+export async function broadcastTxSync(params: TxParams, { view }: RpcContext): Promise<Json> {
   const bytes = required("tx", params.tx);
-  return encodeBroadcast(sha256(bytes), view.mempool.add(bytes));
+  return encodeBroadcast(sha256(bytes), await view.mempool.add(bytes));
 }
 
 /** Answers without the result of the check, whatever it was. */
-export function broadcastTxAsync(params: TxParams, { view }: RpcContext): Json {
+export async function broadcastTxAsync(params: TxParams, { view }: RpcContext): Promise<Json> {
   const bytes = required("tx", params.tx);
-  view.mempool.add(bytes);
+  await view.mempool.add(bytes);
   return encodeBroadcast(sha256(bytes), { code: 0, log: "", codespace: "" });
 }
 
@@ -39,7 +40,7 @@ export async function broadcastTxCommit(params: TxParams, context: RpcContext): 
   const query = `tm.event='Tx' AND tx.hash='${hash}'`;
   const wait = context.commitWaits.open(query, context.signal);
   try {
-    const check = addForCommit(context.view, bytes);
+    const check = await addForCommit(context.view, bytes);
     const check_tx = encodeTxResult(check);
     if (check.code !== 0) return { check_tx, tx_result: NO_RESULT, hash, height: "0" };
     const { tx: done, reason } = await wait.outcome;
@@ -50,9 +51,9 @@ export async function broadcastTxCommit(params: TxParams, context: RpcContext): 
   }
 }
 
-function addForCommit(view: NodeView, bytes: Uint8Array) {
+async function addForCommit(view: NodeView, bytes: Uint8Array): Promise<TxResult> {
   try {
-    return view.mempool.add(bytes);
+    return await view.mempool.add(bytes);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     throw failed(`error on broadcastTxCommit: ${error.message}`);

@@ -1,5 +1,5 @@
 import { assert, must } from "../../lib/assert.ts";
-import type { Application } from "../../types/application.ts";
+import type { Application, BlockOutput } from "../../types/application.ts";
 import type { TimeNs } from "../../types/time.ts";
 import { type BlockBundle, type BlockStore, blockOps } from "../block_store.ts";
 import { resultsHash } from "../comet/results_hash.ts";
@@ -44,14 +44,30 @@ interface ExecutorParts {
   readonly tip: ChainTip;
 }
 
-/** Makes one block after another. Its caller sees to it that there is one at a time. */
+/** A block that has been executed and is not on its way to the disk yet. */
+interface ExecutedBlock {
+  readonly height: bigint;
+  readonly time: TimeNs;
+  readonly txs: readonly WaitingTx[];
+  readonly output: BlockOutput;
+}
+
+/**
+ * Makes one block after another; its caller starts one at a time. While one is being written, the
+ * next is executed: it is built, signed and written when the one below is on disk.
+ */
 export class BlockExecutor {
   readonly #parts: ExecutorParts;
   #tip: ChainTip;
+  /** Of the last executed block, whose successor is executed next. */
+  #head: { readonly height: bigint; readonly time: TimeNs };
+  /** Ends when the last block handed to the disk is there and shows. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
     this.#tip = parts.tip;
+    this.#head = { height: parts.tip.nextHeight - 1n, time: parts.tip.time };
   }
 
   /** As of the last block on disk. */
@@ -59,39 +75,34 @@ export class BlockExecutor {
     return this.#tip;
   }
 
-  /**
-   * Makes the next block of the waiting txs. Until its batch is synced nothing of it shows: no
-   * height, result, event or signature, and the mempool keeps its txs. An error of any step leaves
-   * the application between two blocks; the node has to halt.
-   */
-  async execute(time: TimeNs): Promise<StoredBlock> {
-    const { app, store, mempool, bus, limits } = this.#parts;
-    const txs = mempool.reap(limits.maxBytes - OVERHEAD_BYTES, limits.maxGas);
-    const bundle = this.#run(txs, time);
-    const { block, results } = bundle;
-    const earliestHeight =
-      this.#tip.block === undefined ? this.#tip.nextHeight : this.#tip.earliestHeight;
-    await app.commit(blockOps(bundle, earliestHeight));
-    this.#tip = {
-      block,
-      nextHeight: block.header.height + 1n,
-      time,
-      appHash: results.appHash,
-      resultsHash: resultsHash(results.txResults),
-      earliestHeight,
-    };
-    store.moveTip({ latest: block.header.height, earliest: earliestHeight });
-    mempool.update(txs, results.txResults);
-    bus.publish(block, results, bundle.txs);
-    return block;
+  /** Time of the last executed block, which may not be on disk yet. */
+  get headTime(): TimeNs {
+    return this.#head.time;
   }
 
-  #run(waiting: readonly WaitingTx[], time: TimeNs): BlockBundle {
-    const { app, chain } = this.#parts;
-    const txs = waiting.map(({ tx }) => tx);
-    const { nextHeight: height, block: last, appHash, resultsHash: lastResultsHash } = this.#tip;
+  /**
+   * Executes the next block, of the waiting txs, and hands it to the disk as soon as the block below
+   * is there. Until `done` resolves nothing of it shows: no height, result, event or signature, and
+   * the mempool keeps its txs. An error of any step leaves the application between two blocks; the
+   * node has to halt, and whatever was executed on top is dropped.
+   */
+  async start(time: TimeNs): Promise<{ readonly done: Promise<StoredBlock> }> {
+    const executed = this.#execute(time);
+    await this.#writing;
+    const done = this.#write(executed);
+    this.#writing = done;
+    // Whoever waits for the block, or starts the next, is told.
+    done.catch(() => undefined);
+    return { done };
+  }
+
+  #execute(time: TimeNs): ExecutedBlock {
+    const { app, mempool, chain, limits } = this.#parts;
+    const txs = mempool.reap(limits.maxBytes - OVERHEAD_BYTES, limits.maxGas);
+    const height = this.#head.height + 1n;
     const proposer = validatorAddress(chain.key.publicKey);
-    const output = app.finalizeBlock({ height, time, txs, proposer });
+    const input = { height, time, txs: txs.map(({ tx }) => tx), proposer };
+    const output = app.finalizeBlock(input);
     const { txResults } = output;
     assert(txResults.length === txs.length, "a block has one result per tx", {
       height,
@@ -99,11 +110,43 @@ export class BlockExecutor {
       results: txResults.length,
     });
     assert(output.appHash.length === 32, "an app hash has 32 bytes", { height });
-    const block = buildBlock({ chain, height, time, txs: waiting, last, appHash, lastResultsHash });
+    this.#head = { height, time };
+    return { height, time, txs, output };
+  }
+
+  async #write(executed: ExecutedBlock): Promise<StoredBlock> {
+    const { app, store, mempool, bus } = this.#parts;
+    const bundle = this.#build(executed);
+    const { block, results, txs } = bundle;
+    const { height, time } = executed;
+    const earliestHeight = this.#tip.block === undefined ? height : this.#tip.earliestHeight;
+    const written = app.commit(blockOps(bundle, earliestHeight));
+    mempool.recheck();
+    await written;
+    this.#tip = {
+      block,
+      nextHeight: height + 1n,
+      time,
+      appHash: results.appHash,
+      resultsHash: resultsHash(results.txResults),
+      earliestHeight,
+    };
+    store.moveTip({ latest: height, earliest: earliestHeight });
+    mempool.blockWritten(executed.txs, results.txResults);
+    bus.publish(block, results, txs);
+    return block;
+  }
+
+  #build({ height, time, txs: waiting, output }: ExecutedBlock): BlockBundle {
+    const { chain } = this.#parts;
+    const { block: last, appHash, resultsHash: lastResultsHash } = this.#tip;
+    const { txResults } = output;
+    const txs = waiting.map(({ tx }) => ({ tx: tx.bytes, hash: tx.hash }));
+    const block = buildBlock({ chain, height, time, txs, last, appHash, lastResultsHash });
     return {
       block,
       results: { height, txResults, events: output.events, appHash: output.appHash },
-      txs: waiting.map(({ tx, hash }, index) => {
+      txs: txs.map(({ tx, hash }, index) => {
         const result = must(txResults[index], "a block has one result per tx");
         return { hash, height, index, tx, result };
       }),

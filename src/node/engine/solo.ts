@@ -21,10 +21,15 @@ interface SoloParts {
   readonly onHalt: (error: Error) => void;
 }
 
-/** Makes blocks in this one process: by schedule, or by hand. One at a time. */
+/**
+ * Makes blocks in this one process: by schedule, or by hand. One is executed at a time, while the
+ * one before it may still be being written.
+ */
 export class SoloEngine implements DevControls {
   readonly #parts: SoloParts;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Ends when the last block is on disk, or has failed. */
+  #written: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   /** Whether the timer is for a waiting tx: then another tx changes nothing. */
   #timerForTx = false;
@@ -45,11 +50,12 @@ export class SoloEngine implements DevControls {
     this.#arm();
   }
 
-  /** Makes no more blocks; resolves when the one under way is on disk. */
+  /** Makes no more blocks; resolves when those under way are on disk. */
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#disarm();
     await this.#queue;
+    await this.#written;
   }
 
   /** To be called when a tx has been queued. */
@@ -58,11 +64,12 @@ export class SoloEngine implements DevControls {
   }
 
   /**
-   * Makes one block at the next time, whatever the schedule.
+   * Makes one block at the next time, whatever the schedule. Resolves when it is on disk.
    * @throws HaltedError
    */
   async makeBlock(): Promise<StoredBlock> {
-    return this.#exclusive(async () => this.#makeBlock());
+    const { done } = await this.#exclusive(async () => this.#startBlock());
+    return done;
   }
 
   /** @throws DevControlsError, HaltedError */
@@ -73,10 +80,11 @@ export class SoloEngine implements DevControls {
     }
     return this.#exclusive(async () => {
       if (time !== undefined) this.#setTime(time);
-      let block = await this.#makeBlock();
+      let { done } = await this.#startBlock();
       for (let made = 1; made < blocks && this.#isRunning; made += 1)
-        block = await this.#makeBlock();
-      return { height: block.header.height, time: block.header.time };
+        ({ done } = await this.#startBlock());
+      const { header } = await done;
+      return { height: header.height, time: header.time };
     });
   }
 
@@ -86,7 +94,7 @@ export class SoloEngine implements DevControls {
 
   #setTime(time: TimeNs): void {
     const { clock, executor } = this.#parts;
-    const last = executor.tip.time;
+    const last = executor.headTime;
     if (time <= last) {
       const problem = `is not after the last block (${formatTime(last)})`;
       throw new DevControlsError(`time: ${formatTime(time)} ${problem}`);
@@ -99,25 +107,41 @@ export class SoloEngine implements DevControls {
     clock.setVirtual(time);
   }
 
-  async #makeBlock(): Promise<StoredBlock> {
-    const { executor, clock, log } = this.#parts;
+  /** Resolves when the next block may be started; `done` when this one is on disk. */
+  async #startBlock(): Promise<{ readonly done: Promise<StoredBlock> }> {
+    const { executor, clock } = this.#parts;
     if (this.#halted !== undefined) throw this.#halted;
-    this.#lastStart = performance.now();
+    const start = performance.now();
+    this.#lastStart = start;
     try {
-      const block = await executor.execute(clock.next(executor.tip.time));
-      log.info("block", {
-        height: block.header.height,
-        txs: block.txs.length,
-        hash: toHex(block.id.hash),
-        ms: Math.round(performance.now() - this.#lastStart),
-      });
-      return block;
+      const { done } = await executor.start(clock.next(executor.headTime));
+      const shown = this.#finish(done, start);
+      // Of blocks by schedule nobody else waits for the end; a failure halts the node anyway.
+      this.#written = shown.catch(() => undefined);
+      return { done: shown };
     } catch (error) {
-      throw this.#halt(error instanceof Error ? error : new Error(String(error)));
+      throw this.#halt(error);
     }
   }
 
-  #halt(cause: Error): HaltedError {
+  async #finish(done: Promise<StoredBlock>, start: number): Promise<StoredBlock> {
+    try {
+      const block = await done;
+      this.#parts.log.info("block", {
+        height: block.header.height,
+        txs: block.txs.length,
+        hash: toHex(block.id.hash),
+        ms: Math.round(performance.now() - start),
+      });
+      return block;
+    } catch (error) {
+      throw this.#halt(error);
+    }
+  }
+
+  #halt(error: unknown): HaltedError {
+    if (this.#halted !== undefined) return this.#halted;
+    const cause = error instanceof Error ? error : new Error(String(error));
     const { log, mempool, onHalt } = this.#parts;
     const halted = new HaltedError(cause);
     this.#halted = halted;
@@ -150,7 +174,7 @@ export class SoloEngine implements DevControls {
     const { clock, mempool, schedule } = this.#parts;
     this.#disarm();
     if (!this.#isRunning || this.#isBusy || clock.isVirtual) return;
-    const txsWait = mempool.count > 0;
+    const txsWait = mempool.countForBlock > 0;
     const delay = nextBlockIn(schedule, txsWait, performance.now() - this.#lastStart);
     if (delay === undefined) return;
     this.#timerForTx = txsWait;
@@ -160,7 +184,7 @@ export class SoloEngine implements DevControls {
 
   async #makeDueBlock(): Promise<void> {
     await this.#exclusive(async () => {
-      if (this.#isRunning && !this.#parts.clock.isVirtual) await this.#makeBlock();
+      if (this.#isRunning && !this.#parts.clock.isVirtual) await this.#startBlock();
     });
   }
 

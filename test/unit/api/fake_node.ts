@@ -74,7 +74,7 @@ export class FakeNode implements NodeView {
     },
     waiting: (limit: number) => node.waitingTxs.slice(0, limit),
     check: (tx: Uint8Array) => checkResult(tx),
-    add: (tx: Uint8Array) => {
+    add: async (tx: Uint8Array) => {
       if (tx.length > node.info.txBytesMax) {
         const sizes = `Max size is ${node.info.txBytesMax}, but got ${tx.length}`;
         throw new MempoolError("too-large", `Tx too large. ${sizes}`);
@@ -133,6 +133,7 @@ export class FakeNode implements NodeView {
       earliestBlockHash: first.id.hash,
       earliestAppHash: appHash(first.header.height),
       earliestTime: first.header.time,
+      earliestQueryHeight: first.header.height,
     };
   }
 

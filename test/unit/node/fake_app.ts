@@ -12,8 +12,10 @@ import type {
   BlockInput,
   BlockOutput,
   GenesisDoc,
+  PreparedTx,
   QueryInput,
   QueryOutput,
+  SignatureClaim,
 } from "../../../src/types/application.ts";
 import { type Event, event } from "../../../src/types/event.ts";
 import { parseTime, type TimeNs } from "../../../src/types/time.ts";
@@ -47,6 +49,7 @@ const STATE_KEY = "Sstate" as Key;
 export class FakeApp implements Application {
   readonly #db: Db;
   #committed: State;
+  /** After the last executed block; until it is committed the disk has an earlier one. */
   #next: State | undefined;
   #chainId: string;
   /** Set to delay or fail the next commits. */
@@ -54,6 +57,8 @@ export class FakeApp implements Application {
   /** Texts that the check refuses from now on. */
   readonly refused = new Set<string>();
   checks = 0;
+  /** Height of the last executed block. */
+  executed = 0n;
 
   private constructor(db: Db, state: State, chainId: string) {
     this.#db = db;
@@ -83,6 +88,7 @@ export class FakeApp implements Application {
       bech32Prefix: "ve",
       bondDenom: "uve",
       blockGasMax: 1_000_000_000n,
+      earliestHeight: 1n,
       ...this.#committed,
     };
   }
@@ -93,9 +99,17 @@ export class FakeApp implements Application {
     return appHash;
   }
 
-  checkTx(tx: Uint8Array): TxResult {
+  prepareTx(bytes: Uint8Array): PreparedTx {
+    return { bytes, hash: sha256(bytes) };
+  }
+
+  claimsOf(): readonly SignatureClaim[] {
+    return [];
+  }
+
+  checkTx(tx: Uint8Array | PreparedTx): TxResult {
     this.checks += 1;
-    const text = fromUtf8(tx) ?? "";
+    const text = textOf(tx);
     return result(text, text.includes("refuse") || this.refused.has(text) ? 5 : 0);
   }
 
@@ -105,19 +119,22 @@ export class FakeApp implements Application {
 
   finalizeBlock({ height, time, txs }: BlockInput): BlockOutput {
     const txResults = txs.map((tx) => {
-      const text = fromUtf8(tx) ?? "";
+      const text = textOf(tx);
       if (text.includes("halt")) throw new InvariantError("books do not balance", { height });
       return result(text, text.includes("fail") ? 9 : 0);
     });
-    const appHash = sha256(concatBytes(this.#committed.appHash, ...txs, utf8(`${height} ${time}`)));
+    const before = (this.#next ?? this.#committed).appHash;
+    const bytes = txs.map((tx) => utf8(textOf(tx)));
+    const appHash = sha256(concatBytes(before, ...bytes, utf8(`${height} ${time}`)));
     this.#next = { height, time, appHash };
+    this.executed = height;
     const events = [event("begin", { height: height.toString(), mode: "BeginBlock" })];
     return { txResults, events, appHash };
   }
 
   async commit(ops: readonly BatchOp[]): Promise<void> {
-    await this.beforeCommit();
     const next = this.#next as State;
+    await this.beforeCommit();
     const value = utf8(`${next.height} ${next.time} ${toHex(next.appHash)}`);
     await this.#db.write([...ops, { key: STATE_KEY, value }]);
     this.#committed = next;
@@ -129,9 +146,17 @@ export class FakeApp implements Application {
     return { code: 0, codespace: "", log: "", key: value, value, height: at };
   }
 
+  async close(): Promise<void> {
+    // There is nothing to keep.
+  }
+
   async exportGenesis(): Promise<GenesisDoc> {
     throw new Error("not part of the fake");
   }
+}
+
+function textOf(tx: Uint8Array | PreparedTx): string {
+  return fromUtf8(tx instanceof Uint8Array ? tx : tx.bytes) ?? "";
 }
 
 function result(text: string, code: number): TxResult {

@@ -81,8 +81,8 @@ describe("blocks", () => {
 
   test("chain up: ids, commits, results and signatures tie", async () => {
     const { view } = await start(MANUAL);
-    view.mempool.add(bytes("a"));
-    view.mempool.add(bytes("fail b"));
+    await view.mempool.add(bytes("a"));
+    await view.mempool.add(bytes("fail b"));
     await view.dev?.mine({ blocks: 3 });
     const chain = await Promise.all([1n, 2n, 3n, 4n].map(async (height) => view.block(height)));
     const results = await Promise.all(
@@ -119,8 +119,8 @@ describe("blocks", () => {
 
   test("are bounded by gas, in order of arrival", async () => {
     const { view } = await start(MANUAL, { genesis: testGenesis({ maxGas: 250n }) });
-    for (const text of ["a", "b", "c"]) view.mempool.add(bytes(text));
-    expect(() => view.mempool.add(bytes("gas=251"))).toThrow(
+    for (const text of ["a", "b", "c"]) await view.mempool.add(bytes(text));
+    await expect(view.mempool.add(bytes("gas=251"))).rejects.toThrow(
       "gas wanted 251 is greater than max gas 250",
     );
     await view.dev?.mine({ blocks: 2 });
@@ -131,7 +131,7 @@ describe("blocks", () => {
   test("are bounded by bytes, encoded", async () => {
     const { view } = await start({ ...MANUAL, blockMaxBytes: 65_536 });
     for (let index = 0; index < 10; index += 1)
-      view.mempool.add(bytes(`${index}`.padEnd(15_000, ".")));
+      await view.mempool.add(bytes(`${index}`.padEnd(15_000, ".")));
     await view.dev?.mine({ blocks: 1 });
     const block = await view.block(2n);
     expect(block?.txs).toHaveLength(4);
@@ -153,7 +153,7 @@ describe("schedule", () => {
     });
     await until(() => view.status().latestHeight >= 3n, "empty blocks");
     const before = view.status().latestHeight;
-    view.mempool.add(bytes("x"));
+    await view.mempool.add(bytes("x"));
     await until(() => view.mempool.count === 0, "the tx");
     expect(view.status().latestHeight).toBeGreaterThan(before);
   });
@@ -162,7 +162,7 @@ describe("schedule", () => {
     const { view } = await start({ blockMode: "instant" });
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(view.status().latestHeight).toBe(1n);
-    view.mempool.add(bytes("x"));
+    await view.mempool.add(bytes("x"));
     await until(() => view.status().latestHeight === 2n, "the block");
   });
 
@@ -188,7 +188,7 @@ describe("nothing shows before the disk has it", () => {
     const seen: NodeEvent[] = [];
     view.events.subscribe("tm.event EXISTS", (event) => seen.push(event));
     const tx = bytes("a transfer(sender=alice)");
-    view.mempool.add(tx);
+    await view.mempool.add(tx);
     const mined = view.dev?.mine({ blocks: 1 });
     await reached;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -204,26 +204,86 @@ describe("nothing shows before the disk has it", () => {
     expect(seen.map(({ kind }) => kind)).toEqual(["NewBlock", "Tx"]);
   });
 
+  test("the next block is executed while one is written, and neither shows too early", async () => {
+    const { view, app } = await start({ blockMode: "instant" });
+    const gates: (() => void)[] = [];
+    app.beforeCommit = async () => new Promise((resolve) => gates.push(resolve));
+    const seen: string[] = [];
+    view.events.subscribe("tm.event='NewBlock'", (event) => {
+      if (event.kind === "NewBlock") seen.push(event.block.header.height.toString());
+    });
+    await view.mempool.add(bytes("a"));
+    await until(() => gates.length === 1, "the first write");
+    await view.mempool.add(bytes("b"));
+    await until(() => app.executed === 3n, "the execution of the next block");
+    // Two blocks are executed, one is being written, none is on disk.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(gates).toHaveLength(1);
+    expect(view.status().latestHeight).toBe(1n);
+    expect(view.mempool.count).toBe(2);
+    expect(seen).toEqual([]);
+    // What is in a block is not taken again.
+    await view.mempool.add(bytes("c"));
+    gates[0]?.();
+    await until(() => gates.length === 2, "the second write");
+    expect(view.status().latestHeight).toBe(2n);
+    expect(await view.tx(sha256(bytes("b")))).toBeUndefined();
+    gates[1]?.();
+    await until(() => gates.length === 3, "the third write");
+    gates[2]?.();
+    await until(() => view.mempool.count === 0, "the last block");
+    expect(seen).toEqual(["2", "3", "4"]);
+    const blocks = await Promise.all([2n, 3n, 4n].map(async (height) => view.block(height)));
+    expect(blocks.map((block) => block?.txs.map(hex))).toEqual(
+      ["a", "b", "c"].map((text) => [hex(bytes(text))]),
+    );
+    for (const [index, block] of blocks.entries()) {
+      const below = await view.block(BigInt(index + 1));
+      expect(block?.header.lastBlockId).toEqual(below?.id);
+    }
+  });
+
+  test("a failed write drops the block that was executed on top of it", async () => {
+    const { view, app, halted } = await start({ blockMode: "instant" });
+    let fail: (error: Error) => void = () => undefined;
+    app.beforeCommit = async () =>
+      new Promise((_, reject) => {
+        fail = reject;
+      });
+    await view.mempool.add(bytes("a"));
+    await until(() => app.executed === 2n, "the first block");
+    await view.mempool.add(bytes("b"));
+    await until(() => app.executed === 3n, "the next block");
+    app.beforeCommit = async () => undefined;
+    fail(new Error("disk full"));
+    expect((await halted).message).toBe("disk full");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(view.status().latestHeight).toBe(1n);
+    expect(view.mempool.count).toBe(2);
+    expect(await view.block(2n)).toBeUndefined();
+    await expect(view.mempool.add(bytes("c"))).rejects.toThrow("the node has halted: disk full");
+  });
+
   test("a failed commit halts: nothing is acknowledged, nothing more is taken", async () => {
     const { view, app, halted } = await start(MANUAL);
     app.beforeCommit = async () => {
       throw new Error("disk full");
     };
     const tx = bytes("a");
-    view.mempool.add(tx);
+    await view.mempool.add(tx);
     await expect(view.dev?.mine({ blocks: 1 })).rejects.toThrow(HaltedError);
     expect((await halted).message).toBe("disk full");
     expect(view.status().latestHeight).toBe(1n);
     expect(view.mempool.count).toBe(1);
     expect(await view.tx(sha256(tx))).toBeUndefined();
-    expect(() => view.mempool.add(bytes("b"))).toThrow("the node has halted: disk full");
+    await expect(view.mempool.add(bytes("b"))).rejects.toThrow("the node has halted: disk full");
     app.beforeCommit = async () => undefined;
     await expect(view.dev?.mine({ blocks: 1 })).rejects.toThrow(HaltedError);
   });
 
   test("a broken invariant halts the schedule too", async () => {
     const { view, halted } = await start({ blockMode: "instant" });
-    view.mempool.add(bytes("halt"));
+    await view.mempool.add(bytes("halt"));
     expect((await halted).message).toContain("books do not balance (height=2)");
     expect(view.status().latestHeight).toBe(1n);
   });
@@ -237,7 +297,7 @@ describe("time", () => {
     const made = await view.dev?.mine({ blocks: 2, time });
     expect(made).toEqual({ height: 3n, time: time + 1n });
     expect(view.simulate(bytes("s")).info).toBe((time + 2n).toString());
-    view.mempool.add(bytes("waits"));
+    await view.mempool.add(bytes("waits"));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(view.mempool.count).toBe(1);
     await view.dev?.useWallClock();
@@ -277,7 +337,7 @@ describe("home", () => {
 
   test("goes on where it stopped, with the same keys and last results", async () => {
     const first = await onDisk();
-    first.view.mempool.add(bytes("a"));
+    await first.view.mempool.add(bytes("a"));
     await first.view.dev?.mine({ blocks: 1 });
     const status = first.view.status();
     const began = Date.now();
@@ -349,10 +409,10 @@ describe("mempool", () => {
     const { view } = await start({ ...MANUAL, blockMaxBytes: 65_536 });
     const max = 65_536 - 1024 - 64;
     expect(view.info.txBytesMax).toBe(max);
-    expect(() => view.mempool.add(bytes("x".padEnd(max + 1, ".")))).toThrow(
+    await expect(view.mempool.add(bytes("x".padEnd(max + 1, ".")))).rejects.toThrow(
       `Tx too large. Max size is ${max}, but got ${max + 1}`,
     );
-    view.mempool.add(bytes("x".padEnd(max, ".")));
+    await view.mempool.add(bytes("x".padEnd(max, ".")));
     await view.dev?.mine({ blocks: 1 });
     expect((await view.block(2n))?.txs).toHaveLength(1);
     expect(view.mempool.count).toBe(0);
@@ -360,15 +420,15 @@ describe("mempool", () => {
 
   test("refuses with CometBFT's texts", async () => {
     const { view } = await start({ ...MANUAL, mempoolTxsMax: 2, txBytesMax: 1024 });
-    view.mempool.add(bytes("a"));
-    expect(() => view.mempool.add(bytes("a"))).toThrow(
+    await view.mempool.add(bytes("a"));
+    await expect(view.mempool.add(bytes("a"))).rejects.toThrow(
       new MempoolError("in-cache", "tx already exists in cache"),
     );
-    expect(() => view.mempool.add(new Uint8Array(1025))).toThrow(
+    await expect(view.mempool.add(new Uint8Array(1025))).rejects.toThrow(
       "Tx too large. Max size is 1024, but got 1025",
     );
-    view.mempool.add(bytes("b"));
-    expect(() => view.mempool.add(bytes("c"))).toThrow(
+    await view.mempool.add(bytes("b"));
+    await expect(view.mempool.add(bytes("c"))).rejects.toThrow(
       "mempool is full: number of txs 2 (max: 2), total txs bytes 2 (max: 67108864)",
     );
     expect(view.mempool.waiting(1).map(toHex)).toEqual([toHex(bytes("a"))]);
@@ -377,18 +437,18 @@ describe("mempool", () => {
   test("a refused tx may come again; one that succeeded in a block may not, one that failed may", async () => {
     const { view, app } = await start(MANUAL);
     app.refused.add("later");
-    expect(view.mempool.add(bytes("later")).code).toBe(5);
+    expect((await view.mempool.add(bytes("later"))).code).toBe(5);
     app.refused.clear();
-    expect(view.mempool.add(bytes("later")).code).toBe(0);
-    view.mempool.add(bytes("fail"));
+    expect((await view.mempool.add(bytes("later"))).code).toBe(0);
+    await view.mempool.add(bytes("fail"));
     await view.dev?.mine({ blocks: 1 });
-    expect(() => view.mempool.add(bytes("later"))).toThrow("tx already exists in cache");
-    expect(view.mempool.add(bytes("fail")).code).toBe(0);
+    await expect(view.mempool.add(bytes("later"))).rejects.toThrow("tx already exists in cache");
+    expect((await view.mempool.add(bytes("fail"))).code).toBe(0);
   });
 
   test("checks what is left after each block, and drops what fails then", async () => {
     const { view, app } = await start(MANUAL, { genesis: testGenesis({ maxGas: 100n }) });
-    for (const text of ["a", "b", "c"]) view.mempool.add(bytes(text));
+    for (const text of ["a", "b", "c"]) await view.mempool.add(bytes(text));
     app.refused.add("b");
     const before = app.checks;
     await view.dev?.mine({ blocks: 1 });

@@ -29,9 +29,9 @@ beforeAll(async () => {
     appVersion: "0.1.0",
   });
   view = node.view;
-  for (const text of TXS.slice(0, 3)) view.mempool.add(utf8(text));
+  for (const text of TXS.slice(0, 3)) await view.mempool.add(utf8(text));
   await view.dev?.mine({ blocks: 1 });
-  for (const text of TXS.slice(3)) view.mempool.add(utf8(text));
+  for (const text of TXS.slice(3)) await view.mempool.add(utf8(text));
   await view.dev?.mine({ blocks: 2 });
 });
 
@@ -128,7 +128,9 @@ test("an intersection of long lists agrees with looking at every tx", async () =
   for (let index = 0; index < 150; index += 1) {
     const rare = index % 47 === 0;
     if (rare && index % 2 === 0) expected.push(index);
-    many.view.mempool.add(utf8(`${index} common(parity=${index % 2}) ${rare ? "rare(is=1)" : ""}`));
+    await many.view.mempool.add(
+      utf8(`${index} common(parity=${index % 2}) ${rare ? "rare(is=1)" : ""}`),
+    );
     await many.view.dev?.mine({ blocks: 1 });
   }
   for (const descending of [false, true]) {

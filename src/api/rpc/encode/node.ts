@@ -1,7 +1,7 @@
 import type { NodeInfo, NodeStatus, ValidatorInfo } from "../../../node/view.ts";
-import type { QueryOutput } from "../../../types/application.ts";
+import type { ProofOp, QueryOutput } from "../../../types/application.ts";
 import { formatTime } from "../../../types/time.ts";
-import type { JsonObject } from "../json.ts";
+import type { Json, JsonObject } from "../json.ts";
 import { base64, base64OrNull, hex } from "./bytes.ts";
 
 /** @param listenAddress where the RPC listens, "tcp://127.0.0.1:26657" */
@@ -32,6 +32,8 @@ export function encodeStatus(
       earliest_app_hash: hex(status.earliestAppHash),
       earliest_block_height: String(status.earliestHeight),
       earliest_block_time: formatTime(status.earliestTime),
+      // Ours: blocks are kept longer than the states that queries can reach.
+      earliest_query_height: String(status.earliestQueryHeight),
       catching_up: false,
     },
     validator_info: {
@@ -64,8 +66,15 @@ export function encodeQuery(output: QueryOutput): JsonObject {
     index: "0",
     key: base64OrNull(output.key),
     value: base64OrNull(output.value),
-    proofOps: null,
+    proofOps: encodeProofOps(output.proofOps),
     height: String(output.height),
     codespace: output.codespace,
+  };
+}
+
+function encodeProofOps(ops: readonly ProofOp[] | undefined): Json {
+  if (ops === undefined || ops.length === 0) return null;
+  return {
+    ops: ops.map(({ type, key, data }) => ({ type, key: base64(key), data: base64(data) })),
   };
 }
