@@ -11,6 +11,7 @@ import { InvariantError } from "../lib/assert.ts";
 import { ChainError } from "../lib/errors.ts";
 import { NodeStartError } from "../node/errors.ts";
 import { ProviderError } from "../provider/errors.ts";
+import { ReplayError } from "../sim/errors.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 
 /** A failure with its exit code, a stable name and, where there is one, the command to run next. */
@@ -96,6 +97,7 @@ function describeLocal(error: unknown): CliError {
   if (error instanceof ProviderError) {
     return new CliError(EXIT.other, error.code, error.message);
   }
+  if (error instanceof ReplayError) return new CliError(EXIT.other, error.code, error.message);
   if (error instanceof PortInUseError) {
     const details = { port: error.port, flag: error.flag };
     return new CliError(EXIT.other, "port_in_use", error.message, { details });

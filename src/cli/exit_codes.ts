@@ -11,7 +11,9 @@ export const EXIT = {
   txRefused: 5,
   notFound: 6,
   insufficientFunds: 7,
+  proof: 8,
   invariant: 10,
+  replayDiffers: 11,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -26,5 +28,7 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.txRefused, "the tx was refused before any block; nothing changed"],
   [EXIT.notFound, "the thing asked for does not exist"],
   [EXIT.insufficientFunds, "an account or escrow has too little money"],
+  [EXIT.proof, "a proof does not hold; the message says what"],
   [EXIT.invariant, "an invariant is broken: a bug or a damaged disk"],
+  [EXIT.replayDiffers, "a replayed block did not come out as it was recorded"],
 ];

@@ -4,12 +4,18 @@ import { type Dec, parseDec } from "../types/dec.ts";
 import { usageError } from "./cli_error.ts";
 import { chainOfGenesis } from "./home.ts";
 
+const MIB = 1024 * 1024;
+
 /** The application. Loaded on use: commands that only talk to a node do not need the machine. */
 export async function loadOpenApp(): Promise<OpenApp> {
   const { openApp } = await import("../app/app.ts");
-  return ({ db, crypto, config, genesis }) => {
+  return ({ db, crypto, config, genesis, checkpoint, onRebuild }) => {
     const { denom } = chainOfGenesis({ app_state: genesis.appState });
-    return openApp({ db, crypto, genesis, minimumGasPrice: minimumGasPrice(config, denom) });
+    return openApp({
+      ...{ db, crypto, genesis, minimumGasPrice: minimumGasPrice(config, denom) },
+      ...{ keepHistory: config.keepHistory, cacheBytes: config.stateCacheMib * MIB },
+      load: { checkpoint, onRebuild },
+    });
   };
 }
 

@@ -6,8 +6,13 @@ import { debugCommand } from "./commands/debug.ts";
 import { exportCommand } from "./commands/export.ts";
 import { initCommand } from "./commands/init.ts";
 import { keysCommand } from "./commands/keys.ts";
+import { proofCommand } from "./commands/proof.ts";
 import { providerCommand } from "./commands/provider.ts";
+import { pruneCommand } from "./commands/prune.ts";
 import { queryCommand } from "./commands/query.ts";
+import { rollbackCommand } from "./commands/rollback.ts";
+import { snapshotCommand } from "./commands/snapshot.ts";
+import { replayCommand } from "./commands/replay.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { txCommand } from "./commands/tx.ts";
@@ -27,7 +32,14 @@ export function buildProgram(io: Io, format: OutputFormat = "text"): Command {
   const commands = [
     ...[initCommand(io), startCommand(io), keysCommand(io), txCommand(io), queryCommand(io)],
     ...[providerCommand(io), statusCommand(io), exportCommand(io), configCommand(io)],
-    ...[debugCommand(io), completionCommand(io), versionCommand(io)],
+    ...[snapshotCommand(io), rollbackCommand(io), pruneCommand(io)],
+    ...[
+      replayCommand(io),
+      proofCommand(io),
+      debugCommand(io),
+      completionCommand(io),
+      versionCommand(io),
+    ],
   ];
   for (const command of commands) program.addCommand(command);
   program.addCommand(completeCommand(io), { hidden: true });

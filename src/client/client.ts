@@ -3,8 +3,9 @@ import { QueryAccountRequest, QueryAccountResponse } from "../gen/cosmos/auth/v1
 import { QueryBalanceRequest, QueryBalanceResponse } from "../gen/cosmos/bank/v1beta1/query.ts";
 import { TxMsgData } from "../gen/cosmos/base/abci/v1beta1/abci.ts";
 import { SimulateRequest, SimulateResponse } from "../gen/cosmos/tx/v1beta1/service.ts";
-import { fromBase64, fromHex, toBase64, toHex } from "../lib/bytes.ts";
+import { EMPTY_BYTES, fromBase64, fromHex, toBase64, toHex } from "../lib/bytes.ts";
 import { ClientError, ConnectionError, QueryError, RpcError, TxTimeoutError } from "./errors.ts";
+import { type JsonProofOps, type ProvedAnswer, readProofOps } from "./proof.ts";
 import { RpcClient } from "./rpc.ts";
 import { type EncodedMessage, encodePartial, type MessageCodec } from "./wire.ts";
 
@@ -18,7 +19,10 @@ export interface NodeStatus {
   /** Upper-case hex, as CometBFT shows it. */
   readonly latestBlockHash: string;
   readonly latestAppHash: string;
+  /** Of the blocks that the node keeps. */
   readonly earliestHeight: bigint;
+  /** Of the states that queries can reach. */
+  readonly earliestQueryHeight: bigint;
   readonly catchingUp: boolean;
 }
 
@@ -104,14 +108,50 @@ export class Client {
     data: Uint8Array,
     options: { height?: bigint } = {},
   ): Promise<{ value: Uint8Array; height: bigint }> {
-    const height = options.height ?? 0n;
-    const params = { path, data: toHex(data), prove: false };
-    const at = height === 0n ? params : { ...params, height: height.toString() };
-    const { response } = (await this.rpc.call("abci_query", at)) as { response: JsonQueryResponse };
-    if ((response.code ?? 0) !== 0) {
-      throw new QueryError(path, response.codespace ?? "", response.code ?? 0, response.log ?? "");
+    const { code, codespace, log, value, height } = await abciQuery(this.rpc, {
+      ...{ path, data, height: options.height ?? 0n, prove: false },
+    });
+    if (code !== 0) throw new QueryError(path, codespace, code, log);
+    return { value, height };
+  }
+
+  /**
+   * A query with the records that its answer was made from and their proofs. That there is no such
+   * record is an answer as well (code 22), and is proved. Nothing is verified here: see
+   * `failedRecord` (src/client/proof.ts) and docs/guides/proofs.md.
+   * @throws QueryError when the application refuses the query or the proof.
+   */
+  async queryProved(
+    path: string,
+    data: Uint8Array,
+    options: { height?: bigint } = {},
+  ): Promise<ProvedAnswer> {
+    const answer = await abciQuery(this.rpc, {
+      ...{ path, data, height: options.height ?? 0n, prove: true },
+    });
+    const { code, codespace, log } = answer;
+    if (code !== 0 && answer.records.length === 0) throw new QueryError(path, codespace, code, log);
+    return answer;
+  }
+
+  /**
+   * The app hash after a block: from the header of the next block, or while there is none, from the
+   * block's own results, which no header vouches for yet.
+   * @throws RpcError when the node does not have the block.
+   */
+  async appHashAfter(height: bigint): Promise<{ appHash: Uint8Array; inHeader: boolean }> {
+    const { latestHeight } = await this.status();
+    if (latestHeight > height) {
+      const params = { height: (height + 1n).toString() };
+      const { signed_header: signed } = (await this.rpc.call("commit", params)) as {
+        signed_header?: { header?: { app_hash?: string } };
+      };
+      return { appHash: fromHex(signed?.header?.app_hash ?? "") ?? EMPTY_BYTES, inHeader: true };
     }
-    return { value: base64(response.value), height: BigInt(response.height ?? "0") };
+    const results = (await this.rpc.call("block_results", { height: height.toString() })) as {
+      app_hash?: string;
+    };
+    return { appHash: base64(results.app_hash), inHeader: false };
   }
 
   /** undefined: no such account (it has received nothing yet). */
@@ -230,6 +270,25 @@ interface JsonQueryResponse {
   log?: string;
   value?: string | null;
   height?: string;
+  proofOps?: JsonProofOps | null;
+}
+
+async function abciQuery(
+  rpc: RpcClient,
+  query: { path: string; data: Uint8Array; height: bigint; prove: boolean },
+): Promise<ProvedAnswer> {
+  const { path, height, prove } = query;
+  const params = { path, data: toHex(query.data), prove };
+  const at = height === 0n ? params : { ...params, height: height.toString() };
+  const { response } = (await rpc.call("abci_query", at)) as { response: JsonQueryResponse };
+  return {
+    code: response.code ?? 0,
+    codespace: response.codespace ?? "",
+    log: response.log ?? "",
+    value: base64(response.value),
+    height: BigInt(response.height ?? "0"),
+    records: readProofOps(response.proofOps),
+  };
 }
 
 interface JsonTx {
@@ -267,6 +326,9 @@ async function readStatus(rpc: RpcClient): Promise<NodeStatus> {
     latestBlockHash: text("latest_block_hash"),
     latestAppHash: text("latest_app_hash"),
     earliestHeight: BigInt(text("earliest_block_height") || "0"),
+    earliestQueryHeight: BigInt(
+      text("earliest_query_height") || text("earliest_block_height") || "0",
+    ),
     catchingUp: sync["catching_up"] === true,
   };
 }

@@ -3,25 +3,37 @@ import { messageToJson } from "../../codec/proto_json.ts";
 import { messageTypeNamed } from "../../codec/message_types.ts";
 import type { Client } from "../../client/client.ts";
 import { CliError, usageError } from "../cli_error.ts";
-import { connect, contextOf, type NodeFlags, withNodeFlag } from "../context.ts";
+import { type Context, connect, contextOf, type NodeFlags, withNodeFlag } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type GeneratedCommand, moduleCommands } from "../generated_commands.ts";
 import { examples } from "../help.ts";
 import type { Io } from "../io.ts";
 import { addPageFlags, isPaged, PAGE_FLAGS, readFlags, readPage } from "../message_flags.ts";
 import { printList, printResult } from "../output.ts";
+import { provedQuery } from "../proved_query.ts";
 import { txJson } from "../tx_json.ts";
 import { valueContext } from "../value_context.ts";
 
-const TAKEN = ["node", "height", "output", "home", "help"];
+const TAKEN = ["node", "height", "prove", "proof-file", "output", "home", "help"];
 
 interface QueryFlags extends NodeFlags {
   height?: string;
+  prove?: boolean;
+  proofFile?: string;
 }
 
 /** `settled query …` */
 export function queryCommand(io: Io): Command {
-  const command = new Command("query").alias("q").description("ask a node");
+  const command = new Command("query")
+    .alias("q")
+    .description("ask a node")
+    .addHelpText(
+      "after",
+      examples(
+        "query bank balance alice uve --height 120",
+        "query settlement escrow escrow-1 --prove --proof-file escrow-1.proof.json",
+      ),
+    );
   const generated = moduleCommands({
     kind: "Query",
     taken: TAKEN,
@@ -35,7 +47,7 @@ function finish(io: Io, generated: GeneratedCommand): void {
   const { command, input, flags } = generated;
   const paged = isPaged(input);
   if (paged) addPageFlags(command);
-  withHeight(withNodeFlag(command)).action(async (...all: unknown[]) => {
+  withStateFlags(withNodeFlag(command)).action(async (...all: unknown[]) => {
     const self = all.at(-1) as Command;
     const options = self.opts<QueryFlags & Record<string, unknown>>();
     const context = contextOf(io, self);
@@ -44,7 +56,7 @@ function finish(io: Io, generated: GeneratedCommand): void {
     const page = paged ? readPage(options) : undefined;
     if (page !== undefined) message["pagination"] = page;
     const client = await connect(context, options);
-    const response = await ask(client, generated, message, options.height);
+    const response = await ask(context, client, generated, { message, options });
     printResult(io, context.format, response.json);
     if (context.format === "text") io.err(`as of height ${response.height}\n`);
   });
@@ -52,35 +64,60 @@ function finish(io: Io, generated: GeneratedCommand): void {
 
 /** The response as JSON. */
 async function ask(
+  context: Context,
   client: Client,
   { service, method }: GeneratedCommand,
-  message: Record<string, unknown>,
-  height: string | undefined,
+  { message, options }: { message: Record<string, unknown>; options: QueryFlags },
 ): Promise<{ json: unknown; height: bigint }> {
   const [request, response] = [messageTypeNamed(method.input), messageTypeNamed(method.output)];
   const { codec } = request;
   const data = codec.encode(codec.fromPartial(message)).finish();
-  const at = { height: await heightOf(client, height) };
-  const { value, height: asOf } = await client.queryRaw(`/${service}/${method.name}`, data, at);
+  const path = `/${service}/${method.name}`;
+  const height = await queryHeightOf(client, options.height);
+  const file = options.proofFile;
+  const { value, height: asOf } =
+    options.prove === true || file !== undefined
+      ? await provedQuery(context, client, { path, data, height, file })
+      : await client.queryRaw(path, data, { height });
   const json = messageToJson(response.name, response.codec.decode(value) as object);
   return { json, height: asOf };
 }
 
-function withHeight(command: Command): Command {
-  return command.option("--height <number>", "as of this block; -10 is ten blocks ago");
+function withStateFlags(command: Command): Command {
+  return command
+    .option("--height <number>", "as of this block; -10 is ten blocks ago")
+    .option("--prove", "ask for a proof and verify it; for queries of single records")
+    .option("--proof-file <file>", "write the proof there, for `settled proof verify`");
+}
+
+/** 0 is the latest height; before the first state that is kept, the first. */
+async function queryHeightOf(client: Client, text: string | undefined): Promise<bigint> {
+  return heightOf(text, async () => {
+    const { latestHeight, earliestQueryHeight } = await client.status();
+    return { latest: latestHeight, earliest: earliestQueryHeight };
+  });
+}
+
+async function blockHeightOf(client: Client, text: string | undefined): Promise<bigint> {
+  return heightOf(text, async () => {
+    const { latestHeight, earliestHeight } = await client.status();
+    return { latest: latestHeight, earliest: earliestHeight };
+  });
 }
 
 /** 0 is the latest height. */
-async function heightOf(client: Client, text: string | undefined): Promise<bigint> {
+async function heightOf(
+  text: string | undefined,
+  kept: () => Promise<{ latest: bigint; earliest: bigint }>,
+): Promise<bigint> {
   if (text === undefined || text === "latest") return 0n;
   if (!/^-?[0-9]{1,18}$/.test(text)) {
     throw usageError(`--height: expected a block height, found "${text}"`);
   }
   const height = BigInt(text);
   if (height >= 0n) return height;
-  const { latestHeight, earliestHeight } = await client.status();
-  const at = latestHeight + height;
-  return at < earliestHeight ? earliestHeight : at;
+  const { latest, earliest } = await kept();
+  return latest + height < earliest ? earliest : latest + height;
 }
 
 function txCommand(io: Io): Command {
@@ -153,7 +190,7 @@ function blockCommand(io: Io): Command {
     .action(async (height: string | undefined, flags: NodeFlags, self: Command) => {
       const context = contextOf(io, self);
       const client = await connect(context, flags);
-      const at = await heightOf(client, height);
+      const at = await blockHeightOf(client, height);
       const params = at === 0n ? {} : { height: at.toString() };
       printResult(io, context.format, await client.rpc.call("block", params));
     });

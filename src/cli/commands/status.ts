@@ -17,6 +17,7 @@ export function statusCommand(io: Io): Command {
         ...{ rpc: client.rpc.url, latest_height: status.latestHeight },
         ...{ latest_time: status.latestTime, latest_block_hash: status.latestBlockHash },
         ...{ latest_app_hash: status.latestAppHash, earliest_height: status.earliestHeight },
+        earliest_query_height: status.earliestQueryHeight,
         catching_up: status.catchingUp,
       });
     });
