@@ -1,7 +1,7 @@
 import { encodeTxMsgData } from "../codec/tx_msg_data.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
-import { Overlay } from "../store/overlay.ts";
+import type { Overlay } from "../store/overlay.ts";
 import type { PreparedTx as AnyPreparedTx } from "../types/application.ts";
 import { attribute, type Event, withAttribute } from "../types/event.ts";
 import { ErrInvalidGasLimit } from "../types/sdk_errors.ts";
@@ -35,7 +35,7 @@ export function preparedFor(env: PrepareEnvironment, tx: Uint8Array | AnyPrepare
 }
 
 /**
- * Runs one tx: decode, ante steps on their own overlay, messages on another. Ante failed: nothing
+ * Runs one tx: decode, ante steps as one part, messages as another. Ante failed: nothing
  * changes. A message failed: fee and sequence stay, everything else is dropped.
  */
 export function runTx(env: TxEnvironment, input: TxInput): TxResult {
@@ -60,29 +60,32 @@ function runRouted(
   }
   const meter = new GasMeter(limit);
   const anteEvents: Event[] = [];
+  const { overlay: kv } = input;
+  kv.begin();
   try {
     const fault = input.prepared.messageFault(tx);
     if (fault !== undefined) throw fault;
-    const anteOverlay = new Overlay(input.overlay);
-    const ctx = txContext(env, input, { kv: anteOverlay, gas: meter, tx, events: anteEvents });
+    const ctx = txContext(env, input, { kv, gas: meter, tx, events: anteEvents });
     for (const step of env.ante) step(ctx, tx);
-    anteOverlay.mergeInto(input.overlay);
   } catch (error) {
+    kv.drop();
     gas.used = meter.used;
     return failedResult(asChainError(error), gas, []);
   }
+  kv.keep();
   if (input.mode === "check" || input.mode === "recheck") {
     gas.used = meter.used;
     return succeeded(EMPTY_BYTES, gas, anteEvents);
   }
+  kv.begin();
   try {
-    const overlay = new Overlay(input.overlay);
     const events: Event[] = [];
-    const data = runMsgs(env, input, { kv: overlay, gas: meter, tx, events });
-    overlay.mergeInto(input.overlay);
+    const data = runMsgs(env, input, { kv, gas: meter, tx, events });
+    kv.keep();
     gas.used = meter.used;
     return succeeded(data, gas, [...anteEvents, ...events]);
   } catch (error) {
+    kv.drop();
     gas.used = meter.used;
     return failedResult(asChainError(error), gas, anteEvents);
   }

@@ -19,7 +19,7 @@ export interface ReadKv {
   iterate(prefix: Key): Iterable<[Key, Uint8Array]>;
 }
 
-/** State as a message writes it: an overlay that is merged or dropped. */
+/** State as a message writes it. */
 export interface Kv extends ReadKv {
   /** @throws ChainError store/2 when a declared prefix would hold more than its limit. */
   set(key: Key, value: Uint8Array): void;
@@ -29,6 +29,12 @@ export interface Kv extends ReadKv {
    */
   create(key: Key, value: Uint8Array): void;
   delete(key: Key): void;
+  /** Begins a part that is kept or dropped as a whole. Parts may lie in each other. */
+  begin(): void;
+  /** Ends the last part that was begun: what it wrote counts. */
+  keep(): void;
+  /** Ends the last part that was begun: what it wrote leaves no trace. */
+  drop(): void;
 }
 
 /**

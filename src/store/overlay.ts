@@ -15,17 +15,29 @@ export interface Change {
   from: number;
 }
 
+/** What a write replaced, so that it can be undone. */
+interface Replaced {
+  readonly key: Key;
+  readonly change: Change | undefined;
+  /** Entries that the write added to the declared prefix that the key lies in. */
+  readonly added: number;
+}
+
 /**
- * Changes on top of a parent: merged into it as a whole, or dropped without a trace. A block, a
- * tx's ante steps and its messages each have one.
+ * Changes on top of a parent, which never sees them: those of a block, or of a check. Parts of
+ * them, such as the ante steps and the messages of a tx, are kept or dropped as a whole; what they
+ * replace is noted, so that keeping costs nothing and a read looks into one place.
  */
 export class Overlay implements Kv {
   readonly #parent: ReadKv;
-  // Look-ups, and a listing in order of first writing, which is the same wherever the block runs.
+  // Look-ups, and a listing in an order that only execution decides.
   readonly #changes = new Map<Key, Change>();
   readonly #ordered = new Map<string, OrderedMap<Change>>();
   /** Entries that this overlay adds to a declared prefix, less those it removes. */
   readonly #added = new Map<string, number>();
+  /** Where each open part begins in what was replaced. */
+  readonly #begins: number[] = [];
+  readonly #replaced: Replaced[] = [];
 
   constructor(parent: ReadKv) {
     this.#parent = parent;
@@ -45,17 +57,37 @@ export class Overlay implements Kv {
   }
 
   set(key: Key, value: Uint8Array): void {
-    this.#write(key, { value, isNew: this.#changes.get(key)?.isNew ?? false, from: 0 });
+    const before = this.#changes.get(key);
+    this.#write(key, before, { value, isNew: before?.isNew ?? false, from: 0 });
   }
 
   create(key: Key, value: Uint8Array): void {
+    const before = this.#changes.get(key);
     // After a removal in this overlay the key is absent here, yet may be there below.
-    this.#write(key, { value, isNew: this.#changes.get(key)?.isNew ?? true, from: 0 });
+    this.#write(key, before, { value, isNew: before?.isNew ?? true, from: 0 });
   }
 
   delete(key: Key): void {
-    const isNew = this.#changes.get(key)?.isNew ?? false;
-    this.#write(key, { value: undefined, isNew, from: 0 });
+    const before = this.#changes.get(key);
+    this.#write(key, before, { value: undefined, isNew: before?.isNew ?? false, from: 0 });
+  }
+
+  begin(): void {
+    this.#begins.push(this.#replaced.length);
+  }
+
+  keep(): void {
+    assert(this.#begins.pop() !== undefined, "no part is open");
+    if (this.#begins.length === 0) this.#replaced.length = 0;
+  }
+
+  drop(): void {
+    const begin = this.#begins.pop();
+    assert(begin !== undefined, "no part is open");
+    for (let index = this.#replaced.length - 1; index >= begin; index -= 1) {
+      this.#restore(this.#replaced[index] as Replaced);
+    }
+    this.#replaced.length = begin;
   }
 
   isIterable(key: Key): boolean {
@@ -75,39 +107,49 @@ export class Overlay implements Kv {
 
   /** All changes, each key once. */
   changes(): ReadonlyMap<Key, Change> {
+    assert(this.#begins.length === 0, "a part is still open");
     return this.#changes;
   }
 
-  /** Hands every change to the layer below. The overlay must not be used afterwards. */
-  mergeInto(target: Kv): void {
-    // The order of these writes cannot be seen: keys are distinct and the target is a map.
-    for (const [key, { value, isNew }] of this.#changes) {
-      if (value === undefined) {
-        if (!isNew) target.delete(key);
-      } else if (isNew) target.create(key, value);
-      else target.set(key, value);
-    }
-  }
-
-  #write(key: Key, change: Change): void {
-    if (this.#parent.isIterable(key)) this.#writeOrdered(key, change);
+  #write(key: Key, before: Change | undefined, change: Change): void {
+    const added = this.#parent.isIterable(key) ? this.#writeOrdered(key, before, change) : 0;
+    if (this.#begins.length > 0) this.#replaced.push({ key, change: before, added });
     this.#changes.set(key, change);
   }
 
-  #writeOrdered(key: Key, change: Change): void {
+  /** Returns how many entries the prefix has more. */
+  #writeOrdered(key: Key, before: Change | undefined, change: Change): number {
     const prefix = key.slice(0, PREFIX_LENGTH);
-    const difference = (change.value === undefined ? 0 : 1) - (this.has(key) ? 1 : 0);
-    if (difference > 0 && this.countUnder(prefix) >= ITERABLE_ENTRIES_MAX) {
+    const wasThere =
+      before === undefined ? !change.isNew && this.#parent.has(key) : before.value !== undefined;
+    const added = (change.value === undefined ? 0 : 1) - (wasThere ? 1 : 0);
+    if (added > 0 && this.countUnder(prefix) >= ITERABLE_ENTRIES_MAX) {
       const kind = `0x${toHex(bytesOfKey(prefix as Key))}`;
       throw new ChainError(ErrPrefixFull, `${ITERABLE_ENTRIES_MAX} entries under ${kind}`);
     }
-    if (difference !== 0) this.#added.set(prefix, (this.#added.get(prefix) ?? 0) + difference);
+    this.#count(prefix, added);
     let ordered = this.#ordered.get(prefix);
     if (ordered === undefined) {
       ordered = new OrderedMap();
       this.#ordered.set(prefix, ordered);
     }
     ordered.set(key, change);
+    return added;
+  }
+
+  #restore({ key, change, added }: Replaced): void {
+    if (change === undefined) this.#changes.delete(key);
+    else this.#changes.set(key, change);
+    if (!this.#parent.isIterable(key)) return;
+    const prefix = key.slice(0, PREFIX_LENGTH);
+    const ordered = this.#ordered.get(prefix);
+    if (change === undefined) ordered?.delete(key);
+    else ordered?.set(key, change);
+    this.#count(prefix, -added);
+  }
+
+  #count(prefix: string, added: number): void {
+    if (added !== 0) this.#added.set(prefix, (this.#added.get(prefix) ?? 0) + added);
   }
 }
 

@@ -39,9 +39,13 @@ export async function revertTo(
 /**
  * Adds to a batch what takes back the last block of a database that no store is open on.
  * @param version of that block: of the database, or what an earlier call returned
- * @returns the version before
+ * @returns the version before, and how many keys were put back
  */
-export function undoOnDisk(db: DbReads, version: Version, batch: DbBatch): Version {
+export function undoOnDisk(
+  db: DbReads,
+  version: Version,
+  batch: DbBatch,
+): { readonly before: Version; readonly keyCount: number } {
   const list = readChangeList(db, version.height);
   list.removeFrom(batch);
   for (const [key, entry] of list.entries()) {
@@ -49,7 +53,7 @@ export function undoOnDisk(db: DbReads, version: Version, batch: DbBatch): Versi
     else batch.putVersioned(DB_STATE + key, entry.value, entry.from);
   }
   batch.put(VERSION_KEY, encodeVersion(list.before));
-  return list.before;
+  return { before: list.before, keyCount: list.keys.length };
 }
 
 /** The version on disk; undefined before genesis. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { nodeCrypto } from "../../src/node/crypto_native.ts";
 import { resolveConfig } from "../../src/node/config.ts";
+import { silentLog } from "../../src/node/log.ts";
 import { PruneLoop } from "../../src/node/prune_loop.ts";
 import { rollBack } from "../../src/node/rollback.ts";
 import { restoreSnapshot } from "../../src/node/snapshot_restore.ts";
@@ -65,17 +66,12 @@ async function commit(task: Task, run: RecordedRun): Promise<void> {
   const db = new KillDb(await openLevelDb(task.path), killerOf(task));
   const host = await ReplayHost.open(db, run, task.keep);
   const { hasher } = nodeCrypto();
-  const log = { debug: silent, info: silent, warn: silent, error: silent };
-  const pruning = new PruneLoop({ db, hasher, store: host.store, log });
+  const pruning = new PruneLoop({ db, hasher, store: host.store, log: silentLog });
   pruning.start();
   const junk = junkOf(task.junkBytes ?? 0);
   while (await host.next(junk(host.height))) tell({ height: host.height });
   await pruning.stop();
   await db.close();
-}
-
-function silent(): void {
-  // The parent looks at the database, not at words.
 }
 
 /** Other bytes at every height: LevelDB would compress equal ones away. */

@@ -10,7 +10,7 @@ import { branchOf } from "../../src/store/branch_db.ts";
 import type { Db, DbBatch, DbSnapshot } from "../../src/store/db.ts";
 import { openLevelDb, openMemoryDb } from "../../src/store/leveldb.ts";
 import { loadStore } from "../../src/store/load.ts";
-import { Overlay } from "../../src/store/overlay.ts";
+import type { Overlay } from "../../src/store/overlay.ts";
 import type { Reader } from "../../src/store/read_view.ts";
 import { openReader } from "../../src/store/reader.ts";
 import { Store, stateKey } from "../../src/store/store.ts";
@@ -34,7 +34,7 @@ const key: fc.Arbitrary<Key> = fc
 
 type Write = { key: Key; value: number | undefined };
 type Action =
-  | { do: "write"; writes: Write[]; nested: "merge" | "drop" | "none" }
+  | { do: "write"; writes: Write[]; nested: "keep" | "drop" | "none" }
   | { do: "commit"; overlap: boolean }
   | { do: "read"; at: number; prefix: Key; from: Key; reverse: boolean; limit: number }
   | { do: "hold"; at: number }
@@ -52,7 +52,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("write" as const),
       writes,
-      nested: fc.constantFrom("merge" as const, "drop" as const, "none" as const),
+      nested: fc.constantFrom("keep" as const, "drop" as const, "none" as const),
     }),
   },
   {
@@ -136,12 +136,13 @@ class Model {
     });
   }
 
-  write(list: readonly Write[], nested: "merge" | "drop" | "none"): void {
-    const target = nested === "none" ? this.overlay : new Overlay(this.overlay);
+  write(list: readonly Write[], nested: "keep" | "drop" | "none"): void {
     const plain = nested === "none" ? this.plain : new Map(this.plain);
-    for (const { key: each, value } of list) writeBoth(target, plain, each, value);
-    if (nested !== "merge") return;
-    target.mergeInto(this.overlay);
+    if (nested !== "none") this.overlay.begin();
+    for (const { key: each, value } of list) writeBoth(this.overlay, plain, each, value);
+    if (nested === "drop") this.overlay.drop();
+    if (nested !== "keep") return;
+    this.overlay.keep();
     this.plain = plain;
   }
 

@@ -5,7 +5,6 @@ import { bytesOfKey, type Key } from "../../src/lib/key.ts";
 import { nodeCrypto } from "../../src/node/crypto_native.ts";
 import { Commitment } from "../../src/store/commitment.ts";
 import { openMemoryDb } from "../../src/store/leveldb.ts";
-import { Overlay } from "../../src/store/overlay.ts";
 import { loadStore } from "../../src/store/load.ts";
 import { commitStaged } from "../../src/store/reader.ts";
 import { Store } from "../../src/store/store.ts";
@@ -29,7 +28,7 @@ type Action =
   | { do: "set"; key: Key; value: number }
   | { do: "delete"; key: Key }
   | { do: "walk"; prefix: Key }
-  | { do: "open" | "merge" | "drop" }
+  | { do: "open" | "keep" | "drop" }
   | { do: "commit" };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
@@ -43,7 +42,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.constantFrom("open", "merge", "drop").map((each) => {
+    arbitrary: fc.constantFrom("open", "keep", "drop").map((each) => {
       return { do: each } as Action;
     }),
   },
@@ -62,19 +61,18 @@ const OPTIONS = { iterablePrefixes: ITERABLE, depth: 4, hasher };
 
 describe("the store", () => {
   test(
-    "reads and walks like a plain sorted map, through nested overlays that are merged or dropped",
+    "reads and walks like a plain sorted map, through parts of an overlay that are kept or dropped",
     async () => {
       const property = fc.asyncProperty(
         fc.array(action, { minLength: 20, maxLength: 120, size: "max" }),
         async (actions) => {
           const db = await openMemoryDb();
           let store = new Store({ ...OPTIONS, db });
-          // Layers of changes: the last is the one that is written.
-          let overlays = [store.overlay()];
+          // The open parts: the last is the one that is written.
+          let overlay = store.overlay();
           let plains: Plain[] = [new Map()];
           let height = 0n;
           for (const each of actions) {
-            const overlay = overlays.at(-1) as Overlay;
             const plain = plains.at(-1) as Plain;
             if (each.do === "set") {
               overlay.set(each.key, Uint8Array.of(each.value));
@@ -86,17 +84,17 @@ describe("the store", () => {
               const found = [...overlay.iterate(each.prefix)].map(([k, v]) => [k, v[0]]);
               expect(found).toEqual(walked(plain, each.prefix));
             } else if (each.do === "open") {
-              overlays.push(new Overlay(overlay));
+              overlay.begin();
               plains.push(new Map(plain));
-            } else if (each.do === "merge" && overlays.length > 1) {
-              overlays.pop();
+            } else if (each.do === "keep" && plains.length > 1) {
               plains.splice(-2, 1);
-              overlay.mergeInto(overlays.at(-1) as Overlay);
-            } else if (each.do === "drop" && overlays.length > 1) {
-              overlays.pop();
+              overlay.keep();
+            } else if (each.do === "drop" && plains.length > 1) {
               plains.pop();
+              overlay.drop();
             } else if (each.do === "commit") {
-              const [bottom, base] = [overlays[0] as Overlay, plains[0] as Plain];
+              for (; plains.length > 1; plains.pop()) overlay.drop();
+              const [bottom, base] = [overlay, plains[0] as Plain];
               height += 1n;
               const hash = store.stage(bottom, { height, time: height as TimeNs });
               await commitStaged(store, []);
@@ -105,12 +103,12 @@ describe("the store", () => {
               await loadStore(store, () => undefined);
               expect(toHex(store.version?.appHash ?? new Uint8Array(0))).toBe(toHex(hash));
               expect(toHex(hash)).toBe(rootOf(base));
-              overlays = [store.overlay()];
+              overlay = store.overlay();
               plains = [new Map(base)];
             }
             const top = plains.at(-1) as Plain;
             for (const known of top.keys()) {
-              expect((overlays.at(-1) as Overlay).get(known)?.[0]).toBe(top.get(known));
+              expect(overlay.get(known)?.[0]).toBe(top.get(known));
             }
           }
         },

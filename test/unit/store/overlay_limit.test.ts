@@ -16,9 +16,10 @@ const almostFull: ReadKv = {
   iterate: () => [],
 };
 
-it("a full prefix refuses one more entry, in nested overlays too, and takes changes and one after a deletion", () => {
+it("a full prefix refuses one more entry, in parts of an overlay too, and takes changes and one after a deletion", () => {
   const block = new Overlay(almostFull);
-  const tx = new Overlay(block);
+  block.begin();
+  const tx = block;
   tx.set(key("a"), EMPTY_BYTES);
   tx.set(key("a"), Uint8Array.of(1));
   tx.set(key("there"), Uint8Array.of(1));
@@ -28,7 +29,7 @@ it("a full prefix refuses one more entry, in nested overlays too, and takes chan
   expect(tx.has(key("b"))).toBe(false);
   tx.delete(key("there"));
   tx.set(key("b"), EMPTY_BYTES);
-  tx.mergeInto(block);
+  block.keep();
   expect(block.countUnder(PREFIX)).toBe(ITERABLE_ENTRIES_MAX);
   expect(() => block.set(key("c"), EMPTY_BYTES)).toThrow("too much open work");
 });
