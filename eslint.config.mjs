@@ -7,7 +7,9 @@ import tseslint from "typescript-eslint";
 const core = ["src/{lib,types,codec,store,baseapp,modules,app}/**/*.ts"];
 // Reader files may await; every other file of the core is a machine file.
 const moduleReaders = ["src/{modules/*,app}/{query_*,export,full_invariants}.ts"];
-const storeReaders = ["src/store/{reader,history,load,prune,rollback,checkpoint,snapshot,leveldb,branch_db}.ts"];
+const storeReaders = [
+  "src/store/{reader,history,load,prune,rollback,checkpoint,snapshot,leveldb,branch_db}.ts",
+];
 const collections = ["src/lib/{ordered,key_map,lru}.ts"];
 
 const notAFunctionOfState = "Not in the core: not a function of (state, block).";

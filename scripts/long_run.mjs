@@ -26,6 +26,8 @@ not speed.
 `;
 
 const GROWTH_MAX = 1.2;
+/** Blocks between two looks: LevelDB's files grow and shrink within a few hundred. */
+const LOOK_EVERY = 20;
 
 function parse(args) {
   const values = { "--blocks": 100_000, "--keep": 1000, "--txs": 2 };
@@ -187,19 +189,21 @@ async function measure(options) {
   const path = mkdtempSync(join(tmpdir(), "settled-long-"));
   const say = (text) => void process.stdout.write(`${text}\n`);
   say(`${blocks} blocks of ${txs} txs, ${keep} heights kept, writes not synced`);
-  say("  block   MiB on disk   blocks/s");
+  say("  block   MiB on disk   at most   blocks/s");
   const samples = [];
   const chain = await openChain(path, options);
   try {
-    let since = performance.now();
+    let [since, peak] = [performance.now(), 0];
     for (let height = 1; height <= blocks; height += 1) {
       await chain.next();
+      if (height % LOOK_EVERY === 0) peak = Math.max(peak, folderBytes(path));
       if (height % every !== 0) continue;
       const now = performance.now();
-      samples.push(folderBytes(path));
-      const rate = Math.round((every * 1000) / (now - since));
-      say(`${String(height).padStart(7)}   ${mib(samples.at(-1)).padStart(11)}   ${rate}`);
-      since = now;
+      const [bytes, rate] = [folderBytes(path), Math.round((every * 1000) / (now - since))];
+      samples.push(Math.max(peak, bytes));
+      const sizes = `${mib(bytes).padStart(11)}   ${mib(samples.at(-1)).padStart(7)}`;
+      say(`${String(height).padStart(7)}   ${sizes}   ${String(rate).padStart(8)}`);
+      [since, peak] = [now, 0];
     }
   } finally {
     await chain.close();

@@ -5,8 +5,8 @@ import type { Hasher } from "../types/crypto.ts";
 import { blockKey, outcomeKey, txKey } from "./block_keys.ts";
 import { removalSlices } from "./block_removal.ts";
 
-/** Time of one step, or a little more. */
-const STEP_MS = 1;
+/** Slices of one step: about a millisecond of work. */
+const SLICES_PER_STEP = 4;
 
 /**
  * Deletes blocks, results, txs and index entries below a height that only rises, in atomic batches
@@ -37,14 +37,14 @@ export class BlockPruner {
   async step(earliest: bigint): Promise<boolean> {
     this.#next ??= await lowestHeight(this.#db, earliest);
     const ops: BatchOp[] = [];
-    const end = performance.now() + STEP_MS;
-    while (performance.now() < end && this.#next < earliest) {
+    for (let slices = 0; slices < SLICES_PER_STEP && this.#next < earliest; ) {
       this.#slices ??= removalSlices(this.#db, this.#hasher, this.#next);
       const { value, done } = await this.#slices.next();
       if (done === true) {
         this.#slices = undefined;
         this.#next += 1n;
       } else {
+        slices += 1;
         for (const op of value) ops.push(op);
       }
     }

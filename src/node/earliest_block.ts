@@ -30,13 +30,19 @@ export class EarliestBlock {
     return this.#facts;
   }
 
-  /** Reads the lowest block when it has changed. A read under way is enough: more blocks follow. */
+  /** Reads the lowest block until it is the one that is told of. */
   async follow(): Promise<void> {
-    const height = this.#store.tip?.earliest;
-    if (height === undefined || height === this.#facts.earliestHeight || this.#isReading) return;
+    if (this.#isReading) return;
     this.#isReading = true;
     try {
-      this.#facts = (await factsOf(this.#store, height)) ?? this.#facts;
+      for (;;) {
+        const height = this.#store.tip?.earliest;
+        if (height === undefined || height === this.#facts.earliestHeight) return;
+        const facts = await factsOf(this.#store, height);
+        // Pruned already: then a later block tells of a higher one.
+        if (facts === undefined && this.#store.tip?.earliest === height) return;
+        this.#facts = facts ?? this.#facts;
+      }
     } finally {
       this.#isReading = false;
     }

@@ -142,7 +142,10 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
     consensusHash: consensusHash(genesis.block),
   };
   const limits = { maxBytes: blockBytes(config, genesis), maxGas };
-  const executor = new BlockExecutor({ app, store, mempool, bus, chain, limits, tip });
+  const executor = new BlockExecutor({
+    ...{ app, store, mempool, bus, chain, limits, tip },
+    keepBlocks: config.keepBlocks,
+  });
   engine = new SoloEngine({ executor, mempool, clock, schedule: config, log, onHalt: halt });
   // Clients take a status without a block for a broken node.
   if (tip.block === undefined) await engine.makeBlock();

@@ -14,8 +14,9 @@ import { ErrInvalidHeight } from "../types/sdk_errors.ts";
 import { removalSlices } from "./block_removal.ts";
 import { BlockStore, type Tip, tipOp } from "./block_store.ts";
 
-/** Blocks that one batch takes back. */
+/** Blocks that one batch takes back, and keys after which it takes back no more. */
 const BLOCKS_PER_BATCH = 32;
+const KEYS_PER_BATCH = 20_000;
 
 export interface RollbackProgress {
   /** Blocks taken back so far, and of all. */
@@ -70,14 +71,18 @@ async function undoBlocks(
   let blocks = 0;
   do {
     const batch = db.batch();
-    for (let undone = 0; undone < BLOCKS_PER_BATCH && version.height > target; undone += 1) {
+    let [undone, keys] = [0, 0];
+    while (undone < BLOCKS_PER_BATCH && keys < KEYS_PER_BATCH && version.height > target) {
       const { height } = version;
-      version = undoOnDisk(db, version, batch);
+      const { before, keyCount } = undoOnDisk(db, version, batch);
+      version = before;
+      keys += keyCount;
       for await (const ops of removalSlices(db, hasher, height)) {
         for (const { key } of ops) batch.del(key);
       }
-      blocks += 1;
+      undone += 1;
     }
+    blocks += undone;
     putTip(batch, tip, version.height);
     if (version.height <= target) batch.del(ROLLBACK_KEY);
     await batch.write({ sync: true });

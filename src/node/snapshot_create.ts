@@ -90,7 +90,8 @@ export async function createSnapshot(input: CreateInput): Promise<CreatedSnapsho
       await writePieces(file, walk, "B", chunksOf(block.entries, chunkBytes), input);
       // The state is walked from behind the last key that is in the file.
       walk.chunks = Math.max(walk.chunks, good.count);
-      await writePieces(file, walk, "S", stateChunks(reader, { after: good.lastKey, chunkBytes }), input);
+      const state = stateChunks(reader, { after: good.lastKey, chunkBytes });
+      await writePieces(file, walk, "S", state, input);
       const digest = new Uint8Array(good.digest.digest());
       const end = { chunkCount: walk.chunks, keyCount: walk.keys, appHash, digest };
       await append(file, walk, encodeEnd(end, hasher));

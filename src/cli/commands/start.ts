@@ -31,6 +31,9 @@ interface StartFlags {
   minimumGasPrice?: string;
   moniker?: string;
   keepHistory?: string;
+  keepBlocks?: string;
+  stateCacheMib?: string;
+  verifyThreads?: string;
   corsOrigins?: string;
   configOut?: string;
   dev?: boolean;
@@ -96,10 +99,12 @@ async function showDemo(
 function nodeFlags(flags: StartFlags) {
   const { host, moniker, keepHistory, corsOrigins, blockMode, time, minimumGasPrice } = flags;
   const { rpcPort, grpcPort, restPort, ledgerPort, metricsPort } = flags;
+  const { keepBlocks, stateCacheMib, verifyThreads } = flags;
   const ports = { rpcPort, grpcPort, restPort, ledgerPort, metricsPort };
   const blockIntervalMs = milliseconds(flags.blockInterval);
   const blocks = { blockMode, blockIntervalMs, time, minimumGasPrice };
-  return { host, moniker, keepHistory, corsOrigins, ...ports, ...blocks };
+  const store = { keepHistory, keepBlocks, stateCacheMib, verifyThreads };
+  return { host, moniker, corsOrigins, ...store, ...ports, ...blocks };
 }
 
 function given(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -120,6 +125,9 @@ function addStartFlags(command: Command): Command {
     .option("--minimum-gas-price <price>", "such as 0.025uve; 0 takes txs without a fee")
     .option("--moniker <name>", "name of the node")
     .option("--keep-history <blocks>", "heights that queries can reach; a number or all")
+    .option("--keep-blocks <blocks>", "blocks to keep; a number or all")
+    .option("--state-cache-mib <mebibytes>", "memory for state that is used often")
+    .option("--verify-threads <threads>", "threads that verify signatures; a number or auto")
     .option("--cors-origins <list>", "origins that browsers may call from, with commas")
     .option("--config-out <file>", "write chain id, endpoints and dev accounts there (mode 0600)")
     .option("--dev", "make a dev chain in a home that has none")

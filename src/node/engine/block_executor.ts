@@ -1,7 +1,7 @@
 import { assert, must } from "../../lib/assert.ts";
 import type { Application, BlockOutput } from "../../types/application.ts";
 import type { TimeNs } from "../../types/time.ts";
-import { type BlockBundle, type BlockStore, blockOps } from "../block_store.ts";
+import { type BlockBundle, type BlockStore, blockOps, earliestKept } from "../block_store.ts";
 import { resultsHash } from "../comet/results_hash.ts";
 import type { EventBus } from "../event_bus.ts";
 import type { Mempool, WaitingTx } from "../mempool.ts";
@@ -42,6 +42,8 @@ interface ExecutorParts {
   readonly chain: ChainIdentity;
   readonly limits: BlockLimits;
   readonly tip: ChainTip;
+  /** Blocks to keep, the new one included. */
+  readonly keepBlocks: number | "all";
 }
 
 /** A block that has been executed and is not on its way to the disk yet. */
@@ -119,7 +121,8 @@ export class BlockExecutor {
     const bundle = this.#build(executed);
     const { block, results, txs } = bundle;
     const { height, time } = executed;
-    const earliestHeight = this.#tip.block === undefined ? height : this.#tip.earliestHeight;
+    const lowest = this.#tip.block === undefined ? height : this.#tip.earliestHeight;
+    const earliestHeight = earliestKept(lowest, height, this.#parts.keepBlocks);
     const written = app.commit(blockOps(bundle, earliestHeight));
     mempool.recheck();
     await written;

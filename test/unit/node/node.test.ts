@@ -65,6 +65,20 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 }
 
 describe("blocks", () => {
+  test("below keep_blocks are let go of, and the status says where they begin", async () => {
+    const { view } = await start({ ...MANUAL, keepBlocks: 3 });
+    await view.dev?.mine({ blocks: 9 });
+    expect(view.status().latestHeight).toBe(10n);
+    await until(() => view.status().earliestHeight === 8n, "the status to tell of block 8");
+    expect((await view.block(8n))?.header.height).toBe(8n);
+    let isThere = true;
+    for (let turn = 0; isThere && turn < 500; turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      isThere = (await view.block(7n)) !== undefined;
+    }
+    expect(isThere).toBe(false);
+  });
+
   test("have a first one as soon as the node has started, with the app hash of genesis", async () => {
     const { view } = await start(MANUAL);
     const status = view.status();
