@@ -72,7 +72,7 @@ async function record(records: number, perTx: number): Promise<Recorded> {
   const blocks: ReplayBlock[] = [];
   const run = async (txs: readonly Uint8Array[]) => {
     const block = chain.next(txs);
-    const [output] = (await chain.run([block])) as [BlockOutput];
+    const output = (await chain.run([block])) as BlockOutput;
     const { appHash, txResults, events } = output;
     const expected = { appHash, events, outcomes: txResults.map(txOutcome) };
     blocks.push({ ...block, proposer: PROPOSER, expected });
@@ -98,7 +98,7 @@ async function record(records: number, perTx: number): Promise<Recorded> {
 
 /** As `settled replay` does it, from blocks in memory. */
 async function replay({ genesis, blocks }: Recorded, trustSignatures: boolean): Promise<void> {
-  const chain = await openChain({ genesis, trustSignatures });
+  const chain = await openChain({ genesis, trustSignatures, isReplay: true });
   const { app, pool } = chain;
   const report = await replayBlocks({ blocks: inOrder(blocks), app, pool, trustSignatures });
   const { difference } = report;

@@ -17,6 +17,7 @@ import {
 import { checkpointPath, databasePath } from "../../src/node/home.ts";
 import { silentLog } from "../../src/node/log.ts";
 import type { Db } from "../../src/store/db.ts";
+import { openMachineDb } from "../../src/node/machine_db.ts";
 import { openLevelDb, openMemoryDb } from "../../src/store/leveldb.ts";
 import type { BlockOutput, GenesisDoc, PreparedTx } from "../../src/types/application.ts";
 import type { Crypto } from "../../src/types/crypto.ts";
@@ -45,6 +46,8 @@ export interface ChainInput {
   readonly home?: string | undefined;
   /** Takes every signature for good, as a replay of one's own log may. */
   readonly trustSignatures?: boolean;
+  /** Opens what `settled replay` does: a database of what the machine reads, no history. */
+  readonly isReplay?: boolean;
 }
 
 /**
@@ -84,23 +87,24 @@ export class BenchChain {
 
   /**
    * Executes blocks, each while the one before is being written and signatures of the one after
-   * are being verified. Resolves when all are on disk.
+   * are being verified. Resolves when all are on disk, with the output of the last: those before
+   * are let go of, as a node does.
    * @throws when a tx fails
    */
-  async run(blocks: readonly BenchBlock[]): Promise<BlockOutput[]> {
-    const outputs: BlockOutput[] = [];
+  async run(blocks: readonly BenchBlock[]): Promise<BlockOutput | undefined> {
+    let output: BlockOutput | undefined;
     let written = Promise.resolve();
     let ahead = this.prepare(blocks[0]?.txs ?? []);
     for (const [at, { height, time }] of blocks.entries()) {
       const txs = await ahead;
       ahead = this.prepare(blocks[at + 1]?.txs ?? []);
-      outputs.push(this.app.finalizeBlock({ height, time, txs, proposer: PROPOSER }));
+      output = this.app.finalizeBlock({ height, time, txs, proposer: PROPOSER });
+      output.txResults.forEach(requireOk);
       await written;
       written = this.app.commit([]);
     }
     await written;
-    for (const { txResults } of outputs) txResults.forEach(requireOk);
-    return outputs;
+    return output;
   }
 
   /** Decodes txs and verifies their signatures. */
@@ -112,8 +116,7 @@ export class BenchChain {
 
   /** One block of these txs. */
   async deliver(txs: readonly Uint8Array[]): Promise<BlockOutput> {
-    const [output] = await this.run([this.next(txs)]);
-    return output as BlockOutput;
+    return (await this.run([this.next(txs)])) as BlockOutput;
   }
 
   /** Reads number and sequence of accounts, which the chain may have moved on. */
@@ -160,8 +163,9 @@ export class BenchChain {
 
 /** Opens a chain and, over an empty database, commits its genesis. */
 export async function openChain(input: ChainInput): Promise<BenchChain> {
-  const { genesis, home, trustSignatures = false } = input;
-  const db = home === undefined ? await openMemoryDb() : await openDatabase(databasePath(home));
+  const { genesis, home, trustSignatures = false, isReplay = false } = input;
+  const inMemory = isReplay ? openMachineDb : openMemoryDb;
+  const db = home === undefined ? await inMemory() : await openDatabase(databasePath(home));
   const native = nodeCrypto();
   const crypto = trustSignatures ? trusting(native) : native;
   const pool = trustSignatures ? NO_POOL : openVerifyPool("auto", native.verifier);
@@ -169,7 +173,8 @@ export async function openChain(input: ChainInput): Promise<BenchChain> {
     home === undefined ? undefined : checkpointFile(checkpointPath(home), silentLog);
   const app = await openApp({
     ...{ db, crypto, genesis, minimumGasPrice: 0n as Dec },
-    ...{ load: { checkpoint }, keepHistory: KEEP_HISTORY },
+    ...{ load: { checkpoint }, keepHistory: isReplay ? 0 : KEEP_HISTORY },
+    trustSignatures: trustSignatures && isReplay,
   });
   if (app.info().appHash.length === 0) {
     app.initChain(genesis);

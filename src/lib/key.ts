@@ -11,12 +11,16 @@ export type Key = string & { readonly __key: unique symbol };
 
 /** A key of bytes. */
 export function keyOfBytes(bytes: Uint8Array): Key {
+  // One call for all: but arguments lie on the stack, so only so many at a time.
+  if (bytes.length <= BYTES_PER_CALL) return String.fromCharCode(...bytes) as Key;
   let key = "";
-  for (let index = 0; index < bytes.length; index += 1) {
-    key += String.fromCharCode(bytes[index] as number);
+  for (let from = 0; from < bytes.length; from += BYTES_PER_CALL) {
+    key += String.fromCharCode(...bytes.subarray(from, from + BYTES_PER_CALL));
   }
   return key as Key;
 }
+
+const BYTES_PER_CALL = 1024;
 
 /** The bytes of a key. */
 export function bytesOfKey(key: Key): Uint8Array {

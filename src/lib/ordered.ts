@@ -40,8 +40,14 @@ export class OrderedMap<V> {
       chunk.values[at] = value;
       return;
     }
-    chunk.keys.splice(at, 0, key);
-    chunk.values.splice(at, 0, value);
+    // Entries come in order mostly: nothing has to be moved then.
+    if (at === chunk.keys.length) {
+      chunk.keys.push(key);
+      chunk.values.push(value);
+    } else {
+      chunk.keys.splice(at, 0, key);
+      chunk.values.splice(at, 0, value);
+    }
     this.#size += 1;
     if (chunk.keys.length > CHUNK_MAX) this.#split(index);
   }

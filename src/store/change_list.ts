@@ -1,5 +1,5 @@
 import { assert } from "../lib/assert.ts";
-import { bytesWithLength, type Key, keyOfBytes, u48Key } from "../lib/key.ts";
+import { type Key, keyOfBytes, u48Key } from "../lib/key.ts";
 import { DB_CHANGES, DB_HISTORY } from "./db.ts";
 import { decodeVersion, encodeVersion, type Version } from "./version.ts";
 
@@ -26,8 +26,9 @@ export interface ChangeList {
   readonly keys: readonly ChangedKey[];
 }
 
-const NEW = "\x00";
-const OVERWRITTEN = "\x01";
+/** In place of a length: it is in the next two bytes. */
+const LONG = 255;
+const FIRST_BYTES = 4096;
 /** A flag and a version. */
 const HEAD_BYTES = 49;
 /** A part is closed when it reaches this many bytes: one read or write stays small. */
@@ -37,28 +38,53 @@ const PART_BYTES = 262_144;
 export class ChangeListWriter {
   readonly #prefix: string;
   readonly #parts: [string, Uint8Array][] = [];
-  #text: string;
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #length: number;
 
   constructor(height: number, before: Version | undefined) {
     this.#prefix = changeListPrefix(height);
-    this.#text = before === undefined ? "\x00" : `\x01${keyOfBytes(encodeVersion(before))}`;
+    this.#length = before === undefined ? 1 : HEAD_BYTES;
+    if (before === undefined) return;
+    this.#bytes[0] = 1;
+    this.#bytes.set(encodeVersion(before), 1);
   }
 
   add(key: Key, hadValue: boolean): void {
-    this.#text += (hadValue ? OVERWRITTEN : NEW) + bytesWithLength(key);
-    if (this.#text.length >= PART_BYTES) this.#close();
+    const { length } = key;
+    this.#reserve(length + 4);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    bytes[at] = hadValue ? 1 : 0;
+    if (length < LONG) bytes[at + 1] = length;
+    else {
+      bytes[at + 1] = LONG;
+      bytes[at + 2] = length >> 8;
+      bytes[at + 3] = length & 255;
+    }
+    at += length < LONG ? 2 : 4;
+    for (let index = 0; index < length; index += 1) bytes[at + index] = key.charCodeAt(index);
+    this.#length = at + length;
+    if (this.#length >= PART_BYTES) this.#close();
   }
 
   /** Database keys and values of all parts. */
   parts(): readonly [string, Uint8Array][] {
-    if (this.#text !== "" || this.#parts.length === 0) this.#close();
+    if (this.#length > 0 || this.#parts.length === 0) this.#close();
     return this.#parts;
   }
 
   #close(): void {
     const part = u48Key(this.#parts.length);
-    this.#parts.push([this.#prefix + part, latin1Bytes(this.#text)]);
-    this.#text = "";
+    this.#parts.push([this.#prefix + part, this.#bytes.slice(0, this.#length)]);
+    this.#length = 0;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(2 * needed);
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
   }
 }
 
@@ -141,10 +167,4 @@ function u48At(key: Key, offset: number): number {
   for (let index = offset; index < offset + 6; index += 1)
     value = value * 256 + key.charCodeAt(index);
   return value;
-}
-
-function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index += 1) bytes[index] = text.charCodeAt(index);
-  return bytes;
 }

@@ -151,8 +151,6 @@ class LevelIterator implements DbIterator {
 class LevelBatch implements DbBatch {
   readonly #batch: ReturnType<Level["batch"]>;
   readonly #keepsArguments: boolean;
-  // LevelDB copies what a batch is given, so keys and values are laid out in one place.
-  #scratch: Uint8Array = new Uint8Array(4096);
 
   constructor(level: Level, keepsArguments: boolean) {
     this.#batch = level.batch();
@@ -164,7 +162,7 @@ class LevelBatch implements DbBatch {
   }
 
   putVersioned(key: string, value: Uint8Array, height: number): void {
-    const stored = this.#room(value.length + FROM_BYTES, key.length);
+    const stored = this.#room(valueScratch, value.length + FROM_BYTES);
     stored.set(value);
     putHeight(stored, value.length, height);
     this.#batch.put(this.#key(key), stored);
@@ -179,7 +177,7 @@ class LevelBatch implements DbBatch {
   }
 
   #key(key: string): Uint8Array {
-    const bytes = this.#room(key.length, 0);
+    const bytes = this.#room(keyScratch, key.length);
     let bits = 0;
     for (let index = 0; index < key.length; index += 1) {
       const code = key.charCodeAt(index);
@@ -190,13 +188,32 @@ class LevelBatch implements DbBatch {
     return bytes;
   }
 
-  /** @param at where in the scratch space: a value goes behind its key */
-  #room(length: number, at: number): Uint8Array {
-    if (this.#keepsArguments) return new Uint8Array(length);
-    if (this.#scratch.length < at + length) this.#scratch = new Uint8Array(2 * (at + length));
-    return this.#scratch.subarray(at, at + length);
+  #room(scratch: Scratch, length: number): Uint8Array {
+    return this.#keepsArguments ? new Uint8Array(length) : scratch.view(length);
   }
 }
+
+/**
+ * One place for what a batch is given, which LevelDB copies at once: a view of it for every length
+ * is made once and kept, because making a view costs as much as filling it.
+ */
+class Scratch {
+  readonly #bytes = new Uint8Array(4096);
+  readonly #views: (Uint8Array | undefined)[] = [];
+
+  /** So many bytes, which hold anything. The next call may give the same ones. */
+  view(length: number): Uint8Array {
+    if (length > this.#bytes.length) return new Uint8Array(length);
+    const known = this.#views[length];
+    if (known !== undefined) return known;
+    const view = this.#bytes.subarray(0, length);
+    this.#views[length] = view;
+    return view;
+  }
+}
+
+const keyScratch = new Scratch();
+const valueScratch = new Scratch();
 
 /** LevelDB hands out Node Buffers, whose slice() is no copy: everyone else expects plain bytes. */
 function plain<T extends Uint8Array | undefined>(bytes: T): T {

@@ -38,10 +38,10 @@ export class State implements ReadKv {
 
   /** The value of any key with the height that wrote it. */
   entry(key: Key): Entry | undefined {
-    const recent = this.#recent(key);
-    if (recent !== undefined) return recent.value === undefined ? undefined : (recent as Entry);
     const ordered = this.#iterable.of(key);
     if (ordered !== undefined) return ordered.get(key);
+    const recent = this.#recent(key);
+    if (recent !== undefined) return recent.value === undefined ? undefined : (recent as Entry);
     const stored = this.#db.getSync(bytesOfKey((DB_STATE + key) as Key));
     if (stored === undefined) return undefined;
     const entry = decodeEntry(stored);
@@ -51,6 +51,8 @@ export class State implements ReadKv {
 
   /** As `entry`, from memory alone: undefined says nothing. */
   entryInMemory(key: Key): Entry | undefined {
+    const ordered = this.#iterable.of(key);
+    if (ordered !== undefined) return ordered.get(key);
     const recent = this.#recent(key);
     return recent?.value === undefined ? undefined : (recent as Entry);
   }
