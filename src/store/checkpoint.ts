@@ -13,14 +13,14 @@ import type { Version } from "./version.ts";
 const CHANGES_MIN = 250_000;
 
 /**
- * The commitment of a version, from the checkpoint and the changes since; or why it has to be
- * rebuilt from the state.
+ * The commitment of a version, from the checkpoint and so many changed keys since; or why it has to
+ * be rebuilt from the state.
  */
 export async function loadCommitment(
   store: Store,
   version: Version,
   file: CheckpointFile,
-): Promise<Commitment | string> {
+): Promise<{ readonly commitment: Commitment; readonly changes: number } | string> {
   const loaded = await readCheckpoint(store, file);
   if (loaded === undefined) return "there is no checkpoint";
   if ("fault" in loaded) return `the checkpoint is refused: ${loaded.fault}, ${loaded.detail}`;
@@ -43,7 +43,10 @@ export async function loadCommitment(
     commitment.update(key, stored === undefined ? undefined : decodeEntry(stored).value);
   }
   const same = equalBytes(commitment.appHash(), version.appHash);
-  return same ? commitment : `the checkpoint of height ${height} gives another app hash`;
+  const changes = changed.size;
+  return same
+    ? { commitment, changes }
+    : `the checkpoint of height ${height} gives another app hash`;
 }
 
 async function readCheckpoint(
@@ -64,13 +67,15 @@ async function readCheckpoint(
 export class CheckpointSaver {
   readonly #store: Store;
   readonly #file: CheckpointFile;
-  #saved: number;
+  readonly #changesMin: number;
+  /** Of the changes that the store counts, those that the file has. */
+  #saved = 0;
   #saving: Promise<void> | undefined;
 
-  constructor(store: Store, file: CheckpointFile) {
+  constructor(store: Store, file: CheckpointFile, changesMin = CHANGES_MIN) {
     this.#store = store;
     this.#file = file;
-    this.#saved = store.commitmentChanges;
+    this.#changesMin = changesMin;
   }
 
   /**
@@ -80,7 +85,7 @@ export class CheckpointSaver {
   blockUnderWay(written: Promise<void>): void {
     const changes = this.#store.commitmentChanges - this.#saved;
     const { pairCount } = this.#store.commitment;
-    const due = changes >= CHANGES_MIN && changes >= pairCount;
+    const due = changes >= this.#changesMin && changes >= pairCount;
     if (due && this.#saving === undefined) this.#start(written);
   }
 

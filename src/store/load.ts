@@ -45,11 +45,11 @@ export async function loadStore<T>(
   const commitment =
     typeof saved === "string"
       ? await rebuild(store, (keys) => onRebuild?.({ keys, why: saved }))
-      : saved;
+      : saved.commitment;
+  const unsavedChanges = typeof saved === "string" ? commitment.pairCount : saved.changes;
   const earliest = await db.get(bytesOfKey(EARLIEST_KEY));
   store.loaded({
-    version,
-    commitment,
+    ...{ version, commitment, unsavedChanges },
     earliest: earliest === undefined ? 0 : heightAt(earliest, 0),
   });
   return make();

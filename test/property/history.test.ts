@@ -12,6 +12,7 @@ import { openLevelDb, openMemoryDb } from "../../src/store/leveldb.ts";
 import { loadStore } from "../../src/store/load.ts";
 import type { Overlay } from "../../src/store/overlay.ts";
 import type { Reader } from "../../src/store/read_view.ts";
+import { HistoryPruner } from "../../src/store/prune.ts";
 import { openReader } from "../../src/store/reader.ts";
 import { Store, stateKey } from "../../src/store/store.ts";
 import type { TimeNs } from "../../src/types/time.ts";
@@ -40,6 +41,7 @@ type Action =
   | { do: "hold"; at: number }
   | { do: "undo"; blocks: number }
   | { do: "branch"; writes: Write[][] }
+  | { do: "prune"; steps: number }
   | { do: "reopen"; keepHistory: number | "all"; cacheBytes: number };
 
 const writes = fc.array(fc.record({ key, value: fc.option(fc.nat(255), { nil: undefined }) }), {
@@ -84,6 +86,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       do: fc.constant("branch" as const),
       writes: fc.array(writes, { minLength: 1, maxLength: 4 }),
     }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("prune" as const), steps: fc.nat(20) }),
   },
   {
     weight: 2,
@@ -293,6 +299,7 @@ async function step(model: Model, each: Action): Promise<void> {
       const batch = model.db.batch();
       for (let block = 0; block < room; block += 1) model.store.undo(batch);
       await batch.write({ sync: true });
+      model.store.undoWritten();
       model.heights.length -= room;
       model.overlay = model.store.overlay();
       model.plain = new Map(model.heights.at(-1));
@@ -300,6 +307,12 @@ async function step(model: Model, each: Action): Promise<void> {
     }
     case "branch":
       return branch(model, each.writes);
+    case "prune": {
+      // Also while a block is on its way, as in a node.
+      const pruner = new HistoryPruner(model.db);
+      for (let done = 0; done < each.steps && (await pruner.step()); done += 1) continue;
+      return;
+    }
     case "reopen": {
       await model.settle();
       model.keepHistory = each.keepHistory;
@@ -380,7 +393,7 @@ describe.each([
   ["LevelDB", async () => slowly(await onDisk()), 6],
 ])("the history on %s", (_name, open, count) => {
   test(
-    "answers at every kept height like a plain map per height, through overlays, overlap, reopening, undo and branches",
+    "answers at every kept height like a plain map per height, through overlays, overlap, reopening, pruning, undo and branches",
     async () => {
       const property = fc.asyncProperty(
         fc.array(action, { minLength: 20, maxLength: 80, size: "max" }),
