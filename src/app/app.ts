@@ -15,7 +15,7 @@ import { Overlay } from "../store/overlay.ts";
 import { branchOf } from "../store/branch_db.ts";
 import { CheckpointSaver, closeSaver } from "../store/checkpoint.ts";
 import { type LoadOptions, loadStore } from "../store/load.ts";
-import { commitStaged, earliestHeight, readAt } from "../store/reader.ts";
+import { commitStaged, earliestHeight, proverOf, readAt } from "../store/reader.ts";
 import { revertTo } from "../store/rollback.ts";
 import { Store } from "../store/store.ts";
 import type * as api from "../types/application.ts";
@@ -126,7 +126,7 @@ export class SettledApp implements api.Application {
     this.#source = {
       chain: this.#chain,
       queries: new QueryRouter(parts.modules.list),
-      prove: (height, keys) => parts.store.proofs(height, keys),
+      prove: proverOf(parts.store),
       latestHeight: () => parts.store.version?.height ?? 0n,
       simulate: (request) => this.#simulateAnswer(request),
     };
@@ -182,11 +182,11 @@ export class SettledApp implements api.Application {
   }
 
   checkTx(tx: Uint8Array | api.PreparedTx, kind: "new" | "recheck" | "probe" = "new"): TxResult {
-    const mode: ExecMode = kind === "recheck" ? "recheck" : "check";
+    const mode: ExecMode = kind === "new" ? "check" : kind;
     const overlay = kind === "probe" ? new Overlay(this.#check) : this.#check;
     const { height, time } = this.#next();
     return runTx(this.#env, {
-      ...this.#limits(),
+      gasMax: this.#gasMax,
       tx,
       mode,
       height,
@@ -199,7 +199,7 @@ export class SettledApp implements api.Application {
     const { height } = this.#next();
     const overlay = this.#store.overlay();
     return runTx(this.#env, {
-      ...this.#limits(),
+      gasMax: this.#gasMax,
       tx,
       mode: "simulate",
       height,
@@ -214,9 +214,9 @@ export class SettledApp implements api.Application {
     const events: Event[] = [];
     const ctx = this.#blockContext(overlay, { height, time }, events);
     for (const module of this.#modules.list) module.beginBlock?.(inMode(ctx, "BeginBlock"));
-    const limits = this.#limits();
+    const gasMax = this.#gasMax;
     const txResults = block.txs.map((tx) =>
-      runTx(this.#env, { ...limits, tx, mode: "deliver", height, time, overlay }),
+      runTx(this.#env, { gasMax, tx, mode: "deliver", height, time, overlay }),
     );
     for (const module of this.#modules.list) module.endBlock?.(inMode(ctx, "EndBlock"));
     this.#checkInvariants(ctx);
@@ -325,8 +325,8 @@ export class SettledApp implements api.Application {
     }
   }
 
-  #limits(): { gasMax: bigint } {
-    return { gasMax: this.#chainGenesis.blockGasMax };
+  get #gasMax(): bigint {
+    return this.#chainGenesis.blockGasMax;
   }
 
   /** The block that the check state stands before. */
@@ -341,7 +341,8 @@ export class SettledApp implements api.Application {
     return {
       chain: this.#chain,
       mode: "deliver",
-      ...at,
+      height: at.height,
+      time: at.time,
       kv: overlay,
       gas: new GasMeter(1n << 62n),
       hasher: this.#env.hasher,

@@ -6,6 +6,7 @@ import * as auth from "../modules/auth/keys.ts";
 import * as bank from "../modules/bank/keys.ts";
 import * as settlement from "../modules/settlement/keys.ts";
 import type { Reader } from "../store/read_view.ts";
+import type { Prove } from "../store/reader.ts";
 import type { QueryInput, QueryOutput } from "../types/application.ts";
 import {
   ErrInvalidHeight,
@@ -14,7 +15,7 @@ import {
   ErrUnknownRequest,
 } from "../types/sdk_errors.ts";
 import { queryAnswer, queryFailure } from "./query.ts";
-import { type Prove, RecordingReader } from "./query_proof.ts";
+import { RecordingReader } from "./query_proof.ts";
 
 const SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate";
 const STORE_PATH = /^\/store\/([a-z_]{1,32})\/key$/;
@@ -53,7 +54,7 @@ export async function answerQuery(
   if (output.code !== 0 && !isNotFound(output)) return output;
   try {
     if (output.code === 0 && recorder.keyCount === 0) throw nothingToProve(input.path);
-    return { ...output, proofOps: recorder.proofOps(source.prove) };
+    return { ...output, proofOps: await recorder.proofOps(source.prove) };
   } catch (error) {
     return queryFailure(height, error);
   }

@@ -31,7 +31,7 @@ export async function answerFromRecords(
   const source = {
     chain,
     queries: new QueryRouter(list),
-    prove: () => [],
+    prove: async () => [],
     latestHeight: () => query.height,
     simulate: noSimulation,
   };

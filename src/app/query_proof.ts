@@ -5,15 +5,13 @@ import { bytesOfKey, type Key } from "../lib/key.ts";
 import { KeyMap } from "../lib/key_map.ts";
 import { isDerivedKey } from "../store/kv.ts";
 import type { Reader } from "../store/read_view.ts";
+import type { Prove } from "../store/reader.ts";
 import type { ProofOp } from "../types/application.ts";
 import { GrpcInvalidArgument } from "../types/query_errors.ts";
 import type { TimeNs } from "../types/time.ts";
 
 /** Keys that one answer may be proved from. */
 export const PROVED_KEYS_MAX = 64;
-
-/** Proofs of what keys held at a height, in their order. */
-export type Prove = (height: bigint, keys: readonly Key[]) => readonly Uint8Array[];
 
 /** Reads as another reader does and notes every key, so that what was read can be proved. */
 export class RecordingReader implements Reader {
@@ -65,9 +63,9 @@ export class RecordingReader implements Reader {
   }
 
   /** One proof operation for each key that was read. */
-  proofOps(prove: Prove): ProofOp[] {
+  async proofOps(prove: Prove): Promise<ProofOp[]> {
     if (this.#keys.length === 0) return [];
-    const proofs = prove(this.height, this.#keys);
+    const proofs = await prove(this.height, this.#keys);
     return this.#keys.map((key, index) => {
       const proof = must(proofs[index], "every key has its proof");
       const data = encodeProofData({ value: this.#values.get(key), proof });

@@ -16,7 +16,7 @@ export function checkpointFile(path: string, log: NodeLog): CheckpointFile {
         () => true,
         () => false,
       );
-      return isThere ? createReadStream(path, { highWaterMark: READ_BYTES }) : undefined;
+      return isThere ? piecesOf(path, log) : undefined;
     },
     write: async (pieces) => {
       try {
@@ -24,11 +24,25 @@ export function checkpointFile(path: string, log: NodeLog): CheckpointFile {
       } catch (error) {
         log.warn("the checkpoint could not be written: the next start takes longer", {
           path,
-          error: error instanceof Error ? error.message : String(error),
+          error: textOf(error),
         });
       }
     },
   };
+}
+
+/** What can be read of a file: one that cannot be read to its end is torn, like any other. */
+async function* piecesOf(path: string, log: NodeLog): AsyncGenerator<Uint8Array> {
+  const stream: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: READ_BYTES });
+  try {
+    yield* stream;
+  } catch (error) {
+    log.warn("the checkpoint cannot be read", { path, error: textOf(error) });
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function replaceFile(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {

@@ -68,7 +68,9 @@ export class SnapshotFile {
   static async open(path: string, hasher: Hasher): Promise<SnapshotFile> {
     const file = await open(path, "r");
     try {
-      const { size: bytes } = await file.stat();
+      const found = await file.stat();
+      if (!found.isFile()) throw new SnapshotError("this is no file");
+      const { size: bytes } = found;
       const firstOffset = headerBytes(await readAt(file, 0, MAGIC.length + 4));
       const start = await readAt(file, 0, firstOffset);
       if (start.length < firstOffset) throw new SnapshotError("the file ends inside its header");

@@ -92,18 +92,34 @@ export function decodeSnapshotHeader(bytes: Uint8Array, hasher: Hasher): Snapsho
   const body = bytes.subarray(MAGIC.length, bytes.length - CHECKSUM_BYTES);
   const fault = checksumFault(body, bytes.subarray(bytes.length - CHECKSUM_BYTES), hasher);
   if (fault !== undefined) throw new SnapshotError(`the header: ${fault}`);
-  const json = JSON.parse(fromUtf8(body.subarray(4)) ?? "null") as Record<string, string | number>;
+  return headerOfJson(fromUtf8(body.subarray(4)) ?? "");
+}
+
+function headerOfJson(text: string): SnapshotHeader {
+  const json = objectOf(text);
   const format = Number(json["format"]);
   if (format !== FORMAT_VERSION) {
     throw new SnapshotError(`format ${format} is not known here: this reads ${FORMAT_VERSION}`);
   }
-  return {
-    format,
-    chainId: String(json["chain_id"]),
-    height: BigInt(json["height"] ?? 0),
-    time: BigInt(json["time"] ?? 0) as TimeNs,
-    appHash: fromHex(String(json["app_hash"])) ?? new Uint8Array(0),
-  };
+  const [chainId, height, time] = [json["chain_id"], json["height"], json["time"]];
+  const appHash = fromHex(String(json["app_hash"]));
+  // 48 bits of height, and 64 of time, are what a database holds.
+  const isHeight = typeof height === "string" && /^[0-9]{1,14}$/.test(height);
+  const isTime = typeof time === "string" && /^-?[0-9]{1,18}$|^[0-9]{19}$/.test(time);
+  if (typeof chainId !== "string" || !isHeight || !isTime || appHash?.length !== 32) {
+    throw new SnapshotError("the header is not what a snapshot says first");
+  }
+  return { format, chainId, height: BigInt(height), time: BigInt(time) as TimeNs, appHash };
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === "object" && json !== null) return json as Record<string, unknown>;
+  } catch {
+    // Told as any other text that is no header.
+  }
+  throw new SnapshotError("the header is no JSON object");
 }
 
 /** A chunk with head and checksum. */

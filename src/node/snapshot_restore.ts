@@ -1,10 +1,10 @@
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InvariantError } from "../lib/assert.ts";
 import { equalBytes, fromUtf8, toHex, utf8 } from "../lib/bytes.ts";
 import { bytesOfKey, type Key } from "../lib/key.ts";
 import { toSafeNumber } from "../lib/int.ts";
-import { DB_META, type Db } from "../store/db.ts";
+import { DB_META, DB_NODE, type Db } from "../store/db.ts";
 import { entriesOf, restoreEntries, restoreVersion } from "../store/snapshot.ts";
 import type { Crypto } from "../types/crypto.ts";
 import { BlockStore } from "./block_store.ts";
@@ -66,11 +66,13 @@ export async function restoreSnapshot(input: RestoreInput): Promise<RestoredSnap
   try {
     const folder = restoringPath(home);
     const isDatabaseMoved = await inPlace(home, folder);
+    if (isDatabaseMoved) await requireSame(folder, file);
     const { chainId, height, appHash } = file.header;
     let resumedChunks = 0;
     if (!isDatabaseMoved) {
       await mkdir(folder, { recursive: true });
       await syncFolder(dirname(folder));
+      await noteSnapshot(folder, file);
       resumedChunks = await fillDatabase(file, folder, input);
       await move(join(folder, "settled.db"), databasePath(home));
     }
@@ -92,11 +94,38 @@ export async function restoreSnapshot(input: RestoreInput): Promise<RestoredSnap
 async function inPlace(home: string, folder: string): Promise<boolean> {
   const isBegun = await exists(folder);
   const hasDatabase = await exists(databasePath(home));
-  const isUsed = hasDatabase || (await exists(genesisPath(home)));
-  if (isUsed && !isBegun) {
+  // A restore moves the database first, so a genesis without one, or beside its own, is another's.
+  const isGenesisDue = !hasDatabase || (await exists(join(folder, "genesis.json")));
+  const isUsed = isGenesisDue && (await exists(genesisPath(home)));
+  if (isUsed || (hasDatabase && !isBegun)) {
     throw new SnapshotError(`${home} has a chain already: choose another --home`);
   }
   return hasDatabase;
+}
+
+/** Notes in the folder which snapshot it is of, for when the database has left it. */
+async function noteSnapshot(folder: string, file: SnapshotFile): Promise<void> {
+  const out = await open(join(folder, NOTE_NAME), "w", 0o644);
+  try {
+    await out.write(identityOf(file));
+    await out.sync();
+  } finally {
+    await out.close();
+  }
+}
+
+const NOTE_NAME = "snapshot";
+
+/** @throws SnapshotError when another snapshot than the folder's is named */
+async function requireSame(folder: string, file: SnapshotFile): Promise<void> {
+  const noted = await readFile(join(folder, NOTE_NAME), "utf8").catch(() => "");
+  if (noted !== identityOf(file)) throw otherSnapshot(folder);
+}
+
+function otherSnapshot(folder: string): SnapshotError {
+  return new SnapshotError(
+    `${folder} holds a part of another snapshot: finish that one, or remove the folder`,
+  );
 }
 
 async function fillDatabase(
@@ -132,9 +161,7 @@ async function restoredChunks(db: Db, file: SnapshotFile, folder: string): Promi
   const note = stored === undefined ? undefined : parseNote(stored);
   if (note === undefined) return 0;
   if (note.snapshot === identityOf(file)) return note.chunks;
-  throw new SnapshotError(
-    `${folder} holds a part of another snapshot: finish that one, or remove the folder`,
-  );
+  throw otherSnapshot(folder);
 }
 
 /** The end record tells two files of one height apart. */
@@ -168,7 +195,12 @@ async function applyChunk(db: Db, file: SnapshotFile, chunk: SnapshotChunk): Pro
   const batch = db.batch();
   if (chunk.kind === "S") restoreEntries(batch, chunk.payload, toSafeNumber(file.header.height));
   if (chunk.kind === "B") {
-    for (const [key, value] of entriesOf(chunk.payload)) batch.put(key, value);
+    for (const [key, value] of entriesOf(chunk.payload)) {
+      if (!key.startsWith(DB_NODE)) {
+        throw new SnapshotError(`${file.path}: chunk ${chunk.index + 1}: a key that no block has`);
+      }
+      batch.put(key, value);
+    }
   }
   batch.put(`${DB_META}restore`, noteOf(file, chunk.index + 1));
   // Synced: LevelDB may lose an earlier write that is not, and keep a later one.

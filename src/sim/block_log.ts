@@ -22,6 +22,10 @@ import { ReplayError } from "./errors.ts";
  * (src/codec/tendermint.ts, recorded_tx.ts), without events of txs.
  */
 const MAGIC = "settled-log-1\n";
+/** A text in memory cannot be longer. */
+const GENESIS_BYTES_MAX = 0x1fffffe8;
+/** Of a block's record or outcome, or of a tx: more than any that a node makes. */
+const PART_BYTES_MAX = 256 * 1024 * 1024;
 
 /** A log that has been opened. */
 export interface BlockLog {
@@ -74,7 +78,7 @@ export async function openBlockLog(path: string): Promise<BlockLog> {
   await checkChunks(path, MAGIC);
   const head = new PartReader(path);
   try {
-    const json: unknown = JSON.parse(fromUtf8(await head.part()) ?? "");
+    const json: unknown = JSON.parse(fromUtf8(await head.part(GENESIS_BYTES_MAX)) ?? "");
     const latest = heightOf(await head.part());
     const blocks = (to: bigint) => logBlocks(path, to < latest ? to : latest);
     return { genesis: parseGenesis(json, path), latest, blocks };
@@ -91,7 +95,7 @@ async function* logBlocks(path: string, to: bigint): AsyncGenerator<RecordedBloc
   const parts = new PartReader(path);
   let what = "genesis";
   try {
-    await parts.part();
+    await parts.part(GENESIS_BYTES_MAX);
     await parts.part();
     for (;;) {
       const record = decodeBlockRecord(await parts.part());
@@ -122,9 +126,12 @@ class PartReader {
     this.#chunks = readChunks(path, MAGIC);
   }
 
-  async part(): Promise<Uint8Array> {
+  /** @throws RangeError for a part of more bytes than `bytesMax`: a log may claim any length */
+  async part(bytesMax = PART_BYTES_MAX): Promise<Uint8Array> {
     const head = await this.#take(4);
-    return this.#take(new DataView(head.buffer, head.byteOffset).getUint32(0, true));
+    const length = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
+    if (length > bytesMax) throw new RangeError("a part is too long");
+    return this.#take(length);
   }
 
   async close(): Promise<void> {

@@ -166,7 +166,7 @@ export function openReader(snapshot: DbSnapshot, height: bigint, store?: Store):
   const version = store?.version;
   const memory = store?.memory();
   // With nothing on its way to the disk the snapshot is of this version.
-  if (version !== undefined && version === store?.head && height === 0n) {
+  if (version !== undefined && store?.isOnDisk === true && height === 0n) {
     return new HistoryReader(snapshot, { ...version, isLatest: true, memory });
   }
   const stored = snapshot.getSync(bytesOfKey(VERSION_KEY));
@@ -189,6 +189,63 @@ export function openReader(snapshot: DbSnapshot, height: bigint, store?: Store):
 }
 
 const NOTHING_YET = { height: 0n, time: 0n as TimeNs, isLatest: true };
+
+/** Proofs of what keys held at a height, in their order. */
+export type Prove = (height: bigint, keys: readonly Key[]) => Promise<readonly Uint8Array[]>;
+
+/** Proofs that wait for their turn: each holds what its reader has pinned. */
+const WAITING_PROOFS_MAX = 64;
+
+/**
+ * Proves one answer after the other, so that blocks and other queries wait for a step at most, and
+ * the commitment saves what it changes for one fork.
+ */
+export function proverOf(store: Store): Prove {
+  let waiting = 0;
+  let line: Promise<unknown> = Promise.resolve();
+  return async (height, keys) => {
+    if (waiting >= WAITING_PROOFS_MAX) {
+      throw new ChainError(GrpcResourceExhausted, "too many proofs are waiting; ask again");
+    }
+    waiting += 1;
+    const proofs = line.then(async () => proofsAt(store, height, keys));
+    line = proofs.catch(() => undefined);
+    try {
+      return await proofs;
+    } finally {
+      waiting -= 1;
+    }
+  };
+}
+
+/**
+ * Proofs of what keys held at a height, as the disk has it now.
+ * @throws ChainError sdk/26 for a height that has been pruned; sdk/18 for one too far back
+ */
+export async function proofsAt(
+  store: Store,
+  height: bigint,
+  keys: readonly Key[],
+): Promise<readonly Uint8Array[]> {
+  const snapshot = store.db.snapshot();
+  const steps = store.proofSteps(snapshot, height, keys);
+  try {
+    const earliest = earliestHeight(snapshot);
+    if (height < earliest) {
+      const detail = `height ${height} was pruned before it could be proved: ${earliest} is the lowest kept`;
+      throw new ChainError(ErrInvalidHeight, detail);
+    }
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      // A read that waits for the disk lets others have their turn.
+      await snapshot.get(bytesOfKey(VERSION_KEY));
+    }
+  } finally {
+    steps.return([]);
+    await snapshot.close();
+  }
+}
 
 /** The lowest height whose state is kept. */
 export function earliestHeight(db: DbReads): bigint {

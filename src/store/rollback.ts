@@ -16,8 +16,8 @@ export const ROLLBACK_KEY = `${DB_META}rollback` as Key;
 
 /**
  * Takes a running store back to a height in one synced batch, with the host's own operations. Costs
- * what the blocks between changed. Nothing may be in flight; the changes show at once, so an
- * overlay made after the call stands on the earlier state.
+ * what the blocks between changed. Nothing may be in flight. An overlay made after the call stands on
+ * the earlier state at once; readers see it when the disk has it.
  * @throws ChainError sdk/26 for a height that is above the latest, or not kept
  */
 export async function revertTo(
@@ -34,6 +34,7 @@ export async function revertTo(
     else batch.put(key, value);
   }
   await batch.write({ sync: true });
+  store.undoWritten();
 }
 
 /**

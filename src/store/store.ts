@@ -9,13 +9,13 @@ import type { TimeNs } from "../types/time.ts";
 import { ChangeListWriter, historyKey } from "./change_list.ts";
 import { Commitment } from "./commitment.ts";
 import type { CommitmentFork } from "./commitment_fork.ts";
-import { DB_META, DB_STATE, type Db, type DbBatch } from "./db.ts";
+import { DB_META, DB_STATE, type Db, type DbBatch, type DbReads } from "./db.ts";
 import type { Entry } from "./entry.ts";
 import { IterablePrefixes } from "./iterable_prefixes.ts";
 import { isDerivedKey } from "./kv.ts";
 import { type Change, Overlay } from "./overlay.ts";
 import { State } from "./state.ts";
-import { readChangeList } from "./undo.ts";
+import { changesAt, readChangeList } from "./undo.ts";
 import { encodeVersion, type Version } from "./version.ts";
 
 export const VERSION_KEY = `${DB_META}version` as Key;
@@ -64,6 +64,8 @@ export class Store {
   #commitmentChanges = 0;
   /** Blocks that were taken back. */
   #undone = 0;
+  /** They are not yet taken back on disk. */
+  #isUndoing = false;
   readonly #staged: Staged[] = [];
 
   /** @param branch what a branch begins with, in place of nothing */
@@ -113,7 +115,7 @@ export class Store {
     return this.#commitment;
   }
 
-  /** Keys of the commitment that were changed since the start. */
+  /** Keys of the commitment that were changed since what was saved of it at the start. */
   get commitmentChanges(): number {
     return this.#commitmentChanges;
   }
@@ -129,7 +131,13 @@ export class Store {
    * Ends the loading.
    * @throws InvariantError when the commitment is not that of the app hash.
    */
-  loaded(loaded: { version: Version; commitment: Commitment; earliest: number }): void {
+  loaded(loaded: {
+    version: Version;
+    commitment: Commitment;
+    earliest: number;
+    /** Keys of the commitment by which it differs from what is saved. */
+    unsavedChanges: number;
+  }): void {
     const { version, commitment } = loaded;
     const same = equalBytes(commitment.appHash(), version.appHash);
     assert(same, "the state on disk does not match its app hash", { height: version.height });
@@ -137,10 +145,18 @@ export class Store {
     this.#version = version;
     this.#head = version;
     this.#earliest = loaded.earliest;
+    this.#commitmentChanges = loaded.unsavedChanges;
+  }
+
+  /** What is in memory is on disk too, and nothing else: nothing is on its way there. */
+  get isOnDisk(): boolean {
+    return this.#head === this.#version && !this.#isUndoing;
   }
 
   /** Looks into the memory of the current state, for readers; says nothing after an `undo`. */
   memory(): (key: Key) => Entry | undefined {
+    // Until the disk has been taken back too, memory is not of what a reader reads.
+    if (this.#isUndoing) return () => undefined;
     const undone = this.#undone;
     return (key) => (this.#undone === undone ? this.#state.entryInMemory(key) : undefined);
   }
@@ -233,7 +249,13 @@ export class Store {
     this.#version = before;
     this.#head = before;
     this.#undone += 1;
+    this.#isUndoing = true;
     return before;
+  }
+
+  /** The batch of the last `undo` is on disk. */
+  undoWritten(): void {
+    this.#isUndoing = false;
   }
 
   /** What is in memory, going its own way from now on: what a branch begins with. */
@@ -248,31 +270,53 @@ export class Store {
   /**
    * Proofs of what keys held at a height on disk, or that they held nothing (docs/proofs.md). For
    * an older height the changes since are taken back on a fork: the cost depends on them alone.
+   * Some milliseconds pass from step to step; blocks may be executed and written in between.
+   * @param db what is on disk at the first step
    * @throws ChainError sdk/18 when more than 20,000 changes lie between
    */
-  proofs(height: bigint, keys: readonly Key[]): Uint8Array[] {
+  *proofSteps(
+    db: DbReads,
+    height: bigint,
+    keys: readonly Key[],
+  ): Generator<undefined, readonly Uint8Array[]> {
     assert(this.#commitment instanceof Commitment, "a branch proves nothing");
+    const isThere = !this.#isUndoing && height <= (this.#head?.height ?? 0n);
+    assert(isThere, "blocks have been taken back", { height });
     const fork = this.#commitment.fork();
     try {
-      const takeBack = (key: Key, value: Uint8Array | undefined): void => {
+      let taken = 0;
+      for (const [key, value] of this.#changesBack(db, height)) {
         if (!isDerivedKey(key)) fork.update(key, value);
-      };
-      for (const { changes, history } of [...this.#staged].reverse()) {
-        for (const key of changes.keys()) takeBack(key, undefined);
-        for (const [key, { value }] of history) takeBack(key, value);
-      }
-      const latest = must(this.#version, "there is a block on disk").height;
-      let budget = PROOF_CHANGES_MAX;
-      for (let each = latest; each > height; each -= 1n) {
-        const list = readChangeList(this.db, each);
-        budget -= list.keys.length;
-        if (budget < 0) throw tooFarBack(height);
-        for (const [key, entry] of list.entries()) takeBack(key, entry?.value);
+        taken += 1;
+        if (taken % CHANGES_PER_STEP !== 0) continue;
+        // All at the end would take as long as all these steps.
+        fork.appHash();
+        yield undefined;
       }
       fork.appHash();
       return keys.map((key) => fork.prove(key));
     } finally {
       fork.close();
+    }
+  }
+
+  /** What leads from the last executed block back to a height: keys with what they had before. */
+  *#changesBack(db: DbReads, height: bigint): Generator<[Key, Uint8Array | undefined]> {
+    const staged = [...this.#staged].reverse();
+    const latest = must(this.#version, "there is a block on disk").height;
+    for (const { version, changes, history } of staged) {
+      // A reader sees a block as soon as the disk has it, which may be before `written` is called.
+      if (version.height <= height) break;
+      for (const key of changes.keys()) yield [key, undefined];
+      for (const [key, { value }] of history) yield [key, value];
+    }
+    let budget = PROOF_CHANGES_MAX;
+    for (let each = latest; each > height; each -= 1n) {
+      for (const [key, entry] of changesAt(db, each)) {
+        budget -= 1;
+        if (budget < 0) throw tooFarBack(height);
+        yield [key, entry?.value];
+      }
     }
   }
 
@@ -300,8 +344,10 @@ export interface Beginning {
   readonly earliest: number;
 }
 
-/** Changed keys that a proof of an older height takes back: some tens of milliseconds of work. */
+/** Changed keys that a proof of an older height takes back: some tenths of a second of work. */
 const PROOF_CHANGES_MAX = 20_000;
+/** Of these, in one step. */
+const CHANGES_PER_STEP = 256;
 
 function tooFarBack(height: bigint): ChainError {
   const detail = `more than ${PROOF_CHANGES_MAX} keys changed since height ${height}; ask for a proof at a later height`;

@@ -1,7 +1,13 @@
 import { assert, must } from "../lib/assert.ts";
 import { toSafeNumber } from "../lib/int.ts";
 import { bytesOfKey, type Key, u48Key } from "../lib/key.ts";
-import { type ChangedKey, changeListPrefix, decodeChangeList, historyKey } from "./change_list.ts";
+import {
+  type ChangedKey,
+  changeListPrefix,
+  decodeChangeList,
+  historyKey,
+  keysOfPart,
+} from "./change_list.ts";
 import type { DbBatch, DbReads } from "./db.ts";
 import { decodeEntry, type Entry } from "./entry.ts";
 import type { Version } from "./version.ts";
@@ -40,7 +46,7 @@ export class HeightChanges {
   /** Every changed key with what it had before the block; undefined: nothing. */
   *entries(): Generator<[Key, Entry | undefined]> {
     for (const { key, hadValue } of this.#keys) {
-      yield [key, hadValue ? this.#before(key) : undefined];
+      yield [key, hadValue ? entryBefore(this.#db, key, this.#height) : undefined];
     }
   }
 
@@ -52,15 +58,28 @@ export class HeightChanges {
     const prefix = changeListPrefix(this.#height);
     for (let part = 0; part < this.#partCount; part += 1) batch.del(prefix + u48Key(part));
   }
+}
 
-  #before(key: Key): Entry {
-    const stored = this.#db.getSync(bytesOfKey(historyKey(key, this.#height)));
-    return decodeEntry(must(stored, "a changed key has its history"));
-  }
+function entryBefore(db: DbReads, key: Key, height: number): Entry {
+  const stored = db.getSync(bytesOfKey(historyKey(key, height)));
+  return decodeEntry(must(stored, "a changed key has its history"));
 }
 
 export function readChangeList(db: DbReads, height: bigint): HeightChanges {
   return new HeightChanges(db, toSafeNumber(height));
+}
+
+/** As `entries` of the change list, part by part: what is not taken is not read. */
+export function* changesAt(db: DbReads, height: bigint): Generator<[Key, Entry | undefined]> {
+  const prefix = changeListPrefix(toSafeNumber(height));
+  for (let index = 0; ; index += 1) {
+    const part = db.getSync(bytesOfKey((prefix + u48Key(index)) as Key));
+    assert(index > 0 || part !== undefined, "the changes of this height are not kept", { height });
+    if (part === undefined) return;
+    for (const { key, hadValue } of keysOfPart(part, index)) {
+      yield [key, hadValue ? entryBefore(db, key, toSafeNumber(height)) : undefined];
+    }
+  }
 }
 
 export function hasChangeList(db: DbReads, height: bigint): boolean {

@@ -13,7 +13,7 @@ import { loadStore } from "../../src/store/load.ts";
 import type { Overlay } from "../../src/store/overlay.ts";
 import type { Reader } from "../../src/store/read_view.ts";
 import { HistoryPruner } from "../../src/store/prune.ts";
-import { openReader } from "../../src/store/reader.ts";
+import { openReader, proofsAt } from "../../src/store/reader.ts";
 import { Store, stateKey } from "../../src/store/store.ts";
 import type { TimeNs } from "../../src/types/time.ts";
 import { runs, TIMEOUT } from "./runs.ts";
@@ -189,9 +189,9 @@ class Model {
   }
 
   /** Proofs of what keys held at a height against its app hash. */
-  checkProofs(height: number, plain: Plain): void {
+  async checkProofs(height: number, plain: Plain): Promise<void> {
     const committed = allKeys.filter((each) => each.charCodeAt(0) < 0x80);
-    const proofs = this.store.proofs(BigInt(height), committed);
+    const proofs = await proofsAt(this.store, BigInt(height), committed);
     for (const [index, each] of committed.entries()) {
       const value = plain.get(each);
       const claim = value === undefined ? null : Uint8Array.of(value);
@@ -288,7 +288,7 @@ async function step(model: Model, each: Action): Promise<void> {
       else {
         await checkReader(reader, plain, each);
         await snapshot.close();
-        if (model.keepHistory !== 0) model.checkProofs(height, plain);
+        if (model.keepHistory !== 0) await model.checkProofs(height, plain);
       }
       return;
     }

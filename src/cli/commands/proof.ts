@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { Command } from "commander";
 import { Client } from "../../client/client.ts";
 import { toHex } from "../../lib/bytes.ts";
@@ -37,12 +37,25 @@ ${examples(
       if (flags.appHash !== undefined && flags.node !== undefined) {
         throw usageError("give --app-hash or --node, not both");
       }
-      const file = parseProofFile(await readFile(path, "utf8"));
+      const file = parseProofFile(await textOfFile(path));
       const trusted = await trustedHash(file, flags);
       await checkProof(file, trusted.appHash);
       printResult(io, format, reportOf(file, trusted), reportText);
     });
   return new Command("proof").description("proofs of answers").addCommand(verify);
+}
+
+/** More than 64 proofs, their records and an answer of the largest size take as base64. */
+const FILE_BYTES_MAX = 32 * 1024 * 1024;
+
+async function textOfFile(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw usageError(`${path}: no such file`);
+  if (found.isDirectory()) throw usageError(`${path}: a folder, expected a file`);
+  if (found.size > FILE_BYTES_MAX) {
+    throw proofError(`${path}: ${found.size} bytes, no proof file has more than ${FILE_BYTES_MAX}`);
+  }
+  return readFile(path, "utf8");
 }
 
 interface Trusted {

@@ -238,7 +238,8 @@ function newUsage(
     denom: facts.denom,
     unitPrice: facts.price.toString(),
     cost: facts.cost.toString(),
-    providerSignature: msg.signature,
+    // A copy: that of the tx is a view, and the record is kept in memory, so the whole tx would be.
+    providerSignature: Uint8Array.from(msg.signature),
     acknowledged: false,
     customerSignature: EMPTY_BYTES,
     status: UsageStatus.USAGE_STATUS_OPEN,

@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { QueryUsageByNaturalKeyResponse } from "../../../src/gen/settled/settlement/v1/query.ts";
+import { UsageState } from "../../../src/gen/settled/settlement/v1/state.ts";
 import type { MsgRecordUsageResponse } from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import { NS_PER_SECOND, type TimeNs, timeOfSeconds } from "../../../src/types/time.ts";
 import { customer, provider, provider2, stranger } from "../../testkit/accounts.ts";
@@ -48,6 +49,15 @@ describe("recording usage", () => {
       blockHeight: 3n,
       metadata: {},
     });
+  });
+
+  test("a record that is kept in memory does not keep the bytes of its tx there", async () => {
+    const encode = vi.spyOn(UsageState, "encode");
+    await recorded(chain);
+    const signatures = encode.mock.calls.map(([{ providerSignature }]) => providerSignature);
+    encode.mockRestore();
+    expect(signatures).toEqual([SIGNATURE]);
+    expect(signatures[0]?.buffer.byteLength).toBe(SIGNATURE.length);
   });
 
   test.each<[units: bigint, price: string, cost: string]>([

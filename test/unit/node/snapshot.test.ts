@@ -1,4 +1,5 @@
-import { copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { loadOpenApp } from "../../../src/cli/open_app.ts";
@@ -14,6 +15,7 @@ import {
   snapshotAt,
   verifySnapshot,
 } from "../../../src/node/snapshot_files.ts";
+import { encodeChunk, encodeEnd, encodeSnapshotHeader } from "../../../src/node/snapshot_format.ts";
 import { restoreSnapshot } from "../../../src/node/snapshot_restore.ts";
 import { openReader } from "../../../src/store/reader.ts";
 import { openLevelDb, openMemoryDb } from "../../../src/store/leveldb.ts";
@@ -170,7 +172,40 @@ describe("a snapshot", () => {
     expect(await snapshotAt(here, hasher)).toBe(join(here, "one.snapshot"));
     expect(await listSnapshots(join(here, "none"), hasher)).toEqual([]);
   });
+
+  test("is listed among what is none, whatever that says of itself", async () => {
+    await copyFile(good, join(here, "one.snapshot"));
+    await mkdir(join(here, "folder.snapshot"));
+    const header = { format: 1, chain_id: "x", height: "1", time: "0", app_hash: "00".repeat(32) };
+    const faults: [string, string][] = [
+      ["null", "no JSON object"],
+      ["{", "no JSON object"],
+      [JSON.stringify({ ...header, format: 2 }), "format 2 is not known here"],
+      [JSON.stringify({ ...header, height: "-1" }), "not what a snapshot says first"],
+      [JSON.stringify({ ...header, height: "1e3" }), "not what a snapshot says first"],
+      [JSON.stringify({ ...header, time: "" }), "not what a snapshot says first"],
+      [JSON.stringify({ ...header, app_hash: "00" }), "not what a snapshot says first"],
+    ];
+    for (const [index, [json, fault]] of faults.entries()) {
+      const path = join(here, `${index}.snapshot`);
+      await writeFile(path, withHeader(json));
+      await expect(verifySnapshot(path, hasher)).rejects.toThrow(`${path}: `);
+      await expect(verifySnapshot(path, hasher)).rejects.toThrow(fault);
+    }
+    const listed = await listSnapshots(here, hasher);
+    const found = listed.filter(({ fault }) => fault === undefined);
+    expect(found.map(({ path }) => path)).toEqual([join(here, "one.snapshot")]);
+    expect(listed).toHaveLength(faults.length + 2);
+  });
 });
+
+/** A file with a header whose checksum is right. */
+function withHeader(json: string): Uint8Array {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(json.length);
+  const body = Buffer.concat([length, Buffer.from(json)]);
+  return Buffer.concat([Buffer.from("settled snapshot"), body, hasher.sha256(body)]);
+}
 
 describe("a damaged snapshot", () => {
   test("is refused by the first bad chunk before a home is touched", async () => {
@@ -263,6 +298,59 @@ describe("a restore", () => {
     const before = await readFile(genesisPath(home));
     await expect(restore(good, home)).rejects.toThrow("has a chain already");
     expect((await readFile(genesisPath(home))).equals(before)).toBe(true);
+  });
+
+  test("of which only names are left to move is finished by its own snapshot alone", async () => {
+    const home = join(here, "home");
+    const { path: other } = await createSnapshot({
+      ...{ db, hasher, chainId: "settled-test", genesisPath: genesis, height: 30n },
+      folder: here,
+    });
+    await restore(good, home);
+    // As a kill between the moves of database and genesis leaves it.
+    await mkdir(restoringPath(home));
+    await rename(genesisPath(home), join(restoringPath(home), "genesis.json"));
+    const { end } = await SnapshotFile.open(good, hasher).then(async (file) => {
+      await file.close();
+      return file;
+    });
+    await writeFile(join(restoringPath(home), "snapshot"), toHex(end?.digest as Uint8Array));
+    await expect(restore(other, home)).rejects.toThrow("a part of another snapshot");
+    await expect(stat(genesisPath(home))).rejects.toThrow("ENOENT");
+    expect((await restore(good, home)).height).toBe(BigInt(HEIGHT));
+    await (await openHome(home, resolveConfig({}), undefined)).close();
+  });
+
+  test("does not write over the genesis of a home that was made meanwhile", async () => {
+    const home = join(here, "home");
+    const stop = async () =>
+      restore(good, home, (step) => {
+        if (step === "restore") throw new Error("stopped");
+      });
+    await expect(stop()).rejects.toThrow("stopped");
+    await mkdir(join(home, "config"), { recursive: true });
+    await writeFile(genesisPath(home), "mine");
+    await expect(restore(good, home)).rejects.toThrow("has a chain already");
+    expect(await readFile(genesisPath(home), "utf8")).toBe("mine");
+  });
+
+  test("of a block with keys that no block has is refused", async () => {
+    const file = await SnapshotFile.open(good, hasher);
+    const parts = [encodeSnapshotHeader(file.header, hasher)];
+    const digest = createHash("sha256").update((parts[0] as Uint8Array).slice(-32));
+    for await (const chunk of file.chunks()) {
+      const payload = Uint8Array.from(chunk.payload);
+      // The first key of a block begins behind the lengths of key and value.
+      if (chunk.kind === "B") payload[6] = "S".charCodeAt(0);
+      parts.push(encodeChunk({ ...chunk, payload }, hasher));
+      digest.update((parts.at(-1) as Uint8Array).slice(-32));
+    }
+    await file.close();
+    const end = { ...(file.end as NonNullable<typeof file.end>), digest: digest.digest() };
+    const path = join(here, "forged.snapshot");
+    await writeFile(path, Buffer.concat([...parts, encodeEnd(end, hasher)]));
+    await verifySnapshot(path, hasher);
+    await expect(restore(path, join(here, "home"))).rejects.toThrow("a key that no block has");
   });
 
   test("of a state that is not of its app hash is refused at the end", async () => {

@@ -52,6 +52,17 @@ async function contentOf(file: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+test("a log that claims an endless part is not read on for it", async () => {
+  const writer = await ChunkWriter.create(path, "settled-log-1\n");
+  await writer.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1, 2, 3));
+  await writer.end();
+  const refusal = openBlockLog(path);
+  await expect(refusal).rejects.toMatchObject({
+    code: "log_damaged",
+    cause: { message: "a part is too long" },
+  });
+});
+
 describe("a file of chunks", () => {
   test("gives back what was written, however it was cut", async () => {
     const bytes = noise(2 * CHUNK_BYTES + 12_345);
