@@ -286,13 +286,17 @@ export class SettledApp implements api.Application {
     return { app: new SettledApp(options, { ...this.#parts, store }), close };
   }
 
+  checkDerivedKeys(): Promise<string[]> {
+    return this.checkFullInvariants(true);
+  }
+
   /** Every invariant over the whole committed state. @throws InvariantError */
-  checkFullInvariants(): Promise<string[]> {
+  checkFullInvariants(derivedKeysOnly = false): Promise<string[]> {
     return readAt<string[]>({
       store: this.#store,
       height: 0n,
       read: (reader) => ({
-        answer: checkFullInvariants(this.#modules.list, reader, this.#chain),
+        answer: checkFullInvariants(this.#modules.list, reader, this.#chain, derivedKeysOnly),
         finish: (names: string[]) => names,
       }),
       failed: rethrow,

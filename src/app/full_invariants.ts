@@ -10,9 +10,11 @@ export async function checkFullInvariants(
   modules: readonly AppModule[],
   reader: Reader,
   chain: ChainInfo,
+  derivedKeysOnly = false,
 ): Promise<string[]> {
   const checked: string[] = [];
   for (const invariant of modules.flatMap(({ fullInvariants }) => fullInvariants)) {
+    if (derivedKeysOnly && invariant.isOfDerivedKeys !== true) continue;
     await invariant.check(reader, chain);
     checked.push(invariant.name);
   }

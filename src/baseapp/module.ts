@@ -70,6 +70,8 @@ export interface Invariant {
 /** An invariant over the whole state, on demand. */
 export interface FullInvariant {
   readonly name: string;
+  /** It compares keys that the app hash does not cover: asked of a state that comes from elsewhere. */
+  readonly isOfDerivedKeys?: true;
   check(reader: Reader, chain: ChainInfo): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ export interface RestoreInput {
 }
 
 export interface RestoreProgress {
-  readonly step: "verify" | "restore" | "hash";
+  readonly step: "verify" | "restore" | "hash" | "check";
   /** Bytes of the file, or keys of the state. */
   readonly done: number;
   readonly total: number;
@@ -224,10 +224,13 @@ async function finishDatabase(
     input.onProgress?.({ step: "hash", done: keys, total });
   try {
     const app = await input.openApp({ db, crypto, config, genesis: genesis.doc, onRebuild });
+    input.onProgress?.({ step: "check", done: 0, total: 1 });
+    await app.checkDerivedKeys();
+    input.onProgress?.({ step: "check", done: 1, total: 1 });
     await app.close();
   } catch (error) {
     if (!(error instanceof InvariantError)) throw error;
-    throw new SnapshotError(`${file.path}: its state is not of its app hash: ${error.message}`);
+    throw new SnapshotError(`${file.path}: its state does not hold together: ${error.message}`);
   }
   const store = new BlockStore(db, crypto.hasher);
   await store.load();

@@ -130,6 +130,12 @@ export interface Application {
   query(input: QueryInput): Promise<QueryOutput>;
   /** The state of the last committed height as a genesis document, byte for byte canonical. */
   exportGenesis(): Promise<GenesisDoc>;
+  /**
+   * Compares the keys of the state that the app hash does not cover with those that it covers: for
+   * a state that comes from elsewhere. Returns what was compared.
+   * @throws InvariantError
+   */
+  checkDerivedKeys(): Promise<string[]>;
   /** Saves what makes the next start fast. Nothing may be executed any more. */
   close(): Promise<void>;
 }

@@ -139,8 +139,8 @@ async function restore({ io, home }: Context, given: string) {
   const file = await snapshotAt(resolve(given), crypto.hasher);
   const bar = new ProgressBar(io);
   const onProgress = ({ step, done, total }: RestoreProgress) => {
-    const text = step === "hash" ? `${done} of ${total} keys` : sizeText(done);
-    bar.update(done, total, `${STEPS[step]}: ${text}`);
+    const text = step === "hash" ? `: ${done} of ${total} keys` : `: ${sizeText(done)}`;
+    bar.update(done, total, STEPS[step] + (step === "check" ? " look-ups and queues" : text));
   };
   // A price in another denom than the chain's would keep the application from opening.
   const config = resolveConfig({}, { minimumGasPrice: "0", keepHistory: "all" });
@@ -159,7 +159,12 @@ async function restore({ io, home }: Context, given: string) {
   }
 }
 
-const STEPS = { verify: "verifying", restore: "restoring", hash: "hashing" } as const;
+const STEPS = {
+  verify: "verifying",
+  restore: "restoring",
+  hash: "hashing",
+  check: "checking",
+} as const;
 
 function heightOf(text: string | undefined): bigint {
   if (text === undefined) return 0n;

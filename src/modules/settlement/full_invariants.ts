@@ -12,6 +12,7 @@ import {
   formatCoins,
   NO_COINS,
 } from "../../types/coins.ts";
+import { derivedKeysFollow } from "./full_invariants_derived.ts";
 import { ListReader } from "./query_lists.ts";
 import { escrowBySeq } from "./query_records.ts";
 import { settledListKey } from "./usage_lists.ts";
@@ -30,6 +31,11 @@ export const settlementFullInvariants: readonly FullInvariant[] = [
   { name: "I-13 claimable, claimed and expired are the history", check: rewardsSum },
   { name: "I-14 every reward is recomputed from its record", check: rewardsRecomputed },
   { name: "look-ups of usage are those of the records", check: usageIsListed },
+  {
+    name: "derived keys follow from the records",
+    check: derivedKeysFollow,
+    isOfDerivedKeys: true,
+  },
 ];
 
 async function* all<T>(

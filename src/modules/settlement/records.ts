@@ -359,7 +359,8 @@ function statusIndexKey(status: state.EscrowStatus, seq: bigint): Key {
   return joinKeys(keys.ESCROW_BY_STATUS_PREFIX, byteKey(status), keys.seqKey(seq));
 }
 
-function expires(status: state.EscrowStatus): boolean {
+/** Whether an escrow of this status ends when its time is over. */
+export function expires(status: state.EscrowStatus): boolean {
   return (
     status === state.EscrowStatus.ESCROW_STATUS_PENDING ||
     status === state.EscrowStatus.ESCROW_STATUS_ACTIVE

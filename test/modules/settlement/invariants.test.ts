@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { JournalEntry, JournalHead } from "../../../src/gen/settled/bank/v1/state.ts";
 import { InvariantError } from "../../../src/lib/assert.ts";
 import { EMPTY_BYTES, fromUtf8, utf8 } from "../../../src/lib/bytes.ts";
-import { bytesOfKey, type Key, keyOfBytes, u64Bytes } from "../../../src/lib/key.ts";
+import { bytesOfKey, type Key, keyOfBytes, prefixEnd, u64Bytes } from "../../../src/lib/key.ts";
 import * as bank from "../../../src/modules/bank/keys.ts";
 import * as settlement from "../../../src/modules/settlement/keys.ts";
 import { customer, provider } from "../../testkit/accounts.ts";
@@ -134,7 +134,7 @@ describe("invariants over the whole state", () => {
   test("all of them are checked, by name", async () => {
     const names = (await chain.checkFullInvariants()).map((name) => name.slice(0, 4));
     const numbered = ["I-04", "I-05", "I-18", "I-09", "I-10", "I-12", "I-13", "I-14"];
-    expect(names).toEqual([...numbered, "look"]);
+    expect(names).toEqual([...numbered, "look", "deri"]);
   });
 
   test.each<[name: string, key: () => string, value: string]>([
@@ -191,6 +191,31 @@ describe("invariants over the whole state", () => {
     await putOnDisk(key, value);
     await expect(chain.checkFullInvariants()).rejects.toThrow(name);
   });
+});
+
+test.each([
+  ["an open record that does not wait", settlement.OPEN_USAGE_PREFIX],
+  ["an escrow that is not queued", settlement.EXPIRY_QUEUE_PREFIX],
+  ["a record without its natural key", settlement.NATURAL_KEY_PREFIX],
+  ["a reward that is not queued", settlement.REWARD_QUEUE_PREFIX],
+])("the check of derived keys notices %s, and one too many", async (_what, prefix) => {
+  await chain.ok(msg.create(customer, "500uve", { order: "order-derived" }));
+  await recordedCosts(chain, [7], { from: 90 });
+  expect(await chain.app.checkDerivedKeys()).toHaveLength(1);
+  const range = {
+    gte: bytesOfKey(`S${prefix}` as Key),
+    lt: bytesOfKey(`S${prefixEnd(prefix)}` as Key),
+  };
+  const found: string[] = [];
+  for await (const [key] of chain.db.range(range)) found.push(keyOfBytes(key));
+  expect(found.length).toBeGreaterThan(0);
+  await putOnDisk(`${found[0]?.slice(1)}\x01`, new Uint8Array(8));
+  await expect(chain.app.checkDerivedKeys()).rejects.toThrow("derived keys settlement");
+  await chain.db.write([
+    { key: `${found[0]}\x01`, value: undefined },
+    { key: found[0] as string, value: undefined },
+  ]);
+  await expect(chain.app.checkDerivedKeys()).rejects.toThrow("derived keys settlement");
 });
 
 test("RULES 3 a broken invariant halts the machine, and the block leaves no trace", async () => {

@@ -150,6 +150,10 @@ export class FakeApp implements Application {
     // There is nothing to keep.
   }
 
+  async checkDerivedKeys(): Promise<string[]> {
+    return [];
+  }
+
   async exportGenesis(): Promise<GenesisDoc> {
     throw new Error("not part of the fake");
   }
