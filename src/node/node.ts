@@ -191,7 +191,8 @@ function stopper(parts: {
       .then(async () => pool.close())
       .then(async () => pruning.stop())
       .then(async () => app.close())
-      .then(async () => home.close());
+      // Whatever went wrong, the next process can have the home.
+      .finally(async () => home.close());
     return stopped;
   };
 }

@@ -48,11 +48,14 @@ test("a chain that a node made comes out as recorded, and the first altered resu
   expect((await node?.program.end("SIGTERM"))?.code).toBe(0);
 
   const whole = await json(["replay", "--home", home]);
-  expect(whole).toMatchObject({ code: 0, value: { fromHeight: "1", txs: 2, into: null } });
+  expect(whole).toMatchObject({ code: 0, value: { from_height: "1", txs: 2, into: null } });
   const blocks = whole.value["blocks"] as number;
   expect(BigInt(blocks)).toBeGreaterThanOrEqual(heights[1] as bigint);
   const trusted = await json(["replay", "--home", home, "--trust-signatures"]);
-  expect(trusted.value).toMatchObject({ appHash: whole.value["appHash"], trustedSignatures: true });
+  expect(trusted.value).toMatchObject({
+    app_hash: whole.value["app_hash"],
+    trusted_signatures: true,
+  });
   const part = await settled(["replay", "--home", home, "--to", "2"]);
   expect(part.stdout).toContain("blocks 1 to 2 came out as recorded");
 
@@ -61,7 +64,7 @@ test("a chain that a node made comes out as recorded, and the first altered resu
   expect(recorded.value).toMatchObject({ written: log, blocks, txs: 2 });
   const again = join(folder.path, "again");
   const replayed = await json(["replay", "--log", log, "--into", again]);
-  expect(replayed.value).toMatchObject({ appHash: whole.value["appHash"], into: again, blocks });
+  expect(replayed.value).toMatchObject({ app_hash: whole.value["app_hash"], into: again, blocks });
   await expectNodeGoesOn(again, blocks);
 
   const damaged = await readFile(log);

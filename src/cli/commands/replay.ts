@@ -135,7 +135,7 @@ async function record(source: Source, { path, to, progress }: Work & { path: str
   } finally {
     progress.clear();
   }
-  return { written: path, fromHeight: source.first, toHeight: to, blocks, txs };
+  return { written: path, from_height: source.first, to_height: to, blocks, txs };
 }
 
 async function replay(
@@ -174,29 +174,30 @@ function differs({ height, ...difference }: Difference, flags: ReplayFlags): Cli
 
 function summaryOf(report: ReplayReport, first: bigint, flags: ReplayFlags) {
   const { height, blocks, txs, records, appHash, seconds } = report;
-  const recordsPerSecond = seconds > 0 ? Math.round(records / seconds) : 0;
   return {
-    ...{ fromHeight: first, toHeight: height, blocks, txs, records },
-    ...{ seconds: Math.round(seconds * 1000) / 1000, recordsPerSecond },
-    appHash: Buffer.from(appHash).toString("hex").toUpperCase(),
-    trustedSignatures: flags.trustSignatures === true,
+    ...{ from_height: first, to_height: height, blocks, txs, records },
+    seconds: Math.round(seconds * 1000) / 1000,
+    records_per_second: seconds > 0 ? Math.round(records / seconds) : 0,
+    app_hash: Buffer.from(appHash).toString("hex").toUpperCase(),
+    trusted_signatures: flags.trustSignatures === true,
     into: flags.into ?? null,
   };
 }
 
 function replayText(summary: ReturnType<typeof summaryOf>): string {
-  const { fromHeight, toHeight, blocks, txs, records, seconds, recordsPerSecond } = summary;
-  const trust = summary.trustedSignatures ? ", signatures of txs trusted" : "";
+  const { blocks, txs, records, seconds } = summary;
+  const trust = summary.trusted_signatures ? ", signatures of txs trusted" : "";
   const lines = [
-    `blocks ${fromHeight} to ${toHeight} came out as recorded${trust}`,
-    `  ${blocks} blocks, ${txs} txs, ${records} usage records in ${seconds} s, ${recordsPerSecond} records/s`,
-    `  app hash ${summary.appHash}`,
+    `blocks ${summary.from_height} to ${summary.to_height} came out as recorded${trust}`,
+    `  ${blocks} blocks, ${txs} txs, ${records} usage records in ${seconds} s, ${summary.records_per_second} records/s`,
+    `  app hash ${summary.app_hash}`,
   ];
   if (summary.into !== null) lines.push(`  new home ${summary.into}`);
   return lines.join("\n");
 }
 
 function recordText(summary: Awaited<ReturnType<typeof record>>): string {
-  const { written, fromHeight, toHeight, blocks, txs } = summary;
-  return `${written}: blocks ${fromHeight} to ${toHeight}, ${blocks} blocks, ${txs} txs`;
+  const { written, blocks, txs } = summary;
+  const range = `${summary.from_height} to ${summary.to_height}`;
+  return `${written}: blocks ${range}, ${blocks} blocks, ${txs} txs`;
 }
