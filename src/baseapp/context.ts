@@ -11,8 +11,21 @@ export interface ChainInfo {
   readonly bondDenom: string;
 }
 
-/** Why the machine runs: `deliver` counts, the others leave no trace. */
-export type ExecMode = "check" | "recheck" | "simulate" | "deliver";
+/**
+ * Why the machine runs: `deliver` counts, the others leave no trace. A probe is a check whose result
+ * is shown with its events; of the other checks nobody sees them.
+ */
+export type ExecMode = "check" | "recheck" | "probe" | "simulate" | "deliver";
+
+/** Whether only the ante steps run, on the check state. */
+export function isCheck({ mode }: { readonly mode: ExecMode }): boolean {
+  return mode === "check" || mode === "recheck" || mode === "probe";
+}
+
+/** Whether anybody sees the events; else they need not be made. */
+export function showsEvents({ mode }: { readonly mode: ExecMode }): boolean {
+  return mode !== "check" && mode !== "recheck";
+}
 
 /** The view that a handler has of the chain: header facts, state, gas and events. */
 export interface Context {

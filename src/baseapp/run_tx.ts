@@ -8,7 +8,7 @@ import { ErrInvalidGasLimit } from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
 import { failedResult, type TxResult } from "../types/tx.ts";
 import type { AnteStep, RoutedTx } from "./ante.ts";
-import type { Context, ExecMode } from "./context.ts";
+import { type Context, type ExecMode, isCheck } from "./context.ts";
 import { GasMeter } from "./gas.ts";
 import type { MsgRoute } from "./module.ts";
 import { asChainError, type PrepareEnvironment, PreparedTx } from "./prepare_tx.ts";
@@ -44,28 +44,35 @@ export function runTx(env: TxEnvironment, input: TxInput): TxResult {
   const tx = prepared.decoded;
   if (tx instanceof ChainError) return failedResult(tx, gas, []);
   gas.wanted = tx.authInfo.fee.gasLimit;
-  return runRouted(env, { ...input, prepared }, tx, gas);
+  const fault = prepared.messageFault(tx);
+  return runRouted(env, input, { tx, fault, gas });
 }
 
 function runRouted(
   env: TxEnvironment,
-  input: TxInput & { readonly prepared: PreparedTx },
-  tx: RoutedTx,
-  gas: { wanted: bigint; used: bigint },
+  input: TxInput,
+  routed: {
+    readonly tx: RoutedTx;
+    readonly fault: ChainError | undefined;
+    readonly gas: { wanted: bigint; used: bigint };
+  },
 ): TxResult {
+  const { tx, fault, gas } = routed;
   const limit = input.mode === "simulate" ? input.gasMax : tx.authInfo.fee.gasLimit;
   if (limit > input.gasMax) {
     const detail = `tx gas limit ${limit} exceeds block max gas ${input.gasMax}`;
     return failedResult(new ChainError(ErrInvalidGasLimit, detail), gas, []);
   }
   const meter = new GasMeter(limit);
-  const anteEvents: Event[] = [];
+  const events: Event[] = [];
   const { overlay: kv } = input;
+  const scope = { kv, gas: meter, tx, events };
   kv.begin();
   try {
-    const fault = input.prepared.messageFault(tx);
     if (fault !== undefined) throw fault;
-    const ctx = txContext(env, input, { kv, gas: meter, tx, events: anteEvents });
+    const ctx = txContext(env, input, scope, (emitted) => {
+      events.push(emitted);
+    });
     for (const step of env.ante) step(ctx, tx);
   } catch (error) {
     kv.drop();
@@ -73,21 +80,22 @@ function runRouted(
     return failedResult(asChainError(error), gas, []);
   }
   kv.keep();
-  if (input.mode === "check" || input.mode === "recheck") {
+  if (isCheck(input)) {
     gas.used = meter.used;
-    return succeeded(EMPTY_BYTES, gas, anteEvents);
+    return succeeded(EMPTY_BYTES, gas, events);
   }
+  const anteEvents = events.length;
   kv.begin();
   try {
-    const events: Event[] = [];
-    const data = runMsgs(env, input, { kv, gas: meter, tx, events });
+    const data = runMsgs(env, input, scope);
     kv.keep();
     gas.used = meter.used;
-    return succeeded(data, gas, [...anteEvents, ...events]);
+    return succeeded(data, gas, events);
   } catch (error) {
     kv.drop();
     gas.used = meter.used;
-    return failedResult(asChainError(error), gas, anteEvents);
+    events.length = anteEvents;
+    return failedResult(asChainError(error), gas, events);
   }
 }
 
@@ -102,9 +110,7 @@ function txContext(
   env: TxEnvironment,
   input: TxInput,
   scope: TxScope,
-  emit = (emitted: Event): void => {
-    scope.events.push(emitted);
-  },
+  emit: (emitted: Event) => void,
 ): Context {
   return {
     chain: env.chain,
@@ -138,8 +144,9 @@ function runMsgs(env: TxEnvironment, input: TxInput, scope: TxScope): Uint8Array
 
 function messageEvent(route: MsgRoute, signers: readonly string[]): Event {
   const [sender] = signers;
-  const attributes = [attribute("action", route.typeUrl), attribute("module", route.module)];
-  if (sender !== undefined) attributes.splice(1, 0, attribute("sender", sender));
+  const [action, module] = [attribute("action", route.typeUrl), attribute("module", route.module)];
+  const attributes =
+    sender === undefined ? [action, module] : [action, attribute("sender", sender), module];
   return { type: "message", attributes };
 }
 
@@ -156,6 +163,6 @@ function succeeded(
   gas: { wanted: bigint; used: bigint },
   events: readonly Event[],
 ): TxResult {
-  const results = { code: 0, codespace: "", log: "", info: "", data, events };
-  return { ...results, gasWanted: gas.wanted, gasUsed: gas.used };
+  const { wanted: gasWanted, used: gasUsed } = gas;
+  return { code: 0, codespace: "", log: "", info: "", data, gasWanted, gasUsed, events };
 }

@@ -11,12 +11,17 @@ export interface SignerFacts {
   readonly chainId: string;
 }
 
+interface Verdict {
+  readonly facts: SignerFacts;
+  readonly isValid: boolean;
+}
+
 /**
  * What verifiers found about the signatures of one tx. A verdict answers only for the very facts
  * that it was found with, so that remembering it never changes an outcome.
  */
 export class Verdicts {
-  readonly #found: ({ readonly facts: SignerFacts; readonly isValid: boolean } | undefined)[] = [];
+  #found: (Verdict | undefined)[] = [];
 
   /** undefined: nobody has verified this signature with these facts. */
   find(facts: SignerFacts): boolean | undefined {
@@ -25,7 +30,10 @@ export class Verdicts {
   }
 
   put(facts: SignerFacts, isValid: boolean): void {
-    this.#found[facts.index] = { facts, isValid };
+    const verdict = { facts, isValid };
+    // Nearly every tx has one signer: a list that begins with it has no room to spare.
+    if (facts.index === 0 && this.#found.length === 0) this.#found = [verdict];
+    else this.#found[facts.index] = verdict;
   }
 }
 

@@ -95,8 +95,11 @@ export class EnumType {
 }
 
 const messageTypes = new KeyMap<MessageType>();
+// By type URL, and so without cutting the slash off each time.
+const typesByUrl = new KeyMap<MessageType>();
 const enumTypes = new KeyMap<EnumType>();
 const txMessages = new KeyMap<MessageType>();
+const publicKeys = new KeyMap<MessageType>();
 
 function load(): void {
   const codecs = new KeyMap<MessageCodec>();
@@ -107,12 +110,15 @@ function load(): void {
     const { name } = schema;
     const codec = must(codecs.get(name), `no codec: ${name}`);
     const type = new MessageType(schema, codec, readers.get(name));
-    messageTypes.set(schema.name, type);
+    messageTypes.set(name, type);
+    typesByUrl.set(type.typeUrl, type);
+    const isKey = name.startsWith("cosmos.crypto.") && name.endsWith("PubKey");
+    if (isKey) publicKeys.set(type.typeUrl, type);
   }
   for (const schema of ENUMS) enumTypes.set(schema.name, new EnumType(schema));
   for (const service of SERVICES) {
     if (service.isMsg !== true) continue;
-    for (const { input } of service.methods) txMessages.set(input, messageTypeNamed(input));
+    for (const { input } of service.methods) txMessages.set(`/${input}`, messageTypeNamed(input));
   }
 }
 load();
@@ -129,12 +135,17 @@ export function messageTypeNamed(name: string): MessageType {
 
 /** The message of a type URL: a slash and the full name, nothing else. */
 export function messageTypeOfUrl(typeUrl: string): MessageType | undefined {
-  return typeUrl.startsWith("/") ? messageTypes.get(typeUrl.slice(1)) : undefined;
+  return typesByUrl.get(typeUrl);
 }
 
 /** The message of a type URL if a tx may carry it: the input of a Msg service. */
 export function txMessageOfUrl(typeUrl: string): MessageType | undefined {
-  return typeUrl.startsWith("/") ? txMessages.get(typeUrl.slice(1)) : undefined;
+  return txMessages.get(typeUrl);
+}
+
+/** The message of a type URL if it is a public key. */
+export function publicKeyOfUrl(typeUrl: string): MessageType | undefined {
+  return publicKeys.get(typeUrl);
 }
 
 /** Type of the message or map value that a field holds. @throws InvariantError for a scalar. */

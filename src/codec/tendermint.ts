@@ -144,13 +144,14 @@ export function encodeHashedParams(blockMaxBytes: bigint, blockMaxGas: bigint): 
 /** The part of a result that the results hash covers. */
 export function encodeDeterministicResult(result: TxResult): Uint8Array {
   const { code, data } = result;
-  const bare = { log: "", info: "", events: [], codespace: "" };
-  return ExecTxResult.encode({ ...bare, code, data, ...wireGas(result) }).finish();
+  const [gasWanted, gasUsed] = [wireGas(result.gasWanted), wireGas(result.gasUsed)];
+  const wire = { code, data, log: "", info: "", gasWanted, gasUsed, events: [], codespace: "" };
+  return ExecTxResult.encode(wire).finish();
 }
 
 // A tx may ask for more gas than an int64 holds. It is refused, and its result says the most.
-function wireGas({ gasWanted, gasUsed }: TxResult) {
-  return { gasWanted: minBigint(gasWanted, INT64_MAX), gasUsed: minBigint(gasUsed, INT64_MAX) };
+function wireGas(gas: bigint): bigint {
+  return minBigint(gas, INT64_MAX);
 }
 
 /** A block without its txs, with what the node keeps beside it. */
@@ -203,8 +204,10 @@ export interface TxRecord {
 }
 
 export function encodeTxRecord({ height, index, tx, result }: TxRecord): Uint8Array {
-  const { code, data, log, info, codespace, events } = result;
-  const wire = { code, data, log, info, codespace, ...wireGas(result), events: wireEvents(events) };
+  const { code, data, log, info, codespace } = result;
+  const [gasWanted, gasUsed] = [wireGas(result.gasWanted), wireGas(result.gasUsed)];
+  const events = wireEvents(result.events);
+  const wire = { code, data, log, info, gasWanted, gasUsed, events, codespace };
   return WireIndexedTx.encode({ height, index, tx, result: wire }).finish();
 }
 

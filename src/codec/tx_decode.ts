@@ -15,6 +15,7 @@ import {
   type MessageType,
   messageTypeNamed,
   messageTypeOfUrl,
+  publicKeyOfUrl,
   txMessageOfUrl,
 } from "./message_types.ts";
 import { type AnyResolver, checkWire } from "./strict_wire.ts";
@@ -43,6 +44,8 @@ export interface DecodedAuthInfo {
 /** `mode` is 0 (unspecified) when the signer states none, or states several: a multisig. */
 export interface DecodedSigner extends SignerInfo {
   readonly modeInfo: ModeInfo | undefined;
+  /** The public key, decoded; undefined when there is none or it is still to be decoded. */
+  readonly keyMessage: object | undefined;
 }
 
 const TX_RAW = messageTypeNamed("cosmos.tx.v1beta1.TxRaw");
@@ -71,23 +74,27 @@ function plainTx(raw: TxRaw): DecodedTx | undefined {
   if (body === undefined || authInfo === undefined) return undefined;
   const { extensionOptions, nonCriticalExtensionOptions } = body;
   if (extensionOptions.length + nonCriticalExtensionOptions.length > 0) return undefined;
-  const messages: object[] = [];
-  for (const { typeUrl, value } of body.messages) {
-    const message = plain(txMessageOfUrl(typeUrl), value);
-    if (message === undefined) return undefined;
-    messages.push(message);
-  }
-  for (const { publicKey } of authInfo.signerInfos) {
-    if (publicKey === undefined) continue;
-    if (plain(publicKeyOfUrl(publicKey.typeUrl), publicKey.value) === undefined) return undefined;
-  }
+  let isPlain = true;
+  // Lists of exactly what goes in: one that grows by push keeps room for sixteen more.
+  const messages = body.messages.map(({ typeUrl, value }) => {
+    const message = isPlain ? plain(txMessageOfUrl(typeUrl), value) : undefined;
+    isPlain = message !== undefined;
+    return message as object;
+  });
+  const signers = authInfo.signerInfos.map((info) => {
+    const { publicKey } = info;
+    const keyMessage = publicKey && plain(publicKeyOfUrl(publicKey.typeUrl), publicKey.value);
+    isPlain &&= publicKey === undefined || keyMessage !== undefined;
+    return decodedSigner(info, keyMessage);
+  });
+  if (!isPlain) return undefined;
   return {
     bodyBytes: raw.bodyBytes,
     authInfoBytes: raw.authInfoBytes,
     signatures: raw.signatures,
     body,
     messages,
-    authInfo: signersAndFee(authInfo),
+    authInfo: { signerInfos: signers, fee: authInfo.fee ?? EMPTY_FEE },
     hasUnknownNonCriticals: false,
   };
 }
@@ -103,20 +110,24 @@ function strictTx(raw: TxRaw): DecodedTx {
     resolveAny,
   });
   checkWire(AUTH_INFO, raw.authInfoBytes, { resolveAny });
+  const body = decoded(() => TxBody.decode(raw.bodyBytes));
+  const { signerInfos, fee = EMPTY_FEE } = decoded(() => AuthInfo.decode(raw.authInfoBytes));
   return {
-    ...raw,
-    body: decoded(() => TxBody.decode(raw.bodyBytes)),
+    bodyBytes: raw.bodyBytes,
+    authInfoBytes: raw.authInfoBytes,
+    signatures: raw.signatures,
+    body,
     messages: undefined,
-    authInfo: signersAndFee(decoded(() => AuthInfo.decode(raw.authInfoBytes))),
+    authInfo: { signerInfos: signerInfos.map((info) => decodedSigner(info, undefined)), fee },
     hasUnknownNonCriticals,
   };
 }
 
-function signersAndFee({ signerInfos, fee = EMPTY_FEE }: AuthInfo): DecodedAuthInfo {
-  const signers = signerInfos.map(({ publicKey, modeInfo, sequence }) => {
-    return { publicKey, modeInfo, sequence, mode: modeInfo?.single?.mode ?? 0 };
-  });
-  return { signerInfos: signers, fee };
+function decodedSigner(
+  { publicKey, modeInfo, sequence }: AuthInfo["signerInfos"][number],
+  keyMessage: object | undefined,
+): DecodedSigner {
+  return { publicKey, keyMessage, modeInfo, sequence, mode: modeInfo?.single?.mode ?? 0 };
 }
 
 /** Messages resolve to what a Msg service takes, keys to public keys; extensions stay unread. */
@@ -127,11 +138,6 @@ const resolverOfTx: AnyResolver = (typeUrl: string, holder: MessageType, field: 
   }
   return messageTypeOfUrl(typeUrl);
 };
-
-function publicKeyOfUrl(typeUrl: string): MessageType | undefined {
-  const isKey = typeUrl.startsWith("/cosmos.crypto.") && typeUrl.endsWith("PubKey");
-  return isKey ? messageTypeOfUrl(typeUrl) : undefined;
-}
 
 /**
  * ADR-027: fields in order, single ones once, tags and lengths no longer than needed. A tx that
@@ -158,6 +164,8 @@ function readCanonicalRaw(bytes: Uint8Array): TxRaw {
     cursor.pos += cursor.low;
     if (no === 1) raw.bodyBytes = field;
     else if (no === 2) raw.authInfoBytes = field;
+    // Nearly every tx has one; a list that begins with it has no room to spare.
+    else if (raw.signatures.length === 0) raw.signatures = [field];
     else raw.signatures.push(field);
   }
   return raw;

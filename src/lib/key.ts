@@ -12,12 +12,17 @@ export type Key = string & { readonly __key: unique symbol };
 /** A key of bytes. */
 export function keyOfBytes(bytes: Uint8Array): Key {
   // One call for all: but arguments lie on the stack, so only so many at a time.
-  if (bytes.length <= BYTES_PER_CALL) return String.fromCharCode(...bytes) as Key;
+  if (bytes.length <= BYTES_PER_CALL) return oneCall(bytes) as Key;
   let key = "";
   for (let from = 0; from < bytes.length; from += BYTES_PER_CALL) {
-    key += String.fromCharCode(...bytes.subarray(from, from + BYTES_PER_CALL));
+    key += oneCall(bytes.subarray(from, from + BYTES_PER_CALL));
   }
   return key as Key;
+}
+
+// A spread takes the bytes out by an iterator, which costs three times as much.
+function oneCall(bytes: Uint8Array): string {
+  return String.fromCharCode.apply(undefined, bytes as unknown as number[]);
 }
 
 const BYTES_PER_CALL = 1024;

@@ -51,8 +51,18 @@ export type IndexOf = "tx" | "block";
 
 /** Prefix of the heights at which a tag has a value. */
 export function attributePrefix(of: IndexOf, tag: string, value: string): Key {
+  return valuePrefix(valuesPrefix(of, tag), value);
+}
+
+/** What all values of a tag have in common. */
+export function valuesPrefix(of: IndexOf, tag: string): Key {
+  return ((of === "tx" ? "Ba" : "Be") + indexText(tag)) as Key;
+}
+
+/** `attributePrefix` of a value. @param values the `valuesPrefix` of its tag */
+export function valuePrefix(values: Key, value: string): Key {
   // Runs for every value of every tag: concatenation is several times faster than a join.
-  return ((of === "tx" ? "Ba" : "Be") + indexText(tag) + indexText(value)) as Key;
+  return (values + indexText(value)) as Key;
 }
 
 /** Prefix of the heights at which a tag has any value. */
@@ -77,18 +87,29 @@ function indexText(text: string): Key {
 /** Rising numbers as the varints of their differences. */
 export function encodePostings(indexes: readonly number[]): Uint8Array {
   if (indexes.length === 1 && indexes[0] === 0) return EMPTY_BYTES;
-  const bytes: number[] = [];
-  let previous = 0;
+  const bytes = new Uint8Array(postingsLength(indexes));
+  let [at, previous] = [0, 0];
   for (const index of indexes) {
     let rest = index - previous;
     while (rest >= 128) {
-      bytes.push((rest % 128) | 128);
+      bytes[at] = (rest % 128) | 128;
       rest = Math.floor(rest / 128);
+      at += 1;
     }
-    bytes.push(rest);
+    bytes[at] = rest;
+    at += 1;
     previous = index;
   }
-  return Uint8Array.from(bytes);
+  return bytes;
+}
+
+function postingsLength(indexes: readonly number[]): number {
+  let [length, previous] = [indexes.length, 0];
+  for (const index of indexes) {
+    for (let rest = index - previous; rest >= 128; rest = Math.floor(rest / 128)) length += 1;
+    previous = index;
+  }
+  return length;
 }
 
 /** The numbers of `encodePostings`; nothing at all stands for the one number 0. */

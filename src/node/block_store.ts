@@ -64,14 +64,15 @@ export function blockOps({ block, results, txs }: BlockBundle, earliest: bigint)
   const { id, header, lastCommit, commit, size } = block;
   const { height } = header;
   const record = { id, header, lastCommit, commit, size, txCount: txs.length };
-  return [
+  const ops = indexOps(height, txs, results.events);
+  ops.push(
     tipOp({ latest: height, earliest }),
     { key: blockKey(height), value: encodeBlockRecord(record) },
     { key: outcomeKey(height), value: encodeBlockOutcome(results) },
     { key: blockHashKey(id.hash), value: bytesOfKey(u64Key(height)) },
-    ...txs.map((tx) => ({ key: txKey(height, tx.index), value: encodeTxRecord(tx) })),
-    ...indexOps(height, txs, results.events),
-  ];
+  );
+  for (const tx of txs) ops.push({ key: txKey(height, tx.index), value: encodeTxRecord(tx) });
+  return ops;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { keyOfBytes } from "../lib/key.ts";
 import type { Application, PreparedTx, SignatureClaim } from "../types/application.ts";
 import type { TxResult } from "../types/tx.ts";
 import { MempoolError } from "./errors.ts";
@@ -106,8 +107,8 @@ export class Mempool implements MempoolView {
     this.#assertOpen();
     this.#assertRoom(bytes.length);
     // A copy: the caller's buffer may be part of a larger one, or be used again.
-    const tx = this.#parts.app.prepareTx(Uint8Array.from(bytes));
-    const key = Buffer.from(tx.hash).toString("latin1");
+    const tx = this.#parts.app.prepareTx(new Uint8Array(bytes));
+    const key = keyOfBytes(tx.hash);
     if (!this.#seen.add(key) || this.#waiting.has(key)) {
       throw new MempoolError("in-cache", "tx already exists in cache");
     }
@@ -195,7 +196,7 @@ export class Mempool implements MempoolView {
     const claims: SignatureClaim[] = [];
     for (const { tx } of arrivals) {
       try {
-        claims.push(...this.#parts.app.claimsOf(tx));
+        for (const claim of this.#parts.app.claimsOf(tx)) claims.push(claim);
       } catch {
         // What is wrong with it shows again, to the right caller, when it is checked.
       }

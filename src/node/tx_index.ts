@@ -3,11 +3,12 @@ import { bytesOfKey, joinKeys, type Key, u48Key, u64Key } from "../lib/key.ts";
 import type { BatchOp } from "../types/application.ts";
 import type { Event } from "../types/event.ts";
 import {
-  attributePrefix,
   encodePostings,
   type IndexOf,
   tagPrefix,
   txHashKey,
+  valuePrefix,
+  valuesPrefix,
 } from "./block_keys.ts";
 import { TAG_TX_HEIGHT } from "./event_match.ts";
 import type { IndexedTx } from "./view.ts";
@@ -26,8 +27,9 @@ export function indexOps(
 ): BatchOp[] {
   const ops: BatchOp[] = [];
   const ofTxs = new PostingLists("tx");
+  const heightKey = u64Key(height);
   for (const { hash, index, result } of txs) {
-    const place = bytesOfKey(joinKeys(u64Key(height), u48Key(index)));
+    const place = bytesOfKey(joinKeys(heightKey, u48Key(index)));
     ops.push({ key: txHashKey(hash), value: place });
     // Every tx has a height: this list is what a search without attributes walks.
     ofTxs.addTag(TAG_TX_HEIGHT, index);
@@ -35,7 +37,9 @@ export function indexOps(
   }
   const ofBlock = new PostingLists("block");
   ofBlock.addEvents(blockEvents, 0);
-  return [...ops, ...ofTxs.ops(height), ...ofBlock.ops(height)];
+  ofTxs.pushOps(ops, heightKey);
+  ofBlock.pushOps(ops, heightKey);
+  return ops;
 }
 
 /** What one block's items say about one tag. Numbers of items rise. */
@@ -67,17 +71,17 @@ class TagLists {
     else if (list[list.length - 1] !== index) list.push(index);
   }
 
-  ops(suffix: Key): BatchOp[] {
-    const op = (prefix: Key, indexes: readonly number[]): BatchOp => ({
-      key: prefix + suffix,
-      value: this.#of === "block" ? EMPTY_BYTES : encodePostings(indexes),
-    });
-    const ofTag = op(tagPrefix(this.#of, this.#tag), this.#items);
-    const tag = this.#tag;
-    const byValue = [...this.#byValue].map(([value, indexes]) =>
-      op(attributePrefix(this.#of, tag, value), indexes),
-    );
-    return [ofTag, ...byValue];
+  pushOps(ops: BatchOp[], suffix: Key): void {
+    ops.push(this.#op(tagPrefix(this.#of, this.#tag), suffix, this.#items));
+    const values = valuesPrefix(this.#of, this.#tag);
+    for (const [value, indexes] of this.#byValue) {
+      ops.push(this.#op(valuePrefix(values, value), suffix, indexes));
+    }
+  }
+
+  #op(prefix: Key, suffix: Key, indexes: readonly number[]): BatchOp {
+    const value = this.#of === "block" ? EMPTY_BYTES : encodePostings(indexes);
+    return { key: joinKeys(prefix, suffix), value };
   }
 }
 
@@ -121,8 +125,7 @@ class PostingLists {
     return found;
   }
 
-  ops(height: bigint): BatchOp[] {
-    const suffix = u64Key(height);
-    return [...this.#tags.values()].flatMap((lists) => lists.ops(suffix));
+  pushOps(ops: BatchOp[], suffix: Key): void {
+    for (const lists of this.#tags.values()) lists.pushOps(ops, suffix);
   }
 }

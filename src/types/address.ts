@@ -1,6 +1,7 @@
 import { decodeBech32, encodeBech32 } from "../lib/bech32.ts";
 import { utf8 } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
+import { keyOfBytes } from "../lib/key.ts";
 import { Memo } from "../lib/memo.ts";
 import { ripemd160, sha256 } from "../lib/sha256.ts";
 import { ErrInvalidAddress } from "./sdk_errors.ts";
@@ -58,8 +59,16 @@ export function bytesOfAddress(address: Address): Uint8Array {
 
 /** ripemd160(sha256(compressed key)), as Cosmos addresses single secp256k1 keys. */
 export function addressOfPublicKey(publicKey: Uint8Array, prefix: string): Address {
-  return addressOfBytes(ripemd160(sha256(publicKey)), prefix);
+  const key = keyOfBytes(publicKey);
+  const known = derived.get(key);
+  if (known?.prefix === prefix) return known.address;
+  const address = addressOfBytes(ripemd160(sha256(publicKey)), prefix);
+  derived.set(key, { prefix, address });
+  return address;
 }
+
+// A new signer's address is derived in each check until a block has its key, and in the block.
+const derived = new Memo<{ readonly prefix: string; readonly address: Address }>(10_000);
 
 /** The address of a module account: the first 20 bytes of sha256(name). */
 export function moduleAddress(name: string, prefix: string): Address {

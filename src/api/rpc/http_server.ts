@@ -222,7 +222,8 @@ async function answerOne(
     const caller = door.caller(request.id, signal, may);
     const read = (specs: Parameters<typeof paramsFromJson>[0]) =>
       paramsFromJson(specs, request.params);
-    return { ...(await call(caller, request.method, read)), status: 200 };
+    const { body, isFinal } = await call(caller, request.method, read);
+    return { body, isFinal, status: 200 };
   } catch (error) {
     return { body: failure(null, toRpcError(error, door.report)), isFinal: false, status: 400 };
   }

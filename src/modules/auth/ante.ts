@@ -1,7 +1,8 @@
 import type { AnteStep, RoutedTx } from "../../baseapp/ante.ts";
-import type { Context } from "../../baseapp/context.ts";
+import { type Context, showsEvents } from "../../baseapp/context.ts";
 import type { SignerFacts } from "../../baseapp/verdicts.ts";
 import { signBytesOf } from "../../codec/sign_bytes.ts";
+import type { DecodedSigner } from "../../codec/tx_decode.ts";
 import { PubKey } from "../../gen/cosmos/crypto/secp256k1/keys.ts";
 import type { AccountState } from "../../gen/settled/auth/v1/state.ts";
 import { equalBytes, toBase64, utf8Length } from "../../lib/bytes.ts";
@@ -9,11 +10,10 @@ import { ChainError } from "../../lib/errors.ts";
 import { addressOfPublicKey } from "../../types/address.ts";
 import type { SignatureClaim } from "../../types/application.ts";
 import type { Verifier } from "../../types/crypto.ts";
-import { event } from "../../types/event.ts";
+import { attribute, type Event } from "../../types/event.ts";
 import * as sdk from "../../types/sdk_errors.ts";
-import type { SignerInfo, SignMode } from "../../types/tx.ts";
+import type { AnyMsg, SignerInfo, SignMode } from "../../types/tx.ts";
 import type { AuthKeeper } from "./keeper.ts";
-import { accountKey } from "./keys.ts";
 
 const SECP256K1_TYPE = "/cosmos.crypto.secp256k1.PubKey";
 const SIGN_MODE_DIRECT = 1;
@@ -24,7 +24,7 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
   return (ctx, tx) => {
     const params = keeper.params(ctx);
     const { memo, timeoutHeight } = tx.body;
-    const length = BigInt(utf8Length(memo));
+    const length = utf8Length(memo);
     if (length > params.maxMemoCharacters) {
       const detail = `maximum number of characters is ${params.maxMemoCharacters} but received ${length} characters`;
       throw new ChainError(sdk.ErrMemoTooLarge, detail);
@@ -38,7 +38,7 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
       throw new ChainError(sdk.ErrUnknownExtensionOptions, option?.typeUrl.slice(0, 200));
     }
     if (tx.signatures.length === 0) throw new ChainError(sdk.ErrNoSignatures);
-    if (BigInt(tx.signatures.length) > params.txSigLimit) {
+    if (tx.signatures.length > params.txSigLimit) {
       const detail = `signatures: ${tx.signatures.length}, limit: ${params.txSigLimit}`;
       throw new ChainError(sdk.ErrTooManySignatures, detail);
     }
@@ -51,7 +51,7 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
     }
     // Whoever is unknown is told so, and not that a fee cannot be paid.
     for (const signer of signers) {
-      if (!ctx.kv.has(accountKey(signer))) throw unknownAccount(signer);
+      if (keeper.account(ctx, signer) === undefined) throw unknownAccount(signer);
     }
   };
 }
@@ -76,8 +76,9 @@ export function signatureStep(
 ): AnteStep {
   return (ctx, tx) => {
     const params = keeper.params(ctx);
-    tx.signers.forEach((address, index) => {
-      const info = tx.authInfo.signerInfos[index] as SignerInfo;
+    for (let index = 0; index < tx.signers.length; index += 1) {
+      const address = tx.signers[index] as string;
+      const info = tx.authInfo.signerInfos[index] as DecodedSigner;
       const signature = tx.signatures[index] as Uint8Array;
       ctx.gas.consume(params.sigVerifyCostSecp256k1, "ante verify: secp256k1");
       const account = knownAccount(ctx, keeper, address);
@@ -90,11 +91,16 @@ export function signatureStep(
         const isTrusted = trustSignatures && ctx.mode === "deliver";
         verify(ctx, verifier, { tx, mode: info.mode, signature, facts, isTrusted });
       }
-      keeper.setAccount(ctx, { ...account, publicKey, sequence: account.sequence + 1n });
-      ctx.emit(event("tx", { acc_seq: `${address}/${account.sequence}` }));
-      ctx.emit(event("tx", { signature: toBase64(signature) }));
-    });
+      keeper.setUsed(ctx, account, publicKey);
+      if (!showsEvents(ctx)) continue;
+      ctx.emit(txEvent("acc_seq", `${address}/${account.sequence}`));
+      ctx.emit(txEvent("signature", toBase64(signature)));
+    }
   };
+}
+
+function txEvent(key: string, value: string): Event {
+  return { type: "tx", attributes: [attribute(key, value)] };
 }
 
 function knownAccount(ctx: Context, keeper: AuthKeeper, address: string): AccountState {
@@ -107,7 +113,7 @@ function unknownAccount(address: string): ChainError {
   return new ChainError(sdk.ErrUnknownAddress, `account ${address} does not exist`);
 }
 
-function publicKeyOf(ctx: Context, account: AccountState, info: SignerInfo): Uint8Array {
+function publicKeyOf(ctx: Context, account: AccountState, info: DecodedSigner): Uint8Array {
   if (info.publicKey === undefined) {
     if (account.publicKey.length > 0) return account.publicKey;
     if (ctx.mode === "simulate") return account.publicKey;
@@ -120,18 +126,24 @@ function publicKeyOf(ctx: Context, account: AccountState, info: SignerInfo): Uin
     const detail = `expected ${SECP256K1_TYPE}, got ${info.publicKey.typeUrl.slice(0, 100)}`;
     throw new ChainError(sdk.ErrInvalidPubKey, detail);
   }
-  const { key } = PubKey.decode(info.publicKey.value);
+  const key = statedKey(info.publicKey, info);
   if (key.length !== 33) {
     throw new ChainError(sdk.ErrInvalidPubKey, `a compressed key has 33 bytes, got ${key.length}`);
   }
-  // An account whose key is known has been through the derivation before.
-  if (equalBytes(key, account.publicKey)) return key;
+  // An account whose key is known has been through the derivation before. Its own bytes are given
+  // back: those of the tx are a view, and would keep the whole tx in memory with the account.
+  if (equalBytes(key, account.publicKey)) return account.publicKey;
   const derived = addressOfPublicKey(key, ctx.chain.bech32Prefix);
   if (derived !== account.address) {
     const detail = `pubKey does not match signer address ${account.address}: it is of ${derived}`;
     throw new ChainError(sdk.ErrInvalidPubKey, detail);
   }
-  return key;
+  return Uint8Array.from(key);
+}
+
+/** The key that a signer states, which its tx may hold decoded. */
+function statedKey({ value }: AnyMsg, { keyMessage }: DecodedSigner): Uint8Array {
+  return ((keyMessage as PubKey | undefined) ?? PubKey.decode(value)).key;
 }
 
 function checkSequence(account: AccountState, info: SignerInfo): void {
@@ -158,12 +170,12 @@ function verify(ctx: Context, verifier: Verifier, signed: Signed): void {
   }
   if (isTrusted) {
     // Amino JSON refuses a tx that it cannot express, whoever trusts the signature.
-    if (mode !== SIGN_MODE_DIRECT) signBytesOf(tx, { mode, ...facts });
+    if (mode !== SIGN_MODE_DIRECT) signBytesOf(tx, signerData(mode, facts));
     return;
   }
   let isValid = tx.verdicts.find(facts);
   if (isValid === undefined) {
-    const digest = ctx.hasher.sha256(signBytesOf(tx, { mode, ...facts }));
+    const digest = ctx.hasher.sha256(signBytesOf(tx, signerData(mode, facts)));
     isValid = verifier.verifySecp256k1(signature, digest, facts.publicKey);
     tx.verdicts.put(facts, isValid);
   }
@@ -171,6 +183,10 @@ function verify(ctx: Context, verifier: Verifier, signed: Signed): void {
   const { accountNumber, sequence, chainId } = facts;
   const detail = `signature verification failed; please verify account number (${accountNumber}), sequence (${sequence}) and chain-id (${chainId})`;
   throw new ChainError(sdk.ErrUnauthorized, detail);
+}
+
+function signerData(mode: SignMode, { chainId, accountNumber, sequence }: SignerFacts) {
+  return { mode, chainId, accountNumber, sequence };
 }
 
 function isSupported(mode: SignMode): boolean {
@@ -187,7 +203,7 @@ export function signatureClaims(ctx: Context, keeper: AuthKeeper, tx: RoutedTx):
   if (signatures.length !== signers.length || signerInfos.length !== signers.length) return [];
   const claims: SignatureClaim[] = [];
   for (const [index, address] of signers.entries()) {
-    const info = signerInfos[index] as SignerInfo;
+    const info = signerInfos[index] as DecodedSigner;
     const account = keeper.account(ctx, address);
     const publicKey = account && claimedKey(account, info);
     // A sequence behind the account's is refused whatever the signature; one ahead may come right.
@@ -197,21 +213,24 @@ export function signatureClaims(ctx: Context, keeper: AuthKeeper, tx: RoutedTx):
     const { chainId } = ctx.chain;
     const facts = { index, publicKey, accountNumber, sequence: info.sequence, chainId };
     if (tx.verdicts.find(facts) !== undefined) continue;
-    const signBytes = signBytesIfAny(tx, { mode: info.mode, ...facts });
+    const signBytes = signBytesIfAny(tx, signerData(info.mode, facts));
     if (signBytes === undefined) return [];
     const signature = signatures[index] as Uint8Array;
     const settle = (isValid: boolean): void => tx.verdicts.put(facts, isValid);
-    claims.push({ signBytes, signature, publicKey, settle });
+    const claim = { signBytes, signature, publicKey, settle };
+    if (signers.length === 1) return [claim];
+    claims.push(claim);
   }
   return claims;
 }
 
 /** The key that the ante steps would verify with, if they accept it; they check it then. */
-function claimedKey(account: AccountState, { publicKey }: SignerInfo): Uint8Array | undefined {
+function claimedKey(account: AccountState, info: DecodedSigner): Uint8Array | undefined {
+  const { publicKey } = info;
   if (publicKey === undefined) {
     return account.publicKey.length === 0 ? undefined : account.publicKey;
   }
-  const key = publicKey.typeUrl === SECP256K1_TYPE ? PubKey.decode(publicKey.value).key : undefined;
+  const key = publicKey.typeUrl === SECP256K1_TYPE ? statedKey(publicKey, info) : undefined;
   return key?.length === 33 ? key : undefined;
 }
 

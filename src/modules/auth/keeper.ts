@@ -1,7 +1,8 @@
 import type { Context } from "../../baseapp/context.ts";
 import { DecodedCache } from "../../baseapp/decoded_cache.ts";
 import { AccountState, Params } from "../../gen/settled/auth/v1/state.ts";
-import { bytesOfKey, keyOfBytes, u64FromKey, u64Key } from "../../lib/key.ts";
+import { bytesOfKey, type Key, keyOfBytes, u64FromKey, u64Key } from "../../lib/key.ts";
+import { Memo } from "../../lib/memo.ts";
 import { type Address, moduleAddress } from "../../types/address.ts";
 import { accountKey, NEXT_NUMBER_KEY, PARAMS_KEY } from "./keys.ts";
 import { DEFAULT_PARAMS } from "./params.ts";
@@ -15,6 +16,8 @@ export type Permission = "minter" | "burner";
 export class AuthKeeper {
   readonly #params = new DecodedCache(Params, 1);
   readonly #accounts = new DecodedCache(AccountState, ACCOUNTS_MAX);
+  // A key that is put together anew has to be hashed anew for each look-up.
+  readonly #keys = new Memo<Key>(ACCOUNTS_MAX);
 
   params(ctx: Context): Params {
     return this.#params.read(ctx.kv, PARAMS_KEY) ?? DEFAULT_PARAMS;
@@ -25,16 +28,24 @@ export class AuthKeeper {
   }
 
   account(ctx: Context, address: string): AccountState | undefined {
-    return this.#accounts.read(ctx.kv, accountKey(address));
+    return this.#accounts.read(ctx.kv, this.#keyOf(address));
   }
 
   setAccount(ctx: Context, account: AccountState): void {
-    this.#accounts.write(ctx.kv, accountKey(account.address), account);
+    this.#accounts.write(ctx.kv, this.#keyOf(account.address), account);
+  }
+
+  /** Notes that an account has signed: its key is known, its next sequence is one more. */
+  setUsed(ctx: Context, account: AccountState, publicKey: Uint8Array): void {
+    const { address, accountNumber, sequence, moduleName, permissions } = account;
+    const next = sequence + 1n;
+    const used = { address, publicKey, accountNumber, sequence: next, moduleName, permissions };
+    this.setAccount(ctx, used);
   }
 
   /** The account of an address, made with the next number when it does not exist. */
   ensureAccount(ctx: Context, address: string): void {
-    if (!ctx.kv.has(accountKey(address))) this.#create(ctx, { address });
+    if (!ctx.kv.has(this.#keyOf(address))) this.#create(ctx, { address });
   }
 
   /** The account of a module, made when it does not exist. */
@@ -53,6 +64,15 @@ export class AuthKeeper {
 
   setNextNumber(ctx: Context, number: bigint): void {
     ctx.kv.set(NEXT_NUMBER_KEY, bytesOfKey(u64Key(number)));
+  }
+
+  #keyOf(address: string): Key {
+    let key = this.#keys.get(address);
+    if (key === undefined) {
+      key = accountKey(address);
+      this.#keys.set(address, key);
+    }
+    return key;
   }
 
   #create(ctx: Context, facts: Partial<AccountState>): void {

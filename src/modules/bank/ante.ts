@@ -1,7 +1,15 @@
 import type { AnteStep } from "../../baseapp/ante.ts";
+import { isCheck, showsEvents } from "../../baseapp/context.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { divCeil } from "../../lib/int.ts";
-import { amountOf, type Coins, formatCoins, parseCoins } from "../../types/coins.ts";
+import {
+  amountOf,
+  type Coins,
+  formatCoins,
+  NO_COINS,
+  parseCoins,
+  type WireCoin,
+} from "../../types/coins.ts";
 import { DEC_ONE, type Dec } from "../../types/dec.ts";
 import { event } from "../../types/event.ts";
 import * as sdk from "../../types/sdk_errors.ts";
@@ -24,12 +32,16 @@ export function feeStep(
       throw new ChainError(sdk.ErrNotSupported, detail);
     }
     // Wallets write a fee of nothing as 0 coins.
-    const coins = parseCoins(fee.amount.filter(({ amount }) => amount !== "0"));
-    if (ctx.mode === "check" || ctx.mode === "recheck") {
+    const coins = fee.amount.length === 0 ? NO_COINS : parseCoins(fee.amount.filter(isSome));
+    if (isCheck(ctx)) {
       requireMinimum(
         { coins, gas: fee.gasLimit, denom: ctx.chain.bondDenom },
         options.minimumGasPrice,
       );
+    }
+    if (!showsEvents(ctx)) {
+      bank.charge(ctx, payer, coins);
+      return;
     }
     const destination = options.feeCollector;
     const movements = [{ source: payer, destination, coins }];
@@ -38,7 +50,12 @@ export function feeStep(
   };
 }
 
+function isSome({ amount }: WireCoin): boolean {
+  return amount !== "0";
+}
+
 function requireMinimum(fee: { coins: Coins; gas: bigint; denom: string }, price: Dec): void {
+  if (price === 0n) return;
   const required = divCeil(price * fee.gas, DEC_ONE);
   if (amountOf(fee.coins, fee.denom) >= required) return;
   const detail = `insufficient fees; got: ${formatCoins(fee.coins)} required: ${required}${fee.denom}`;

@@ -1,4 +1,6 @@
 import { joinKeys, type Key, textKey, u64Key } from "../../lib/key.ts";
+import { KeyMap } from "../../lib/key_map.ts";
+import { Memo } from "../../lib/memo.ts";
 
 export const MODULE_NAME = "bank";
 
@@ -31,6 +33,28 @@ export function balancesOfKey(address: string): Key {
 export function balanceKey(address: string, denom: string): Key {
   return joinKeys(BALANCE_PREFIX, textKey(address), denomKey(denom));
 }
+
+/** Keys of balances that are asked for often: one put together anew is hashed anew. */
+export class BalanceKeys {
+  readonly #byAddress = new Memo<KeyMap<Key>>(ADDRESSES_MAX);
+
+  of(address: string, denom: string): Key {
+    let keys = this.#byAddress.get(address);
+    if (keys === undefined || keys.size >= DENOMS_MAX) {
+      keys = new KeyMap();
+      this.#byAddress.set(address, keys);
+    }
+    let key = keys.get(denom);
+    if (key === undefined) {
+      key = balanceKey(address, denom);
+      keys.set(denom, key);
+    }
+    return key;
+  }
+}
+
+const ADDRESSES_MAX = 4096;
+const DENOMS_MAX = 16;
 
 export function supplyKey(denom: string): Key {
   return joinKeys(SUPPLY_PREFIX, denomKey(denom));

@@ -1,9 +1,13 @@
-import { concatBytes } from "../../lib/bytes.ts";
+import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { divFloorSize } from "../../lib/int.ts";
 import { nativeHasher } from "../crypto_native.ts";
 
-const LEAF = Uint8Array.of(0);
-const INNER = Uint8Array.of(1);
+const LEAF = 0;
+const INNER = 1;
+
+// What is hashed is laid out here; an array for each would cost as much as hashing it.
+const scratch = new Uint8Array(1024);
+const innerNode = new Uint8Array(1 + 32 + 32);
 
 /**
  * Root of CometBFT's simple Merkle tree (RFC 6962 section 2.1): leaves hash with 0x00 in front,
@@ -11,8 +15,8 @@ const INNER = Uint8Array.of(1);
  * @returns 32 bytes; sha256 of nothing for no items
  */
 export function merkleRoot(items: readonly Uint8Array[]): Uint8Array {
-  if (items.length === 0) return hash();
-  return rootOf(items.map((item) => hash(LEAF, item)));
+  if (items.length === 0) return nativeHasher.sha256(EMPTY_BYTES);
+  return rootOf(items.map(leafHash));
 }
 
 // Levels from the leaves up: a last node without a neighbour moves up as it is, which gives the
@@ -32,7 +36,12 @@ function rootOf(leaves: Uint8Array[]): Uint8Array {
 
 /** The node over two nodes. */
 export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return hash(INNER, left, right);
+  const length = 1 + left.length + right.length;
+  const node = length === innerNode.length ? innerNode : new Uint8Array(length);
+  node[0] = INNER;
+  node.set(left, 1);
+  node.set(right, 1 + left.length);
+  return nativeHasher.sha256(node);
 }
 
 /** One leaf's place in the tree, as CometBFT's tx proofs show it. */
@@ -46,9 +55,9 @@ export interface MerkleProof {
 
 /** Proof that `items[index]` is under `merkleRoot(items)`. */
 export function merkleProof(items: readonly Uint8Array[], index: number): MerkleProof {
-  let level = items.map((item) => hash(LEAF, item));
-  const leafHash = level[index];
-  if (leafHash === undefined) throw new RangeError(`no leaf ${index} of ${items.length}`);
+  let level = items.map(leafHash);
+  const leaf = level[index];
+  if (leaf === undefined) throw new RangeError(`no leaf ${index} of ${items.length}`);
   const aunts: Uint8Array[] = [];
   for (let at = index; level.length > 1; at = divFloorSize(at, 2)) {
     const sibling = level[at ^ 1];
@@ -60,9 +69,13 @@ export function merkleProof(items: readonly Uint8Array[], index: number): Merkle
     }
     level = next;
   }
-  return { total: items.length, index, leafHash, aunts };
+  return { total: items.length, index, leafHash: leaf, aunts };
 }
 
-function hash(...parts: readonly Uint8Array[]): Uint8Array {
-  return nativeHasher.sha256(concatBytes(...parts));
+function leafHash(item: Uint8Array): Uint8Array {
+  const length = item.length + 1;
+  const leaf = length > scratch.length ? new Uint8Array(length) : scratch.subarray(0, length);
+  leaf[0] = LEAF;
+  leaf.set(item, 1);
+  return nativeHasher.sha256(leaf);
 }
