@@ -91,6 +91,18 @@ const same = (what, a, b) => `${a}` === `${b}` || differences.push(`${what}: ${a
 const add = (map, key, value) => map.set(key, (map.get(key) ?? 0n) + value);
 const amount = (coins) => BigInt(coins.find((coin) => coin.denom === denom)?.amount ?? 0);
 const [OURS, DEPLOYED] = ["settled.settlement.v1.Query", "virtengine.settlement.v1.Query"];
+// Records show whole seconds; a report may be late by less than one.
+const [NS, times] = [10n ** 9n, new Map()];
+async function blockTime(height) {
+  if (times.has(height)) return times.get(height);
+  const params = { height: `${height}` };
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "block", params });
+  const { result } = await (await fetch(node, { method: "POST", body })).json();
+  const [, seconds, part = ""] = /^([^.]*?)(?:\.(\d+))?Z$/.exec(result.block.header.time);
+  const time = BigInt(Date.parse(`${seconds}Z`) / 1000) * NS + BigInt(part.padEnd(9, "0"));
+  times.set(height, time);
+  return time;
+}
 async function checkOrder([orderId, { records, cost }]) {
   const [costs, found] = [new Map(), await ask(`${OURS}/Usage`, { orderId }, "usageRecords")];
   same(`${orderId}: number of records`, records.length, found.length);
@@ -102,7 +114,8 @@ async function checkOrder([orderId, { records, cost }]) {
     const acknowledged = due && BigInt(due.place) < (ackShare * BigInt(records.length)) / E18;
     const shown = [r.usageUnits, amount(r.totalCost), r.customerAcknowledged, r.settled];
     same(r.usageId, due && [due.units, due.cost, acknowledged, true], shown);
-    const sla = BigInt(r.submittedAt) > BigInt(r.periodEnd) + 86400n ? 8000n : 10000n;
+    const late = (await blockTime(r.blockHeight)) - BigInt(r.periodEnd) * NS > 86400n * NS;
+    const sla = late ? 8000n : 10000n;
     const factors = 1000n * MULTIPLIER[r.usageType] * sla * (acknowledged ? 10000n : 9000n);
     costs.set(r.usageId, due?.cost ?? 0n);
     rewards.set(r.usageId, (costs.get(r.usageId) * factors) / 10n ** 16n);

@@ -91,7 +91,7 @@ describe("a replay through a running node", () => {
       const cut = new Program([inRoot("dist/cli/main.js"), ...replayArgs(file, ...flags)]);
       const client = await Client.connect(node.rpc);
       await cut.until("records on the chain", async () =>
-        (await client.status()).latestHeight > 12n ? true : undefined,
+        (await client.status()).latestHeight > 5n ? true : undefined,
       );
       await cut.end("SIGKILL");
       // What was in the mempool still gets into a block.
