@@ -13,7 +13,7 @@ const ROWS_MAX = 9_007_199_254_740_991;
 /** Behind every height that a history key can have. */
 const LAST_HEIGHT = "\xff".repeat(6);
 
-/** What a store has in memory of a key of the current state; undefined says nothing. */
+/** A key of the current state, with the height that wrote it; undefined says nothing. */
 export type MemoryLookup = (key: Key) => Entry | undefined;
 
 /**

@@ -131,7 +131,7 @@ export interface Pending<R> {
 export async function readAt<R>(input: {
   store: Store;
   height: bigint;
-  /** Looks into the store's memory first: for queries. A check of what is on disk does not. */
+  /** Goes through the machine's cache: for queries. A check of what is on disk does not. */
   fromMemory?: boolean;
   read: (reader: Reader) => Pending<R>;
   failed: (error: unknown, height: bigint) => R;

@@ -49,14 +49,6 @@ export class State implements ReadKv {
     return entry;
   }
 
-  /** As `entry`, from memory alone: undefined says nothing. */
-  entryInMemory(key: Key): Entry | undefined {
-    const ordered = this.#iterable.of(key);
-    if (ordered !== undefined) return ordered.get(key);
-    const recent = this.#recent(key);
-    return recent?.value === undefined ? undefined : (recent as Entry);
-  }
-
   iterate(prefix: Key): Iterable<[Key, Uint8Array]> {
     const ordered = this.#iterable.of(prefix);
     assert(ordered !== undefined, "prefix is not declared iterable", { prefix });

@@ -12,7 +12,7 @@ import type { CommitmentFork } from "./commitment_fork.ts";
 import { DB_META, DB_STATE, type Db, type DbBatch, type DbReads } from "./db.ts";
 import type { Entry } from "./entry.ts";
 import { IterablePrefixes } from "./iterable_prefixes.ts";
-import { isDerivedKey } from "./kv.ts";
+import { isDerivedKey, isQueryKey } from "./kv.ts";
 import { type Change, Overlay } from "./overlay.ts";
 import { State } from "./state.ts";
 import { changesAt, readChangeList } from "./undo.ts";
@@ -153,12 +153,16 @@ export class Store {
     return this.#head === this.#version && !this.#isUndoing;
   }
 
-  /** Looks into the memory of the current state, for readers; says nothing after an `undo`. */
+  /**
+   * Looks a key up in the current state through the machine's cache, for readers: what did not
+   * change since their height they need not ask a snapshot for. Says nothing after an `undo`.
+   */
   memory(): (key: Key) => Entry | undefined {
     // Until the disk has been taken back too, memory is not of what a reader reads.
     if (this.#isUndoing) return () => undefined;
     const undone = this.#undone;
-    return (key) => (this.#undone === undone ? this.#state.entryInMemory(key) : undefined);
+    return (key) =>
+      this.#undone === undone && !isQueryKey(key) ? this.#state.entry(key) : undefined;
   }
 
   /** A fresh overlay on the state after the last executed block. */
