@@ -10,7 +10,7 @@ const moduleReaders = ["src/{modules/*,app}/{query_*,export,full_invariants*}.ts
 const storeReaders = [
   "src/store/{reader,history,load,prune,rollback,checkpoint,snapshot,leveldb,branch_db}.ts",
 ];
-const collections = ["src/lib/{ordered,key_map,lru}.ts"];
+const collections = ["src/lib/{ordered,key_map}.ts"];
 
 const notAFunctionOfState = "Not in the core: not a function of (state, block).";
 const bannedGlobals = [

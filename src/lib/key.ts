@@ -29,14 +29,18 @@ const BYTES_PER_CALL = 1024;
 
 /** The bytes of a key. */
 export function bytesOfKey(key: Key): Uint8Array {
-  const bytes = new Uint8Array(key.length);
+  return putKey(key, new Uint8Array(key.length));
+}
+
+/** Writes the bytes of a key to the front of an array of its length or more, and returns it. */
+export function putKey(key: string, bytes: Uint8Array): Uint8Array {
   let bits = 0;
   for (let index = 0; index < key.length; index += 1) {
     const code = key.charCodeAt(index);
     bytes[index] = code;
     bits |= code;
   }
-  assert(bits <= 255, "a key holds bytes, this text holds more", { length: key.length });
+  if (bits > 255) assert(false, "a key holds bytes, this text holds more", { length: key.length });
   return bytes;
 }
 

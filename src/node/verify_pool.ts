@@ -31,8 +31,6 @@ const DEATHS_MAX = 4;
 export interface VerifyPool {
   /** Threads that it may use; 0: none, and `verify` does nothing. */
   readonly threads: number;
-  /** Whether claims are under way. */
-  readonly isBusy: boolean;
   /**
    * Verifies claims and settles each. It may leave some unsettled (a thread died, too many wait):
    * those are verified where they are used. Resolves when nothing more will be settled; never
@@ -46,7 +44,6 @@ export interface VerifyPool {
 /** For where one thread does everything. */
 export const NO_POOL: VerifyPool = {
   threads: 0,
-  isBusy: false,
   verify: async () => undefined,
   close: async () => undefined,
 };
@@ -115,10 +112,6 @@ export class WorkerPool implements VerifyPool {
   constructor(threads: number, start: () => Worker) {
     this.threads = threads;
     this.#start = start;
-  }
-
-  get isBusy(): boolean {
-    return this.#running.some(({ sent }) => sent.length > 0);
   }
 
   async verify(claims: readonly SignatureClaim[]): Promise<void> {

@@ -4,7 +4,7 @@ import type { TimeNs } from "../types/time.ts";
 import { historyFrom, historyKey, historyPrefix, parseHistoryKey } from "./change_list.ts";
 import { DB_STATE, type DbIterator, type DbSnapshot } from "./db.ts";
 import { decodeEntry, type Entry } from "./entry.ts";
-import type { RangeOptions, Reader } from "./read_view.ts";
+import type { CurrentLookup, RangeOptions, Reader } from "./read_view.ts";
 import { stateKey } from "./store.ts";
 
 /** More rows than there can be. */
@@ -12,9 +12,6 @@ const ROWS_MAX = 9_007_199_254_740_991;
 
 /** Behind every height that a history key can have. */
 const LAST_HEIGHT = "\xff".repeat(6);
-
-/** A key of the current state, with the height that wrote it; undefined says nothing. */
-export type MemoryLookup = (key: Key) => Entry | undefined;
 
 /**
  * The state of one height, over a snapshot of the database. A value holds from the height stored
@@ -28,11 +25,11 @@ export class HistoryReader implements Reader {
   readonly #snapshot: DbSnapshot;
   readonly #height: number;
   readonly #isLatest: boolean;
-  readonly #memory: MemoryLookup | undefined;
+  readonly #memory: CurrentLookup | undefined;
 
   constructor(
     snapshot: DbSnapshot,
-    at: { height: bigint; time: TimeNs; isLatest: boolean; memory?: MemoryLookup | undefined },
+    at: { height: bigint; time: TimeNs; isLatest: boolean; memory?: CurrentLookup | undefined },
   ) {
     this.#memory = at.memory;
     this.#snapshot = snapshot;

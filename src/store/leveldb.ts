@@ -1,7 +1,7 @@
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from "abstract-level";
 import { ClassicLevel } from "classic-level";
 import { MemoryLevel } from "memory-level";
-import { assert } from "../lib/assert.ts";
+import { putKey } from "../lib/key.ts";
 import type { BatchOp } from "../types/application.ts";
 import type { Db, DbBatch, DbIterator, DbSnapshot, RangeInput } from "./db.ts";
 import { FROM_BYTES, putHeight } from "./entry.ts";
@@ -177,15 +177,7 @@ class LevelBatch implements DbBatch {
   }
 
   #key(key: string): Uint8Array {
-    const bytes = this.#room(keyScratch, key.length);
-    let bits = 0;
-    for (let index = 0; index < key.length; index += 1) {
-      const code = key.charCodeAt(index);
-      bytes[index] = code;
-      bits |= code;
-    }
-    assert(bits <= 255, "a key holds bytes, this text holds more", { length: key.length });
-    return bytes;
+    return putKey(key, this.#room(keyScratch, key.length));
   }
 
   #room(scratch: Scratch, length: number): Uint8Array {

@@ -43,10 +43,6 @@ export class Overlay implements Kv {
     this.#parent = parent;
   }
 
-  get changeCount(): number {
-    return this.#changes.size;
-  }
-
   get(key: Key): Uint8Array | undefined {
     const change = this.#changes.get(key);
     return change === undefined ? this.#parent.get(key) : change.value;

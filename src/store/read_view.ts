@@ -1,5 +1,9 @@
 import type { Key } from "../lib/key.ts";
 import type { TimeNs } from "../types/time.ts";
+import type { Entry } from "./entry.ts";
+
+/** A key of the current state, with the height that wrote it; undefined says nothing. */
+export type CurrentLookup = (key: Key) => Entry | undefined;
 
 export interface RangeOptions {
   /** Start at this key (inclusive) instead of the prefix's first; it must lie under the prefix. */

@@ -14,6 +14,7 @@ import type { Entry } from "./entry.ts";
 import { IterablePrefixes } from "./iterable_prefixes.ts";
 import { isDerivedKey, isQueryKey } from "./kv.ts";
 import { type Change, Overlay } from "./overlay.ts";
+import type { CurrentLookup } from "./read_view.ts";
 import { State } from "./state.ts";
 import { changesAt, readChangeList } from "./undo.ts";
 import { encodeVersion, type Version } from "./version.ts";
@@ -157,7 +158,7 @@ export class Store {
    * Looks a key up in the current state through the machine's cache, for readers: what did not
    * change since their height they need not ask a snapshot for. Says nothing after an `undo`.
    */
-  memory(): (key: Key) => Entry | undefined {
+  memory(): CurrentLookup {
     // Until the disk has been taken back too, memory is not of what a reader reads.
     if (this.#isUndoing) return () => undefined;
     const undone = this.#undone;

@@ -50,13 +50,6 @@ export function addressOfBytes(bytes: Uint8Array, prefix: string): Address {
   return encodeBech32(prefix, bytes) as Address;
 }
 
-/** The bytes of a checked address. */
-export function bytesOfAddress(address: Address): Uint8Array {
-  const decoded = decodeBech32(address);
-  if (decoded === undefined) throw invalid(`not an address: "${address}"`);
-  return decoded.data;
-}
-
 /** ripemd160(sha256(compressed key)), as Cosmos addresses single secp256k1 keys. */
 export function addressOfPublicKey(publicKey: Uint8Array, prefix: string): Address {
   const key = keyOfBytes(publicKey);
