@@ -69,7 +69,11 @@ async function commit(task: Task, run: RecordedRun): Promise<void> {
   const pruning = new PruneLoop({ db, hasher, store: host.store, log: silentLog });
   pruning.start();
   const junk = junkOf(task.junkBytes ?? 0);
-  while (await host.next(junk(host.height))) tell({ height: host.height });
+  while (await host.next(junk(host.height))) {
+    tell({ height: host.height });
+    // What a power cut may take, besides the deletions of pruning.
+    await db.write([{ key: "Zloose", value: new Uint8Array(64) }], { sync: false });
+  }
   await pruning.stop();
   await db.close();
 }
