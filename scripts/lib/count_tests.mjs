@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 const HELP = `usage: node scripts/lib/count_tests.mjs REPORT …
 
 Adds up reports of vitest's json reporter and prints one line: N passed, N failed, N skipped
+Before it, each failed test once more with its error, so that the end of a long log tells what failed.
 A report that is missing, unreadable or without a single test counts as a failure.
 `;
 
@@ -16,6 +17,7 @@ else {
     // A file that cannot be loaded has no tests that could fail.
     sum.failed += report.numFailedTests + brokenFiles(report);
     sum.skipped += report.numPendingTests + report.numTodoTests;
+    process.stdout.write(failures(report));
   }
   process.stdout.write(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped\n`);
   process.exitCode = sum.failed === 0 ? 0 : 1;
@@ -36,4 +38,19 @@ function brokenFiles({ testResults }) {
   return testResults.filter(
     ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
   ).length;
+}
+
+function failures({ testResults }) {
+  return testResults.flatMap(failuresOfFile).join("");
+}
+
+function failuresOfFile({ name, message, assertionResults }) {
+  const failed = assertionResults.filter(({ status }) => status === "failed");
+  const broken = assertionResults.length === 0 && message ? [`FAILED ${name}\n${message}\n`] : [];
+  return broken.concat(
+    failed.map(
+      ({ fullName, failureMessages }) =>
+        `FAILED ${name}: ${fullName}\n${failureMessages.join("\n")}\n`,
+    ),
+  );
 }
