@@ -26,7 +26,7 @@ const core = under([...all, "app"]);
 // every other file of the core is machine.
 const readers = [
   "^src/modules/[^/]+/(query_[a-z]+|export|full_invariants|full_invariants_derived)\\.ts$",
-  "^src/store/(reader|history|load|prune|rollback|checkpoint|snapshot|leveldb|branch_db)\\.ts$",
+  "^src/store/(reader|late_snapshot|history|load|prune|rollback|checkpoint|snapshot|leveldb|branch_db)\\.ts$",
 ];
 const wiring = ["^src/app/", "^src/modules/[^/]+/module\\.ts$"];
 // Files that nobody imports, because a person, a thread or a browser starts them.

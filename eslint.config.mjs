@@ -8,7 +8,7 @@ const core = ["src/{lib,types,codec,store,baseapp,modules,app}/**/*.ts"];
 // Reader files may await; every other file of the core is a machine file.
 const moduleReaders = ["src/{modules/*,app}/{query_*,export,full_invariants*}.ts"];
 const storeReaders = [
-  "src/store/{reader,history,load,prune,rollback,checkpoint,snapshot,leveldb,branch_db}.ts",
+  "src/store/{reader,late_snapshot,history,load,prune,rollback,checkpoint,snapshot,leveldb,branch_db}.ts",
 ];
 const collections = ["src/lib/{ordered,key_map}.ts"];
 

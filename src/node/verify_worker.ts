@@ -38,9 +38,24 @@ export function verifyingThread(load: (name: string) => unknown): void {
     crypto.hash?.("sha256", data, "buffer") ?? crypto.createHash("sha256").update(data).digest();
 
   type Verify = (signature: Uint8Array, digest: Uint8Array, publicKey: Uint8Array) => boolean;
+  /** Uncompressed keys: a compressed one costs a square root, a tenth of a verification. */
+  const wholeKeys = new Map<string, Uint8Array>();
+  const WHOLE_KEYS_MAX = 4096;
   const nativeVerify = (path: string): Verify => {
-    const library = load(path) as { ecdsaVerify: Verify };
-    return (signature, digest, key) => library.ecdsaVerify(signature, digest, key);
+    const library = load(path) as {
+      ecdsaVerify: Verify;
+      publicKeyConvert(key: Uint8Array, compressed: boolean): Uint8Array;
+    };
+    const wholeKey = (key: Uint8Array): Uint8Array => {
+      const text = String.fromCharCode.apply(undefined, key as unknown as number[]);
+      const known = wholeKeys.get(text);
+      if (known !== undefined) return known;
+      const whole = library.publicKeyConvert(key, false);
+      if (wholeKeys.size >= WHOLE_KEYS_MAX) wholeKeys.clear();
+      wholeKeys.set(text, whole);
+      return whole;
+    };
+    return (signature, digest, key) => library.ecdsaVerify(signature, digest, wholeKey(key));
   };
   const portableVerify = (path: string): Verify => {
     const { secp256k1 } = load(path) as {

@@ -9,6 +9,7 @@ import { changeListPrefix, versionOfList } from "./change_list.ts";
 import type { DbReads, DbSnapshot } from "./db.ts";
 import { heightAt } from "./entry.ts";
 import { HistoryReader } from "./history.ts";
+import { LateSnapshot } from "./late_snapshot.ts";
 import type { Page, PageRequest, Reader } from "./read_view.ts";
 import { EARLIEST_KEY, type Store, VERSION_KEY } from "./store.ts";
 import { decodeVersion, type Version } from "./version.ts";
@@ -128,30 +129,46 @@ export interface Pending<R> {
  * result, or throws it on.
  * @param input.height 0n for the latest
  */
-export async function readAt<R>(input: {
-  store: Store;
-  height: bigint;
-  /** Goes through the machine's cache: for queries. A check of what is on disk does not. */
-  fromMemory?: boolean;
-  read: (reader: Reader) => Pending<R>;
-  failed: (error: unknown, height: bigint) => R;
-}): Promise<R> {
+export async function readAt<R>(input: ReadInput<R>): Promise<R> {
   const { store } = input;
+  if (input.fromMemory === true && input.height === 0n && store.isOnDisk) {
+    const late = new LateSnapshot(store);
+    try {
+      const result = await readFrom(input, late);
+      if (!late.hasMoved) return result;
+    } catch (error) {
+      if (!late.hasMoved) throw error;
+    } finally {
+      if (late.isTaken) await late.close();
+    }
+  }
   const snapshot = store.db.snapshot();
-  let height = input.height;
   try {
-    const reader = openReader(
-      snapshot,
-      input.height,
-      input.fromMemory === true ? store : undefined,
-    );
+    return await readFrom(input, snapshot);
+  } finally {
+    await snapshot.close();
+  }
+}
+
+interface ReadInput<R> {
+  readonly store: Store;
+  readonly height: bigint;
+  /** Goes through the machine's cache: for queries. A check of what is on disk does not. */
+  readonly fromMemory?: boolean;
+  readonly read: (reader: Reader) => Pending<R>;
+  readonly failed: (error: unknown, height: bigint) => R;
+}
+
+async function readFrom<R>(input: ReadInput<R>, snapshot: DbSnapshot): Promise<R> {
+  let { height } = input;
+  try {
+    const store = input.fromMemory === true ? input.store : undefined;
+    const reader = openReader(snapshot, input.height, store);
     height = reader.height;
     const pending = input.read(reader);
     return pending.finish((await pending.answer) as never);
   } catch (error) {
     return input.failed(error, height);
-  } finally {
-    await snapshot.close();
   }
 }
 
