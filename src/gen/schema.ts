@@ -1306,6 +1306,7 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "starts", key: "starts", no: 1, kind: "int64", repeated: true },
       { name: "ends", key: "ends", no: 2, kind: "int64", repeated: true },
+      { name: "meter", key: "meter", no: 3, kind: "uint64" },
     ],
   },
   {

@@ -14,7 +14,8 @@ import type { TimeNs } from "../types/time.ts";
  * Kinds, in this order: "G" a piece of the genesis file; "B" entries of the block, its results,
  * commit, txs and index; "S" entries of the state. Entries: see src/store/snapshot.ts.
  */
-export const FORMAT_VERSION = 1;
+/** Goes up with the layout of the state too (src/store/layout.ts). */
+export const FORMAT_VERSION = 2;
 export const MAGIC = utf8("settled snapshot");
 export const CHECKSUM_BYTES = 32;
 export const CHUNK_HEAD_BYTES = 14;

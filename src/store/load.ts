@@ -4,6 +4,7 @@ import { loadCommitment } from "./checkpoint.ts";
 import { Commitment } from "./commitment.ts";
 import { DB_STATE, type Db } from "./db.ts";
 import { decodeEntry, heightAt } from "./entry.ts";
+import { requireLayout } from "./layout.ts";
 import { EARLIEST_KEY, type Store, stateKey, VERSION_KEY } from "./store.ts";
 import { decodeVersion } from "./version.ts";
 
@@ -21,7 +22,8 @@ export interface LoadOptions {
 
 /**
  * Loads the committed state of the database, if it holds one, and then makes what stands on it.
- * @throws InvariantError when the contents do not hash to the recorded app hash.
+ * @throws ChainError store/3 for a state of another layout; InvariantError when the contents do not
+ * hash to the recorded app hash.
  */
 export async function loadStore<T>(
   store: Store,
@@ -31,6 +33,7 @@ export async function loadStore<T>(
   const { db } = store;
   const stored = await db.get(bytesOfKey(VERSION_KEY));
   if (stored === undefined) return make();
+  requireLayout(db);
   const version = decodeVersion(stored);
   for (const prefix of store.iterablePrefixes) {
     for await (const [key, value] of db.range(stateRange(prefix, prefixEnd(prefix)))) {

@@ -2,6 +2,7 @@ import { assert } from "../lib/assert.ts";
 import { bytesOfKey, type Key, keyOfBytes } from "../lib/key.ts";
 import { DB_STATE, type DbBatch } from "./db.ts";
 import type { Reader } from "./read_view.ts";
+import { putLayout } from "./layout.ts";
 import { EARLIEST_KEY, VERSION_KEY } from "./store.ts";
 import { encodeVersion, type Version } from "./version.ts";
 
@@ -74,6 +75,7 @@ export function restoreEntries(batch: DbBatch, payload: Uint8Array, height: numb
 
 /** Adds what makes the restored entries the state of a version, the only one that can be read. */
 export function restoreVersion(batch: DbBatch, version: Version, height: number): void {
+  putLayout(batch);
   batch.put(VERSION_KEY, encodeVersion(version));
   batch.putVersioned(EARLIEST_KEY, new Uint8Array(0), height);
 }

@@ -13,6 +13,7 @@ import { DB_META, DB_STATE, type Db, type DbBatch, type DbReads } from "./db.ts"
 import type { Entry } from "./entry.ts";
 import { IterablePrefixes } from "./iterable_prefixes.ts";
 import { isDerivedKey, isQueryKey } from "./kv.ts";
+import { putLayout } from "./layout.ts";
 import { type Change, Overlay } from "./overlay.ts";
 import type { CurrentLookup } from "./read_view.ts";
 import { State } from "./state.ts";
@@ -206,6 +207,7 @@ export class Store {
     const { version, before, changes, history, earliest } = this.#inFlight();
     const height = toSafeNumber(version.height);
     batch.put(VERSION_KEY, encodeVersion(version));
+    if (before === undefined) putLayout(batch);
     if (earliest !== this.#earliest || before === undefined) {
       batch.putVersioned(EARLIEST_KEY, EMPTY, earliest);
     }

@@ -27,7 +27,7 @@ test("RULES 17 coverage is the set of the seconds that were recorded, as few int
         expect(named(error)).toBe(true);
       }
     }
-    expect(coverage ?? { starts: [], ends: [] }).toEqual(intervalsOf(seconds));
+    expect(coverage ?? intervalsOf(new Set())).toEqual(intervalsOf(seconds));
 
     /** Whether the interval that the text names is one of those that are there. */
     function named(error: ChainError): boolean {
@@ -40,7 +40,7 @@ test("RULES 17 coverage is the set of the seconds that were recorded, as few int
 });
 
 function intervalsOf(seconds: ReadonlySet<number>): Coverage {
-  const coverage: Coverage = { starts: [], ends: [] };
+  const coverage: Coverage = { starts: [], ends: [], meter: 0n };
   for (const second of [...seconds].sort((a, b) => a - b)) {
     if (!seconds.has(second - 1)) coverage.starts.push(BigInt(second));
     if (!seconds.has(second + 1)) coverage.ends.push(BigInt(second + 1));
@@ -49,9 +49,10 @@ function intervalsOf(seconds: ReadonlySet<number>): Coverage {
 }
 
 test("RULES 17 what was there before is never changed by a refusal", () => {
-  const before: Coverage = { starts: [0n, 20n], ends: [10n, 30n] };
+  const before: Coverage = { starts: [0n, 20n], ends: [10n, 30n], meter: 7n };
   const copy = structuredClone(before);
   expect(() => cover(before, { start: 5n, end: 25n })).toThrow("overlaps");
-  cover(before, { start: 10n, end: 20n });
+  // The number of the meter stays.
+  expect(cover(before, { start: 10n, end: 20n })).toEqual({ starts: [0n], ends: [30n], meter: 7n });
   expect(before).toEqual(copy);
 });

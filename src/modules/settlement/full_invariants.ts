@@ -1,7 +1,7 @@
 import type { FullInvariant } from "../../baseapp/module.ts";
 import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { assert } from "../../lib/assert.ts";
-import { joinKeys, type Key, u64OfBytes } from "../../lib/key.ts";
+import { joinKeys, type Key } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "../../types/coins.ts";
 import { derivedKeysFollow } from "./full_invariants_derived.ts";
 import { ListReader } from "./query_lists.ts";
-import { escrowBySeq } from "./query_records.ts";
+import { escrowBySeq, usageSeqAt } from "./query_records.ts";
 import { settledListKey } from "./usage_lists.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 import { ruleParams } from "./params.ts";
@@ -156,12 +156,11 @@ async function usageIsListed(reader: Reader): Promise<void> {
     return false;
   };
   for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
-    const { seq, escrowSeq, usageType, periodStart: start, periodEnd: end } = usage;
+    const { seq, escrowSeq, usageType, periodStart: start } = usage;
     const escrow = await escrowBySeq(reader, escrowSeq);
     const { orderId, leaseId, recipient } = escrow;
     const meter = keys.meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
-    const natural = await reader.get(keys.naturalKey(meter, { start, end }));
-    if (natural === undefined || u64OfBytes(natural) !== seq) missing(seq, "by natural key");
+    if ((await usageSeqAt(reader, meter, start)) !== seq) missing(seq, "by natural key");
     const byOrder = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
     if (!(await holds(byOrder, seq))) missing(seq, "by order");
     const hour = keys.hourOf(start);

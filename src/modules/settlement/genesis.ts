@@ -3,8 +3,9 @@ import { fieldError } from "../../baseapp/genesis_error.ts";
 import { messageFromJson, messageToJson } from "../../codec/proto_json.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { maxBigint, parseInteger } from "../../lib/int.ts";
-import { u64Bytes } from "../../lib/key.ts";
+import { must } from "../../lib/assert.ts";
+import { maxBigint, parseInteger, toSafeNumber } from "../../lib/int.ts";
+import { bytesOfKey, type Key, u64Bytes } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import type { WireCoin } from "../../types/coins.ts";
 import { isDenom } from "../../types/denom.ts";
@@ -15,7 +16,7 @@ import { cover } from "./keeper_usage.ts";
 import * as keys from "./keys.ts";
 import { DEFAULT_EXTENDED_PARAMS, DEFAULT_WIRE_PARAMS, validateParams } from "./params.ts";
 import type { Records } from "./records.ts";
-import { listSettled, listUsage, settledListKey } from "./usage_lists.ts";
+import { listSettled, settledListKey, UsageLists } from "./usage_lists.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 
 const NAME = "settled.settlement.v1.GenesisState";
@@ -119,21 +120,27 @@ function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisStat
 }
 
 function writeUsage(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  const written: { usage: state.UsageState; escrow: state.EscrowState }[] = [];
+  const written: { usage: state.UsageState; meter: Key }[] = [];
   writeEach({ name: "usage", records: genesis.usage, keyOf: bySeq }, (usage, field) => {
-    const escrow = escrowOf(ctx, records, usage, field);
+    const { orderId, leaseId } = escrowOf(ctx, records, usage, field);
     checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward);
-    const { orderId, leaseId } = escrow;
     const type = normaliseUsageType(usage.usageType);
     const meter = keys.meterKey({ orderId, leaseId, type });
     const period = { start: usage.periodStart, end: usage.periodEnd };
     records.setCoverage(ctx, meter, cover(records.coverage(ctx, meter), period));
-    ctx.kv.set(keys.naturalKey(meter, period), u64Bytes(usage.seq));
-    records.setUsage(ctx, undefined, usage);
-    written.push({ usage, escrow });
+    records.importUsage(ctx, usage);
+    written.push({ usage, meter });
   });
   written.sort((a, b) => (a.usage.seq < b.usage.seq ? -1 : 1));
-  listUsage(ctx, written);
+  const lists = new UsageLists((seq) => {
+    return must(records.escrow(ctx, seq), "settlement: usage has an escrow");
+  });
+  for (const { usage, meter } of written) {
+    lists.add(usage);
+    const number = meterNumber(ctx, records, meter);
+    ctx.kv.set(keys.naturalKey(number, usage.periodStart), bytesOfKey(keys.seqKey(usage.seq)));
+  }
+  lists.write(ctx.kv);
   // Those of one settlement, or of one invoice without a settlement, stand in one list.
   const settled = new KeyMap<state.UsageState[]>();
   for (const { usage } of written) {
@@ -143,9 +150,18 @@ function writeUsage(ctx: Context, records: Records, genesis: state.GenesisState)
     else if (key !== undefined) settled.set(key, [usage]);
   }
   for (const list of settled.sortedValues()) {
-    const seqs = list.map(({ seq }) => seq);
+    const seqs = list.map(({ seq }) => toSafeNumber(seq));
     listSettled(ctx, list[0] as state.UsageState, seqs);
   }
+}
+
+/** Numbers of meters are given in the order of recording, as they were the first time. */
+function meterNumber(ctx: Context, records: Records, key: Key): bigint {
+  const coverage = must(records.coverage(ctx, key), "settlement: a record has its coverage");
+  if (coverage.meter !== 0n) return coverage.meter;
+  const meter = records.take(ctx, "meter");
+  records.setCoverage(ctx, key, { ...coverage, meter });
+  return meter;
 }
 
 /** The escrow that a record belongs to. @throws ChainError genesis/2 */
@@ -216,7 +232,7 @@ function recipientsOf(
 /** A number that a record has already is not given again: it would be written over. */
 function writeSequences(ctx: Context, records: Records, genesis: state.GenesisState): void {
   const given = genesis.sequences;
-  const lists: readonly [keys.SequenceName, string, readonly { seq: bigint }[]][] = [
+  const lists: readonly [keyof state.Sequences, string, readonly { seq: bigint }[]][] = [
     ["escrow", "escrow", genesis.escrows],
     ["usage", "usage", genesis.usage],
     ["settlement", "settlement", genesis.settlements],

@@ -2,8 +2,10 @@ import type { Context } from "../../baseapp/context.ts";
 import {
   type EscrowState,
   EscrowStatus,
+  type UsageState,
   UsageStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
+import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { addCoins, type Coins, formatCoins, isZeroCoins, wireCoins } from "../../types/coins.ts";
 import { ErrInsufficientFunds as ErrBankFunds } from "../../types/sdk_errors.ts";
@@ -238,16 +240,16 @@ export class EscrowKeeper {
   }
 
   #writeOff(ctx: Context, escrow: EscrowState): void {
-    for (const seq of [...this.#records.openUsage(ctx, escrow.seq)]) {
+    const closed: UsageState[] = [];
+    for (const seq of this.#records.openUsage(ctx, escrow.seq)) {
       ctx.gas.consume(WRITE_OFF_GAS, "write off usage");
-      const usage = this.#records.usage(ctx, seq);
-      if (usage === undefined) continue;
-      const status = UsageStatus.USAGE_STATUS_WRITTEN_OFF;
-      this.#records.setUsage(ctx, usage, { ...usage, status });
+      const usage = must(this.#records.usage(ctx, seq), "settlement: open usage has a record");
+      closed.push({ ...usage, status: UsageStatus.USAGE_STATUS_WRITTEN_OFF });
       const cost = usage.cost === "0" ? [] : [{ denom: usage.denom, amount: BigInt(usage.cost) }];
       const usageId = timedId("usage", usage.submittedAtNs, seq);
       ctx.emit(events.usageWrittenOff({ usageId, cost, at: ctx.time }));
     }
+    this.#records.closeUsage(ctx, escrow.seq, closed);
   }
 
   #move(
@@ -318,12 +320,13 @@ export function requireUnexpired(ctx: Context, escrow: EscrowState): void {
 
 /** Active, and not expired. @throws ChainError settlement/1523, 1519 or 1518 */
 export function requireActive(ctx: Context, escrow: EscrowState): void {
-  const id = escrowId(escrow.seq);
   if (escrow.status === EscrowStatus.ESCROW_STATUS_DISPUTED) {
-    throw new ChainError(errors.ErrEscrowDisputed, `${id}: resolve the dispute first`);
+    const detail = `${escrowId(escrow.seq)}: resolve the dispute first`;
+    throw new ChainError(errors.ErrEscrowDisputed, detail);
   }
   if (escrow.status !== EscrowStatus.ESCROW_STATUS_ACTIVE) {
-    const detail = `${id}: expected active, found ${statusName(escrow.status)}`;
+    const found = statusName(escrow.status);
+    const detail = `${escrowId(escrow.seq)}: expected active, found ${found}`;
     throw new ChainError(errors.ErrEscrowNotActive, detail);
   }
   requireUnexpired(ctx, escrow);

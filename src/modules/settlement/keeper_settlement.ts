@@ -193,8 +193,7 @@ export class SettlementKeeper {
         reward: reward === undefined ? "" : reward.amount.toString(),
       });
     }
-    this.#records.closeUsage(ctx, escrow.seq, closed);
-    const seqs = closed.map(({ seq }) => seq);
+    const seqs = this.#records.closeUsage(ctx, escrow.seq, closed);
     listSettled(ctx, links, seqs);
     assert(at === rewards.length, "settlement: every reward is of a settled record");
   }

@@ -11,7 +11,7 @@ import type { MsgRecordUsage } from "../../gen/virtengine/settlement/v1/tx.ts";
 import { must } from "../../lib/assert.ts";
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { type Key, u64Bytes, u64OfBytes } from "../../lib/key.ts";
+import { bytesOfKey } from "../../lib/key.ts";
 import { AMOUNT_MAX, coinsOf, formatCoins } from "../../types/coins.ts";
 import type { Verifier } from "../../types/crypto.ts";
 import { type Dec, mulFloor } from "../../types/dec.ts";
@@ -27,7 +27,7 @@ import {
   requireUnexpired,
   unauthorized,
 } from "./keeper_escrow.ts";
-import { MeterKeys, naturalKey } from "./keys.ts";
+import { MeterKeys, naturalKey, numberAt, seqKey } from "./keys.ts";
 import { coinsIn, type Records } from "./records.ts";
 
 /** Disjoint periods that one meter may have (RULES 17). */
@@ -70,7 +70,7 @@ export class UsageKeeper {
     const { place, meets } = placeIn(coverage, period);
     // First of all: a repeat is told so whatever it says and whatever has become of the escrow. A
     // period that meets no recorded one cannot be a repeat.
-    if (meets) this.#requireNew(ctx, naturalKey(meter, period), { msg, price, denom });
+    if (meets) this.#requireNew(ctx, coverage, { msg, price, denom });
     requireActive(ctx, escrow);
     if (msg.sender !== escrow.recipient)
       throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
@@ -80,9 +80,10 @@ export class UsageKeeper {
     if (cost > AMOUNT_MAX) throw invalid(`total cost is above 2^256 - 1: ${cost}`);
     if (extended.requireUsageSignature) this.#verifyUsage(ctx, msg);
     const covered = cover(coverage, period, place);
+    if (coverage === undefined) covered.meter = this.#records.take(ctx, "meter");
     const seq = this.#records.take(ctx, "usage");
     this.#records.setCoverage(ctx, meter, covered);
-    ctx.kv.create(naturalKey(meter, period), u64Bytes(seq));
+    ctx.kv.create(naturalKey(covered.meter, period.start), bytesOfKey(seqKey(seq)));
     this.#records.addUsage(ctx, newUsage(ctx, { seq, escrow, msg, price, denom, cost }));
     const usageId = timedId("usage", ctx.time, seq);
     const totalCost = formatCoins(coinsOf(denom, cost));
@@ -140,18 +141,20 @@ export class UsageKeeper {
     return usage;
   }
 
+  /** Another end of the same start is no repeat: it overlaps. */
   #requireNew(
     ctx: Context,
-    key: Key,
+    coverage: Coverage | undefined,
     { msg, price, denom }: { msg: MsgRecordUsage; price: Dec; denom: string },
   ): void {
-    const bytes = ctx.kv.get(key);
+    const bytes = ctx.kv.get(naturalKey(coverage?.meter ?? 0n, msg.periodStart));
     if (bytes === undefined) return;
-    const seq = u64OfBytes(bytes);
-    const first = this.#records.usage(ctx, seq);
-    const id = timedId("usage", first?.submittedAtNs ?? 0n, seq);
+    const seq = BigInt(numberAt(bytes, 0));
+    const first = must(this.#records.usage(ctx, seq), "settlement: a natural key has a record");
+    if (first.periodEnd !== msg.periodEnd) return;
+    const id = timedId("usage", first.submittedAtNs, seq);
     const identical =
-      first?.units === msg.usageUnits &&
+      first.units === msg.usageUnits &&
       first.unitPrice === price.toString() &&
       first.denom === denom;
     const how = identical ? "identical" : "different";
@@ -239,7 +242,7 @@ function newUsage(
     unitPrice: facts.price.toString(),
     cost: facts.cost.toString(),
     // A copy: that of the tx is a view, and the record is kept in memory, so the whole tx would be.
-    providerSignature: Uint8Array.from(msg.signature),
+    providerSignature: new Uint8Array(msg.signature),
     acknowledged: false,
     customerSignature: EMPTY_BYTES,
     status: UsageStatus.USAGE_STATUS_OPEN,
@@ -274,7 +277,7 @@ export function placeIn(
 }
 
 /**
- * Adds [start, end) to a meter's coverage.
+ * Adds [start, end) to a meter's coverage. A new one has no number yet: 0.
  * @param at what `placeIn` gives
  * @throws ChainError settlement/1512 when it meets a period that is there, or makes too many gaps.
  */
@@ -301,7 +304,7 @@ export function cover(
   if (starts.length > INTERVALS_MAX) {
     throw invalid(`too many gaps: at most ${INTERVALS_MAX} disjoint periods; report in order`);
   }
-  return { starts, ends };
+  return { starts, ends, meter: before === undefined ? 0n : before.meter };
 }
 
 function overlap(

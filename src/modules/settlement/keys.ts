@@ -51,17 +51,17 @@ export const EPOCH_MINT_KEY = prefix(0x03, 0x10);
 /** 0x03 11 | quantity | denom → running total, decimal text (walked by the invariants) */
 export const TOTAL_PREFIX = prefix(0x03, 0x11);
 
-/** 0x83 01 | escrow seq | usage seq → nothing: records not yet settled (walked by a settlement) */
+/** 0x83 01 | escrow seq | first usage seq → list of usage seqs not yet settled (walked by a settlement) */
 export const OPEN_USAGE_PREFIX = prefix(0x83, 0x01);
-/** 0x83 02 | escrow seq → how many of them, 8 bytes */
+/** 0x83 02 | escrow seq → how many of them, 6 bytes, and the first seq of the last list, 6 bytes */
 export const OPEN_COUNT_PREFIX = prefix(0x83, 0x02);
 /** 0x83 03 | due time | escrow seq → nothing: escrows that expire (walked by BeginBlock) */
 export const EXPIRY_QUEUE_PREFIX = prefix(0x83, 0x03);
 /** 0x83 04 | expiry | len | address | entry seq → nothing: rewards that expire (EndBlock) */
 export const REWARD_QUEUE_PREFIX = prefix(0x83, 0x04);
-/** 0x83 05 | order | lease | normalised type | start | end → usage seq, 8 bytes */
+/** 0x83 05 | meter | start of the period → usage seq, 6 bytes; the period's end is in the record */
 export const NATURAL_KEY_PREFIX = prefix(0x83, 0x05);
-/** 0x83 06 → number of the first usage record that no look-up lists yet, 8 bytes */
+/** 0x83 06 → number of the first usage record that no list has yet, open ones included, 8 bytes */
 export const LISTED_KEY = prefix(0x83, 0x06);
 
 // A list of usage records stands under the number of its first one: see seq_list.ts.
@@ -108,6 +108,8 @@ export const SEQUENCES = {
   payout: 5,
   invoice: 6,
   rewardEntry: 7,
+  /** Of order, lease and normalised usage type, in the order of their first records. */
+  meter: 8,
 } as const;
 export type SequenceName = keyof typeof SEQUENCES;
 
@@ -145,11 +147,25 @@ export function seqKey(seq: bigint): Key {
 
 /** The record number at the end of an index key. */
 export function seqAtEnd(key: Key): bigint {
+  return BigInt(numberAtEnd(key));
+}
+
+/** As `seqAtEnd`. */
+export function numberAtEnd(key: Key): number {
   let seq = 0;
   for (let index = key.length - 6; index < key.length; index += 1) {
     seq = seq * 256 + key.charCodeAt(index);
   }
-  return BigInt(seq);
+  return seq;
+}
+
+/** The number of 6 bytes at a place of a value. */
+export function numberAt(bytes: Uint8Array, offset: number): number {
+  let number = 0;
+  for (let index = offset; index < offset + 6; index += 1) {
+    number = number * 256 + (bytes[index] as number);
+  }
+  return number;
 }
 
 export function sequenceKey(name: SequenceName): Key {
@@ -166,6 +182,7 @@ const sequenceKeys: Readonly<Record<SequenceName, Key>> = {
   payout: sequenceKeyOf("payout"),
   invoice: sequenceKeyOf("invoice"),
   rewardEntry: sequenceKeyOf("rewardEntry"),
+  meter: sequenceKeyOf("meter"),
 };
 
 export function totalKey(name: TotalName, denom: string): Key {
@@ -188,55 +205,57 @@ export function meterKey(meter: { orderId: string; leaseId: string; type: string
 }
 
 /**
- * Keys of meters, made once for as long as reports are of one order: a key that is the same text
- * again is found again without being hashed.
+ * Keys of meters, made once for reports of the same orders: a key that is the same text again is
+ * found again without being hashed.
  */
 export class MeterKeys {
-  #orderId = "";
-  #leaseId = "";
-  readonly #byType = new Memo<Key>(64);
+  readonly #byOrder = new Memo<{ leaseId: string; types: { usageType: string; key: Key }[] }>(4096);
 
   of(orderId: string, leaseId: string, usageType: string): Key {
-    if (orderId !== this.#orderId || leaseId !== this.#leaseId) {
-      this.#orderId = orderId;
-      this.#leaseId = leaseId;
-      this.#byType.clear();
+    let known = this.#byOrder.get(orderId);
+    if (known?.leaseId !== leaseId || known.types.length > TYPES_MAX) {
+      known = { leaseId, types: [] };
+      this.#byOrder.set(orderId, known);
     }
-    const known = this.#byType.get(usageType);
-    if (known !== undefined) return known;
+    // An order has few types: one after the other costs less than hashing.
+    for (const each of known.types) if (each.usageType === usageType) return each.key;
     const key = meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
-    this.#byType.set(usageType, key);
+    known.types.push({ usageType, key });
     return key;
   }
 }
 
-/** Keys of one kind of record, the one that was asked for last kept. */
+/** Spellings of usage types that are kept of one order. */
+const TYPES_MAX = 16;
+
+/** Keys of one kind of record, the last one of each of some places kept. */
 export class RecordKeys {
   readonly #prefix: Key;
-  #seq = -1n;
-  #key = "" as Key;
+  readonly #kept: { seq: bigint; key: Key }[] = [];
 
   constructor(recordPrefix: Key) {
     this.#prefix = recordPrefix;
   }
 
   of(seq: bigint): Key {
-    if (seq !== this.#seq) {
-      this.#key = recordKey(this.#prefix, seq);
-      this.#seq = seq;
-    }
-    return this.#key;
+    const place = toSafeNumber(seq) % KEPT_MAX;
+    const known = this.#kept[place];
+    if (known?.seq === seq) return known.key;
+    const key = recordKey(this.#prefix, seq);
+    this.#kept[place] = { seq, key };
+    return key;
   }
 }
 
-/** @param meter what `meterKey` gives */
-export function naturalKey(meter: Key, period: { start: bigint; end: bigint }): Key {
-  const bare = meter.slice(COVERAGE_PREFIX.length) as Key;
-  return joinKeys(NATURAL_KEY_PREFIX, bare, i64Key(period.start), i64Key(period.end));
+const KEPT_MAX = 1024;
+
+/** @param meter number of the meter, whose periods are disjoint: their starts differ */
+export function naturalKey(meter: bigint, start: bigint): Key {
+  return joinKeys(NATURAL_KEY_PREFIX, seqKey(meter), i64Key(start));
 }
 
 /** Seconds of the span by which usage is looked up by time. */
-const HOUR = 3600n;
+export const HOUR = 3600n;
 
 export function hourOf(seconds: bigint): bigint {
   return divFloor(seconds, HOUR);

@@ -15,6 +15,7 @@ import { parseAddress } from "../../types/address.ts";
 import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
 import { escrowId } from "./ids.ts";
 import * as keys from "./keys.ts";
+import { openListKey } from "./open_usage.ts";
 import { readParams } from "./query_params.ts";
 import { ListReader } from "./query_lists.ts";
 import * as records from "./query_records.ts";
@@ -190,11 +191,12 @@ async function usageByNaturalKey(
     throw new ChainError(GrpcInvalidArgument, `usage_type has over ${USAGE_TYPE_BYTES_MAX} bytes`);
   }
   const meter = keys.meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
-  const bytes = await reader.get(keys.naturalKey(meter, { start, end }));
-  if (bytes === undefined) {
+  const seq = await records.usageSeqAt(reader, meter, start);
+  const usage = seq === undefined ? undefined : await records.usageBySeq(reader, seq);
+  // One meter's periods are disjoint, so no other one begins there.
+  if (usage?.periodEnd !== end) {
     throw new ChainError(GrpcNotFound, `no usage of ${orderId} is recorded for [${start}, ${end})`);
   }
-  const usage = await records.usageBySeq(reader, u64FromKey(keyOfBytes(bytes), 0));
   return { usageRecord: await new UsageViews(reader).view(usage) };
 }
 
@@ -206,7 +208,7 @@ async function usagePage(
   const prefix = openOnly
     ? await openPrefix(reader, orderId)
     : keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, orderId);
-  const page = await readPage(openOnly ? reader : new ListReader(reader), prefix, pagination);
+  const page = await readPage(new ListReader(reader), prefix, pagination);
   const views = new UsageViews(reader);
   const usageRecords = [];
   for (const [key] of page.entries) {
@@ -219,7 +221,7 @@ async function usagePage(
 async function openPrefix(reader: Reader, orderId: string): Promise<Key> {
   const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, orderId);
   for await (const [key] of reader.range(byOrder, { reverse: true, limit: 1 })) {
-    return keys.recordKey(keys.OPEN_USAGE_PREFIX, keys.seqAtEnd(key));
+    return openListKey(keys.seqAtEnd(key));
   }
   throw new ChainError(GrpcNotFound, `order ${orderId} has no escrow`);
 }

@@ -48,6 +48,18 @@ export async function usageBySeq(reader: Reader, seq: bigint): Promise<state.Usa
   return must(await record(reader, key, state.UsageState), "settlement: usage is there");
 }
 
+/** Number of a meter's record whose period begins at `start`, unix seconds; `meter` is its key. */
+export async function usageSeqAt(
+  reader: Reader,
+  meter: Key,
+  start: bigint,
+): Promise<bigint | undefined> {
+  const coverage = await record(reader, meter, state.Coverage);
+  if (coverage === undefined) return undefined;
+  const bytes = await reader.get(keys.naturalKey(coverage.meter, start));
+  return bytes === undefined ? undefined : BigInt(keys.numberAt(bytes, 0));
+}
+
 /** The records that a settlement took, or an invoice without settlement, ascending. */
 export async function* settledUsage(
   reader: Reader,

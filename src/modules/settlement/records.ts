@@ -5,21 +5,37 @@ import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
 import { assert } from "../../lib/assert.ts";
 import { EMPTY_BYTES, fromUtf8, utf8 } from "../../lib/bytes.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { toSafeNumber } from "../../lib/int.ts";
 import { joinKeys, type Key, byteKey, u64Bytes, u64OfBytes } from "../../lib/key.ts";
+import { ITERABLE_ENTRIES_MAX } from "../../store/kv.ts";
 import { addCoins, type Coins, equalCoins, type WireCoin } from "../../types/coins.ts";
 import { Memo } from "../../lib/memo.ts";
 import type { TimeNs } from "../../types/time.ts";
 import { CoinSums } from "./coin_sums.ts";
+import * as errors from "./errors.ts";
 import * as keys from "./keys.ts";
+import { insertOpen, openCount, openSeqs, removeOpen } from "./open_usage.ts";
 import {
   DEFAULT_EXTENDED_PARAMS,
   DEFAULT_WIRE_PARAMS,
   type RuleParams,
   ruleParams,
 } from "./params.ts";
+import { SeqCache } from "./seq_cache.ts";
+import { listNewUsage } from "./usage_lists.ts";
 
 /** Records of one kind that are kept decoded. */
 const DECODED_MAX = 4096;
+
+/**
+ * New records are listed at each number that this divides, if not before: so what a settlement has
+ * to list first, even one that then fails, has a bound.
+ */
+const UNLISTED_MAX = 2048;
+
+/** Lists of open records that there may be, so that those of the records above have room. */
+const OPEN_LISTS_MAX = ITERABLE_ENTRIES_MAX - UNLISTED_MAX;
 
 /** Coins of a stored record: they were checked when it was written. */
 export function coinsIn(wire: readonly WireCoin[]): Coins {
@@ -41,12 +57,10 @@ export class Records {
   // What every usage record of an order asks for again.
   readonly #orders = new DecodedCache(state.OrderState, DECODED_MAX);
   readonly #escrows = new DecodedCache(state.EscrowState, DECODED_MAX);
-  readonly #usage = new DecodedCache(state.UsageState, DECODED_MAX);
+  readonly #usage = new SeqCache(keys.USAGE_PREFIX, state.UsageState, DECODED_MAX);
   readonly #coverages = new DecodedCache(state.Coverage, DECODED_MAX);
   readonly #orderKeys = new Memo<Key>(DECODED_MAX);
   readonly #escrowKeys = new keys.RecordKeys(keys.ESCROW_PREFIX);
-  readonly #openKeys = new keys.RecordKeys(keys.OPEN_USAGE_PREFIX);
-  readonly #countKeys = new keys.RecordKeys(keys.OPEN_COUNT_PREFIX);
   #decoded: { wire: Bytes; extended: Bytes; rules: RuleParams } | undefined;
 
   params(ctx: Context): RuleParams {
@@ -131,7 +145,7 @@ export class Records {
   setEscrow(ctx: Context, before: state.EscrowState | undefined, after: state.EscrowState): void {
     assertEscrowAdds(after);
     const { seq, status } = after;
-    this.#escrows.write(ctx.kv, keys.recordKey(keys.ESCROW_PREFIX, seq), after);
+    this.#escrows.write(ctx.kv, this.#escrowKeys.of(seq), after);
     this.#changeTotal(ctx, "escrowed", before?.balance, after.balance);
     this.#changeTotal(ctx, "escrowSettled", before?.totalSettled, after.totalSettled);
     if (before?.status === status) return;
@@ -146,54 +160,63 @@ export class Records {
   }
 
   usage(ctx: Context, seq: bigint): state.UsageState | undefined {
-    return this.#usage.read(ctx.kv, keys.recordKey(keys.USAGE_PREFIX, seq));
+    return this.#usage.read(ctx.kv, seq);
   }
 
-  /** Writes a usage record with a fresh number, open. */
+  /**
+   * Writes a usage record with a fresh number, open. It is listed later, with its neighbours.
+   * @throws ChainError settlement/1517 when there are too many lists of open records.
+   */
   addUsage(ctx: Context, usage: state.UsageState): void {
-    const { seq, escrowSeq } = usage;
-    this.#usage.create(ctx.kv, keys.recordKey(keys.USAGE_PREFIX, seq), usage);
-    const openKey = joinKeys(this.#openKeys.of(escrowSeq), keys.seqKey(seq));
-    ctx.kv.create(openKey, EMPTY_BYTES);
-    this.#changeOpenCount(ctx, escrowSeq, 1n);
+    const { seq } = usage;
+    if (ctx.kv.countUnder(keys.OPEN_USAGE_PREFIX) >= OPEN_LISTS_MAX) {
+      const detail = "too much open usage: settle or refund some of it first";
+      throw new ChainError(errors.ErrConditionsNotMet, detail);
+    }
+    this.#usage.create(ctx.kv, seq, usage);
+    if (toSafeNumber(seq) % UNLISTED_MAX === 0) listNewUsage(ctx, this);
+  }
+
+  /** Writes a usage record of genesis, with its own number. Listing it is the caller's. */
+  importUsage(ctx: Context, usage: state.UsageState): void {
+    write(ctx, keys.recordKey(keys.USAGE_PREFIX, usage.seq), state.UsageState, usage);
+    this.#changeTotal(ctx, "usageSettled", undefined, settledCoins(usage));
   }
 
   /**
    * Writes records of one escrow that were open and now are closed. What follows from all of them
    * together is written once.
+   * @param closed ascending by number
+   * @returns their numbers
    */
-  closeUsage(ctx: Context, escrowSeq: bigint, closed: readonly state.UsageState[]): void {
+  closeUsage(ctx: Context, escrowSeq: bigint, closed: readonly state.UsageState[]): number[] {
+    listNewUsage(ctx, this);
     const settled = new CoinSums();
-    const openOfEscrow = openUsageOfKey(escrowSeq);
+    const seqs: number[] = [];
     for (const usage of closed) {
-      const seq = keys.seqKey(usage.seq);
-      write(ctx, joinKeys(keys.USAGE_PREFIX, seq), state.UsageState, usage);
-      ctx.kv.delete(joinKeys(openOfEscrow, seq));
-      settled.add(usage.denom, BigInt(usage.settledAmount));
+      write(ctx, keys.recordKey(keys.USAGE_PREFIX, usage.seq), state.UsageState, usage);
+      seqs.push(toSafeNumber(usage.seq));
+      if (usage.settledAmount !== "") settled.add(usage.denom, BigInt(usage.settledAmount));
     }
     this.addTotal(ctx, "usageSettled", settled.coins());
-    this.#changeOpenCount(ctx, escrowSeq, -BigInt(closed.length));
+    removeOpen(ctx.kv, escrowSeq, seqs);
+    return seqs;
   }
 
-  /** Writes a usage record that replaces `before`, or one with its own number. */
-  setUsage(ctx: Context, before: state.UsageState | undefined, after: state.UsageState): void {
+  /** Writes a usage record that replaces `before`. */
+  setUsage(ctx: Context, before: state.UsageState, after: state.UsageState): void {
+    const opened = isOpen(after) && !isOpen(before);
+    const closed = isOpen(before) && !isOpen(after);
+    // First of all: what is not listed yet is listed as open.
+    if (opened || closed) listNewUsage(ctx, this);
     write(ctx, keys.recordKey(keys.USAGE_PREFIX, after.seq), state.UsageState, after);
     this.#changeTotal(ctx, "usageSettled", settledCoins(before), settledCoins(after));
-    const open = after.status === state.UsageStatus.USAGE_STATUS_OPEN;
-    const wasOpen = before?.status === state.UsageStatus.USAGE_STATUS_OPEN;
-    if (open === wasOpen) return;
-    const openKey = joinKeys(openUsageOfKey(after.escrowSeq), keys.seqKey(after.seq));
-    if (open) ctx.kv.set(openKey, EMPTY_BYTES);
-    else ctx.kv.delete(openKey);
-    this.#changeOpenCount(ctx, after.escrowSeq, open ? 1n : -1n);
+    const seq = toSafeNumber(after.seq);
+    if (opened) insertOpen(ctx.kv, after.escrowSeq, seq);
+    if (closed) removeOpen(ctx.kv, after.escrowSeq, [seq]);
   }
 
-  #changeOpenCount(ctx: Context, escrowSeq: bigint, by: bigint): void {
-    const key = this.#countKeys.of(escrowSeq);
-    ctx.kv.set(key, u64Bytes(readU64(ctx, key, 0n) + by));
-  }
-
-  /** The first usage record that the look-ups do not list yet. */
+  /** The first usage record that no list has yet. */
   firstUnlisted(ctx: Context): bigint {
     return readU64(ctx, keys.LISTED_KEY, 1n);
   }
@@ -203,12 +226,17 @@ export class Records {
   }
 
   openUsageCount(ctx: Context, escrowSeq: bigint): bigint {
-    return readU64(ctx, keys.recordKey(keys.OPEN_COUNT_PREFIX, escrowSeq), 0n);
+    listNewUsage(ctx, this);
+    return BigInt(openCount(ctx.kv, escrowSeq));
   }
 
-  /** Numbers of the records of an escrow that are not settled, in recording order. */
+  /**
+   * Numbers of the records of an escrow that are not settled, in recording order. Nothing that the
+   * caller writes meanwhile shows in it.
+   */
   *openUsage(ctx: Context, escrowSeq: bigint): Generator<bigint> {
-    for (const [key] of ctx.kv.iterate(openUsageOfKey(escrowSeq))) yield keys.seqAtEnd(key);
+    listNewUsage(ctx, this);
+    yield* openSeqs(ctx.kv, escrowSeq);
   }
 
   /** @param key what `meterKey` gives */
@@ -350,11 +378,6 @@ export class Records {
   }
 }
 
-/** Under this key: the open records of one escrow. */
-function openUsageOfKey(escrowSeq: bigint): Key {
-  return keys.recordKey(keys.OPEN_USAGE_PREFIX, escrowSeq);
-}
-
 function statusIndexKey(status: state.EscrowStatus, seq: bigint): Key {
   return joinKeys(keys.ESCROW_BY_STATUS_PREFIX, byteKey(status), keys.seqKey(seq));
 }
@@ -375,9 +398,13 @@ function assertEscrowAdds(escrow: state.EscrowState): void {
   assert(equalCoins(sum, coinsIn(amount)), "I-09 settlement: escrow does not add up", { seq });
 }
 
-function settledCoins(usage: state.UsageState | undefined): WireCoin[] {
-  const amount = usage?.settledAmount ?? "";
-  if (usage === undefined || amount === "" || amount === "0") return [];
+function isOpen({ status }: state.UsageState): boolean {
+  return status === state.UsageStatus.USAGE_STATUS_OPEN;
+}
+
+function settledCoins(usage: state.UsageState): WireCoin[] {
+  const amount = usage.settledAmount;
+  if (amount === "" || amount === "0") return [];
   return [{ denom: usage.denom, amount }];
 }
 

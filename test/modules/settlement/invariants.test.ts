@@ -2,9 +2,19 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { JournalEntry, JournalHead } from "../../../src/gen/settled/bank/v1/state.ts";
 import { InvariantError } from "../../../src/lib/assert.ts";
 import { EMPTY_BYTES, fromUtf8, utf8 } from "../../../src/lib/bytes.ts";
-import { bytesOfKey, type Key, keyOfBytes, prefixEnd, u64Bytes } from "../../../src/lib/key.ts";
+import {
+  bytesOfKey,
+  joinKeys,
+  type Key,
+  keyOfBytes,
+  prefixEnd,
+  u48Key,
+  u64Bytes,
+} from "../../../src/lib/key.ts";
 import * as bank from "../../../src/modules/bank/keys.ts";
 import * as settlement from "../../../src/modules/settlement/keys.ts";
+import { openHeadKey, openListKey } from "../../../src/modules/settlement/open_usage.ts";
+import { differences } from "../../../src/modules/settlement/seq_list.ts";
 import { customer, provider } from "../../testkit/accounts.ts";
 import { moduleAccount, openChain, type TestChain } from "../../testkit/chain.ts";
 import { type Machine, machineOf } from "../../testkit/machine.ts";
@@ -154,7 +164,7 @@ describe("invariants over the whole state", () => {
   });
 
   test.each<[where: string, prefix: Key, value: Uint8Array]>([
-    ["by natural key", settlement.NATURAL_KEY_PREFIX, u64Bytes(999n)],
+    ["by natural key", settlement.NATURAL_KEY_PREFIX, Uint8Array.of(0, 0, 0, 0, 3, 231)],
     ["by order", settlement.USAGE_BY_ORDER_PREFIX, EMPTY_BYTES],
     ["by provider", settlement.USAGE_BY_PROVIDER_PREFIX, EMPTY_BYTES],
     ["by time", settlement.USAGE_BY_START_PREFIX, EMPTY_BYTES],
@@ -194,7 +204,8 @@ describe("invariants over the whole state", () => {
 });
 
 test.each([
-  ["an open record that does not wait", settlement.OPEN_USAGE_PREFIX],
+  ["a list of open records that is gone", settlement.OPEN_USAGE_PREFIX],
+  ["a count of open records that is gone", settlement.OPEN_COUNT_PREFIX],
   ["an escrow that is not queued", settlement.EXPIRY_QUEUE_PREFIX],
   ["a record without its natural key", settlement.NATURAL_KEY_PREFIX],
   ["a reward that is not queued", settlement.REWARD_QUEUE_PREFIX],
@@ -216,6 +227,84 @@ test.each([
     { key: found[0] as string, value: undefined },
   ]);
   await expect(chain.app.checkDerivedKeys()).rejects.toThrow("derived keys settlement");
+});
+
+describe("the check of derived keys compares the lists of open records with the records", () => {
+  // One escrow with the open records 4 to 7, and one with none.
+  const list = (first: number, ...rest: number[]): [string, Uint8Array] => {
+    const key = joinKeys(openListKey(2n), u48Key(first));
+    const seqs = [first, ...rest];
+    return [key, differences(first, seqs, { from: 1, to: seqs.length })];
+  };
+  const head = (count: number, tail: number): [string, Uint8Array] => {
+    return [openHeadKey(2n), bytesOfKey(joinKeys(u48Key(count), u48Key(tail)))];
+  };
+
+  beforeEach(async () => {
+    await activeEscrow(chain, "5000uve", { order: "order-derived", lease: "lease-3" });
+    await recordedCosts(chain, [7, 7, 7, 7], {
+      from: 90,
+      order: "order-derived",
+      lease: "lease-3",
+    });
+    machine = await machineOf(chain);
+    const records = machine.workers.records;
+    expect([...records.openUsage(machine.ctx, 2n)]).toEqual([4n, 5n, 6n, 7n]);
+    expect(await chain.app.checkDerivedKeys()).toHaveLength(1);
+  });
+
+  test.each<[name: string, entries: [string, Uint8Array][], message: string]>([
+    ["a number missing at the end", [list(4, 5, 6)], "an open record does not wait"],
+    ["a number missing within", [list(4, 6, 7)], "an open record does not wait"],
+    ["a number twice", [list(4, 5, 6, 7), list(7)], "lists of open records overlap"],
+    ["lists that overlap", [list(4, 6), list(5, 7)], "lists of open records overlap"],
+    ["a closed one", [list(3, 4, 5, 6, 7)], "a record that waits is not open"],
+    ["one that does not exist", [list(4, 5, 6, 7, 8)], "a record that waits is not open"],
+    ["too high a count", [head(5, 4)], "the count of open records differs"],
+    ["too low a count", [head(3, 4)], "the count of open records differs"],
+    ["another last list", [head(4, 5)], "the last list of open records is another"],
+    ["lists that end too early", [[settlement.LISTED_KEY, u64Bytes(7n)]], "what is listed ends"],
+    ["lists that end too late", [[settlement.LISTED_KEY, u64Bytes(9n)]], "what is listed ends"],
+    ["a list that is not the head's last", [list(4, 5), list(6, 7)], "the last list"],
+    [
+      "the head of an escrow without open records",
+      [[openHeadKey(1n), new Uint8Array(12)]],
+      "escrows with open records",
+    ],
+    [
+      "a list of no escrow",
+      [[joinKeys(openListKey(9n), u48Key(4)), new Uint8Array(0)]],
+      "a list of open records has no escrow",
+    ],
+    [
+      "a list of another escrow",
+      [[joinKeys(openListKey(1n), u48Key(4)), new Uint8Array(0)]],
+      "a record that waits is not open",
+    ],
+    [
+      "a key that is no list's",
+      [[`${openListKey(2n)}\0\0${u48Key(4)}`, new Uint8Array(0)]],
+      "a list of open records has no escrow",
+    ],
+  ])("%s", async (_, entries, message) => {
+    for (const [key, value] of entries) await putOnDisk(key, value);
+    if (entries[0]?.[0].endsWith(u48Key(3))) {
+      await chain.db.write([{ key: `S${list(4)[0]}`, value: undefined }]);
+    }
+    await expect(chain.app.checkDerivedKeys()).rejects.toThrow(message);
+  });
+
+  test("a list that is too long", async () => {
+    const costs = Array<number>(200).fill(1);
+    const order = { order: "order-derived", lease: "lease-3" };
+    await recordedCosts(chain, costs.slice(0, 100), { from: 100, ...order });
+    await recordedCosts(chain, costs.slice(0, 97), { from: 200, ...order });
+    const numbers = Array.from({ length: 201 }, (_, index) => 4 + index);
+    const [key, value] = list(...(numbers as [number]));
+    await putOnDisk(key, value);
+    await chain.db.write([{ key: `S${list(204)[0]}`, value: undefined }]);
+    await expect(chain.app.checkDerivedKeys()).rejects.toThrow("is too long");
+  });
 });
 
 test("RULES 3 a broken invariant halts the machine, and the block leaves no trace", async () => {

@@ -193,8 +193,8 @@ describe("RULES 16", () => {
 
   test("RULES 16 the natural key finds its record", async () => {
     const id = await recorded(chain, { type: "compute" });
-    const ask = (usageType: string) => {
-      const [path, { start, end }] = ["settled.settlement.v1.Query/UsageByNaturalKey", slot(0)];
+    const ask = (usageType: string, { start, end } = slot(0)) => {
+      const path = "settled.settlement.v1.Query/UsageByNaturalKey";
       const request = { orderId: ORDER, leaseId: LEASE, usageType };
       return chain.ask(path, { ...request, periodStart: start, periodEnd: end });
     };
@@ -205,6 +205,20 @@ describe("RULES 16", () => {
     });
     expect(found.usageRecord?.usageId).toBe(id);
     expect(await ask("gpu")).toMatchObject({ code: 22, codespace: "sdk" });
+    const { start, end } = slot(0);
+    for (const other of [slot(1), { start, end: end + 1n }, { start: start + 1n, end }]) {
+      expect(await ask("cpu", other)).toMatchObject({ code: 22, codespace: "sdk" });
+    }
+  });
+
+  test("RULES 16 the same start with another end is no repeat: it overlaps", async () => {
+    const id = await recorded(chain, slot(0));
+    await recorded(chain, slot(1));
+    const { start, end } = slot(0);
+    for (const other of [end - 1n, end + 1n, slot(1).end]) {
+      await chain.refused(msg.record(provider, { start, end: other }), 1512, "overlaps");
+    }
+    await chain.refused(msg.record(provider, { start, end }), 1514, id);
   });
 
   test("RULES 16 texts cannot run into each other in keys", async () => {

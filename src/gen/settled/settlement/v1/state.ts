@@ -215,6 +215,8 @@ export interface UsageState {
 export interface Coverage {
   starts: bigint[];
   ends: bigint[];
+  /** Number of the meter, from 1, given at its first record. */
+  meter: bigint;
 }
 
 export interface SettlementState {
@@ -1068,7 +1070,7 @@ export const UsageState: MessageFns<UsageState> = {
 };
 
 function createBaseCoverage(): Coverage {
-  return { starts: [], ends: [] };
+  return { starts: [], ends: [], meter: 0n };
 }
 
 export const Coverage: MessageFns<Coverage> = {
@@ -1086,6 +1088,9 @@ export const Coverage: MessageFns<Coverage> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    if (message.meter !== 0n) {
+      writer.uint32(24).uint64(message.meter);
     }
     return writer;
   },
@@ -1141,6 +1146,14 @@ export const Coverage: MessageFns<Coverage> = {
 
             break;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.meter = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1160,6 +1173,7 @@ export const Coverage: MessageFns<Coverage> = {
     const message = createBaseCoverage();
     message.starts = object.starts?.map((e) => BigInt(e)) || [];
     message.ends = object.ends?.map((e) => BigInt(e)) || [];
+    message.meter = (object.meter !== undefined && object.meter !== null) ? BigInt(object.meter) : 0n;
     return message;
   },
 };
@@ -3301,6 +3315,8 @@ export function read_settled_settlement_v1_UsageState(reader: WireReader, end: n
 export function read_settled_settlement_v1_Coverage(reader: WireReader, end: number): Coverage {
   let starts_: Coverage["starts"] = [];
   let ends_: Coverage["ends"] = [];
+  let meter_: Coverage["meter"] = 0n;
+  let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
       case 10:
@@ -3309,11 +3325,15 @@ export function read_settled_settlement_v1_Coverage(reader: WireReader, end: num
       case 18:
         for (const to = reader.delimited(end); reader.pos < to; ) ends_.push(reader.int64(to));
         break;
+      case 24:
+        seen = reader.once(seen, 1);
+        meter_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { starts: starts_, ends: ends_ };
+  return { starts: starts_, ends: ends_, meter: meter_ };
 }
 
 /** Reads what is plain; see WireReader. */
