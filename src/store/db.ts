@@ -12,6 +12,8 @@ export interface RangeInput {
   readonly lt?: Uint8Array | undefined;
   readonly reverse?: boolean;
   readonly limit?: number;
+  /** Entries that will probably be read: so many are fetched at first. */
+  readonly expected?: number | undefined;
 }
 
 /** A walk that can be set forward. Close it in `finally`. */

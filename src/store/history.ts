@@ -57,8 +57,10 @@ export class HistoryReader implements Reader {
       to: options.to ?? prefixEnd(prefix),
       reverse: options.reverse ?? false,
     };
-    const { limit } = options;
-    const rows = this.#isLatest ? this.#current(bounds, limit) : this.#merged(bounds);
+    const { limit, expected } = options;
+    const rows = this.#isLatest
+      ? this.#current(bounds, { limit, expected })
+      : this.#merged(bounds);
     let left = limit ?? ROWS_MAX;
     for await (const row of rows) {
       if (left <= 0) return;
@@ -91,11 +93,15 @@ export class HistoryReader implements Reader {
   }
 
   /** Entries of the current state that were there at this height already. */
-  async *#current(bounds: Bounds, limit?: number): AsyncGenerator<[Key, Uint8Array]> {
+  async *#current(
+    bounds: Bounds,
+    { limit, expected }: { limit?: number | undefined; expected?: number | undefined } = {},
+  ): AsyncGenerator<[Key, Uint8Array]> {
     const rows = this.#snapshot.range({
       gte: stateKey(bounds.from),
       lt: bounds.to === undefined ? bytesOfKey("T" as Key) : stateKey(bounds.to),
       reverse: bounds.reverse,
+      expected,
       ...(limit === undefined ? {} : { limit }),
     });
     for await (const [key, stored] of rows) {

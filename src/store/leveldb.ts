@@ -13,6 +13,8 @@ const ENCODINGS = { keyEncoding: "view", valueEncoding: "view" } as const;
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 /** Entries that one turn of the event loop brings. */
 const ENTRIES_PER_TURN = 1000;
+/** Entries of the first turn of a walk of unknown length. */
+const ENTRIES_AT_FIRST = 32;
 
 /**
  * Opens the LevelDB folder, made when absent.
@@ -62,7 +64,7 @@ class LevelDb implements Db {
   }
 
   range(input: RangeInput): AsyncIterable<[Uint8Array, Uint8Array]> {
-    return entriesOf(this.#level.iterator(bounds(input)), input.limit);
+    return entriesOf(this.#level.iterator(bounds(input)), input);
   }
 
   iterator(input: RangeInput): DbIterator {
@@ -114,7 +116,7 @@ class LevelSnapshot implements DbSnapshot {
 
   range(input: RangeInput): AsyncIterable<[Uint8Array, Uint8Array]> {
     const iterator = this.#level.iterator({ ...bounds(input), snapshot: this.#snapshot });
-    return entriesOf(iterator, input.limit);
+    return entriesOf(iterator, input);
   }
 
   iterator(input: RangeInput): DbIterator {
@@ -215,11 +217,11 @@ function plain<T extends Uint8Array | undefined>(bytes: T): T {
 
 async function* entriesOf(
   iterator: Entries,
-  limit: number | undefined,
+  { limit, expected }: RangeInput,
 ): AsyncGenerator<[Uint8Array, Uint8Array]> {
   try {
     // A few first: most walks end soon. Then as many as one turn may bring.
-    let size = limit === undefined ? 32 : limit;
+    let size = limit ?? expected ?? ENTRIES_AT_FIRST;
     for (;;) {
       const entries = await iterator.nextv(size < ENTRIES_PER_TURN ? size : ENTRIES_PER_TURN);
       if (entries.length === 0) return;

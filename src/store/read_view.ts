@@ -12,6 +12,8 @@ export interface RangeOptions {
   readonly to?: Key | undefined;
   readonly reverse?: boolean;
   readonly limit?: number;
+  /** Rows that will probably be read, when there is no limit: so many are fetched at first. */
+  readonly expected?: number;
 }
 
 /**

@@ -202,6 +202,14 @@ class Model {
     }
   }
 
+  /** Readers that were held open give the answers of their height still; they are closed. */
+  async checkHeld(): Promise<void> {
+    for (const { snapshot, reader, plain } of this.held.splice(0)) {
+      await checkReader(reader, plain, EVERYTHING);
+      await snapshot.close();
+    }
+  }
+
   /** What is in memory of the declared prefixes is what a scan of the disk finds. */
   async checkWalked(): Promise<void> {
     if (this.writing !== undefined) return;
@@ -315,6 +323,8 @@ async function step(model: Model, each: Action): Promise<void> {
     }
     case "reopen": {
       await model.settle();
+      // Readers end with the process: they look into the memory of their store first.
+      await model.checkHeld();
       model.keepHistory = each.keepHistory;
       model.store = model.newStore(each.cacheBytes);
       await loadStore(model.store, () => undefined);
@@ -405,10 +415,7 @@ describe.each([
             model.checkMachine();
             await model.checkWalked();
           }
-          for (const { snapshot, reader, plain } of model.held) {
-            await checkReader(reader, plain, EVERYTHING);
-            await snapshot.close();
-          }
+          await model.checkHeld();
           await model.settle();
           await model.db.close();
         },

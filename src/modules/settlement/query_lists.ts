@@ -5,6 +5,9 @@ import type { RangeOptions, Reader } from "../../store/read_view.ts";
 import { seqKey } from "./keys.ts";
 import { seqsOfEntry } from "./seq_list.ts";
 
+/** Lists that are fetched at first. */
+const LISTS_AT_FIRST = 2;
+
 /**
  * Lists of record numbers as if each number had an entry of its own, under the prefix and the
  * number. So pages and their keys do not depend on what stands in which list: a key stays good
@@ -33,7 +36,9 @@ export class ListReader implements Reader {
     const { from, to, reverse = false, limit } = options;
     const start = from === undefined ? undefined : await this.#listOf(prefix, from);
     let left = limit ?? -1;
-    for await (const entry of this.#reader.range(prefix, { from: start, to, reverse })) {
+    // An entry is a list of many: a page mostly needs one or two.
+    const expected = LISTS_AT_FIRST;
+    for await (const entry of this.#reader.range(prefix, { from: start, to, reverse, expected })) {
       const seqs = seqsOfEntry(entry);
       if (reverse) seqs.reverse();
       const head = entry[0].slice(0, -6) as Key;
