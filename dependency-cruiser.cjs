@@ -25,7 +25,7 @@ const core = under([...all, "app"]);
 // Strata of the core. Readers may await; wiring builds readers and is imported by no machine file;
 // every other file of the core is machine.
 const readers = [
-  "^src/modules/[^/]+/(query_[a-z]+|export|full_invariants|full_invariants_derived)\\.ts$",
+  "^src/modules/[^/]+/(query_[a-z]+|export|full_invariants[a-z_]*)\\.ts$",
   "^src/store/(reader|late_snapshot|history|load|prune|rollback|checkpoint|snapshot|leveldb|branch_db)\\.ts$",
 ];
 const wiring = ["^src/app/", "^src/modules/[^/]+/module\\.ts$"];

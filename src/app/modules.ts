@@ -4,6 +4,7 @@ import { AuthKeeper, type Permission } from "../modules/auth/keeper.ts";
 import { authModule } from "../modules/auth/module.ts";
 import { BankKeeper } from "../modules/bank/keeper.ts";
 import { bankModule } from "../modules/bank/module.ts";
+import { coinsOfAccount } from "../modules/bank/query_server.ts";
 import { accountsOf } from "../modules/settlement/accounts.ts";
 import { EscrowKeeper } from "../modules/settlement/keeper_escrow.ts";
 import { RewardKeeper } from "../modules/settlement/keeper_reward.ts";
@@ -59,7 +60,7 @@ export function buildModules(bech32Prefix: string, verifier: Verifier): Modules 
     list: [
       authModule(auth),
       bankModule(bank, (address) => blocked.includes(address)),
-      settlementModule({ workers, bank, accounts }),
+      settlementModule({ workers, bank, accounts, balances: { coinsOf: coinsOfAccount } }),
     ],
     feeCollector: moduleAddress(FEE_COLLECTOR, bech32Prefix),
     ensureAccounts: (ctx) => {

@@ -29,6 +29,8 @@ export interface AutocliCommand {
 }
 
 export interface AutocliFlag {
+  /** No flag: the command fills the field in otherwise. */
+  readonly skip?: boolean;
   readonly name?: string;
   readonly help?: string;
   /** Text as it would be given. */

@@ -208,7 +208,7 @@ function readSpecialInteger({ field, context }: Reader, text: string): bigint | 
 }
 
 function isTimeField(field: FieldSchema): boolean {
-  return field.kind === "int64" && /(^|_)(start|end|time|at)(_ns)?$/.test(field.name);
+  return field.kind === "int64" && /(^|_)(start|end|from|to|time|at)(_ns)?$/.test(field.name);
 }
 
 function isDurationField(field: FieldSchema): boolean {

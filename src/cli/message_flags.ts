@@ -31,7 +31,10 @@ export function flagsOf(
 ): FieldFlag[] {
   const { autocli, without = [], taken } = options;
   const shown = schema.fields.filter(
-    (field) => !without.includes(field.name) && field.typeName !== PAGE_REQUEST,
+    (field) =>
+      !without.includes(field.name) &&
+      field.typeName !== PAGE_REQUEST &&
+      autocli?.flags?.[field.name]?.skip !== true,
   );
   const flags = shown.map((field): FieldFlag => {
     const special = autocli?.flags?.[field.name];

@@ -1,6 +1,8 @@
 import {
   QueryParamsRequest,
   QueryParamsResponse,
+  QueryRewardEntriesRequest,
+  QueryRewardEntriesResponse,
   QueryUsageRequest,
   QueryUsageResponse,
 } from "../gen/settled/settlement/v1/query.ts";
@@ -58,6 +60,8 @@ export interface OrderEscrow {
   readonly recipient: string;
   /** "pending", "active", "released", "refunded", "disputed" or "expired". */
   readonly state: string;
+  /** Coins as text, "15uve". */
+  readonly totalSettled: string;
 }
 
 /** All escrows of an order, oldest first. */
@@ -66,8 +70,9 @@ export async function escrowsByOrder(client: Client, orderId: string): Promise<O
   const [request, response] = [QueryEscrowsByOrderRequest, QueryEscrowsByOrderResponse];
   try {
     const { escrows } = await client.query(path, request, { orderId }, response);
-    return escrows.map(({ escrowId, leaseId, depositor, recipient, state }) => {
-      return { escrowId, leaseId, depositor, recipient, state };
+    return escrows.map(({ escrowId, leaseId, depositor, recipient, state, ...rest }) => {
+      const totalSettled = coinsText(rest.totalSettled);
+      return { escrowId, leaseId, depositor, recipient, state, totalSettled };
     });
   } catch (error) {
     if (error instanceof QueryError && error.notFound) return [];
@@ -93,7 +98,7 @@ export interface OrderUsage {
 
 const PAGE_ROWS = 1000n;
 
-/** All usage records of an order in recording order, read page by page. */
+/** All usage records of an order that count, in recording order, read page by page. */
 export async function usageOfOrder(client: Client, orderId: string): Promise<OrderUsage[]> {
   const path = "/settled.settlement.v1.Query/Usage";
   const records: OrderUsage[] = [];
@@ -101,10 +106,15 @@ export async function usageOfOrder(client: Client, orderId: string): Promise<Ord
   do {
     const input = { orderId, openOnly: false, pagination: { key, limit: PAGE_ROWS } };
     const page = await client.query(path, QueryUsageRequest, input, QueryUsageResponse);
-    records.push(...page.usageRecords.map(orderUsage));
+    records.push(...page.usageRecords.filter(counts).map(orderUsage));
     key = Uint8Array.from(page.pagination?.nextKey ?? []);
   } while (key.length > 0);
   return records;
+}
+
+/** A record that was corrected or withdrawn is history: its period is another's, or free. */
+function counts({ metadata }: UsageRecord): boolean {
+  return metadata["status"] !== "superseded" && metadata["status"] !== "withdrawn";
 }
 
 function orderUsage(record: UsageRecord): OrderUsage {
@@ -118,10 +128,29 @@ function orderUsage(record: UsageRecord): OrderUsage {
     periodStart,
     periodEnd,
     unitPrice: { denom, amount },
-    totalCost: record.totalCost.map((coin) => coin.amount + coin.denom).join(","),
+    totalCost: coinsText(record.totalCost),
     acknowledged: record.customerAcknowledged,
     settled,
   };
+}
+
+function coinsText(coins: readonly { denom: string; amount: string }[]): string {
+  return coins.map(({ denom, amount }) => amount + denom).join(",");
+}
+
+/** What an address can claim, entry by entry, as coins in text. */
+export async function claimableEntries(client: Client, address: string): Promise<string[]> {
+  const path = "/settled.settlement.v1.Query/RewardEntries";
+  const [request, response] = [QueryRewardEntriesRequest, QueryRewardEntriesResponse];
+  const amounts: string[] = [];
+  let key = new Uint8Array(0);
+  do {
+    const input = { address, pagination: { key, limit: PAGE_ROWS } };
+    const page = await client.query(path, request, input, response);
+    amounts.push(...page.entries.map(({ amount }) => coinsText(amount)));
+    key = Uint8Array.from(page.pagination?.nextKey ?? []);
+  } while (key.length > 0);
+  return amounts;
 }
 
 /** How many usage records one settlement takes. */

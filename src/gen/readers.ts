@@ -11,7 +11,9 @@ import { read_google_protobuf_Any } from "./google/protobuf/any.ts";
 import { read_settled_auth_v1_AccountState, read_settled_auth_v1_GenesisState, read_settled_auth_v1_Params } from "./settled/auth/v1/state.ts";
 import { read_settled_bank_v1_Balance, read_settled_bank_v1_GenesisState, read_settled_bank_v1_JournalEntry, read_settled_bank_v1_JournalHead, read_settled_bank_v1_Posting } from "./settled/bank/v1/state.ts";
 import { read_settled_settlement_v1_Params } from "./settled/settlement/v1/params.ts";
-import { read_settled_settlement_v1_ClaimableState, read_settled_settlement_v1_Coverage, read_settled_settlement_v1_DistributionState, read_settled_settlement_v1_EpochMint, read_settled_settlement_v1_EscrowState, read_settled_settlement_v1_InvoiceSeries, read_settled_settlement_v1_InvoiceState, read_settled_settlement_v1_OrderState, read_settled_settlement_v1_PayoutState, read_settled_settlement_v1_RewardEntryState, read_settled_settlement_v1_RewardRow, read_settled_settlement_v1_Sequences, read_settled_settlement_v1_SettlementState, read_settled_settlement_v1_UsageState } from "./settled/settlement/v1/state.ts";
+import { read_settled_settlement_v1_ClaimableState, read_settled_settlement_v1_Coverage, read_settled_settlement_v1_CreditNoteState, read_settled_settlement_v1_DistributionState, read_settled_settlement_v1_EpochBase, read_settled_settlement_v1_EpochMint, read_settled_settlement_v1_EscrowState, read_settled_settlement_v1_InvoiceLedgerEntry, read_settled_settlement_v1_InvoiceSeries, read_settled_settlement_v1_InvoiceState, read_settled_settlement_v1_OrderState, read_settled_settlement_v1_PayoutLedgerEntry, read_settled_settlement_v1_PayoutState, read_settled_settlement_v1_PriceCeilingState, read_settled_settlement_v1_PriceCeilingStep, read_settled_settlement_v1_ReleaseConditionState, read_settled_settlement_v1_ReleaseSignature, read_settled_settlement_v1_ReleaseTerms, read_settled_settlement_v1_RewardEntryState, read_settled_settlement_v1_RewardRow, read_settled_settlement_v1_Sequences, read_settled_settlement_v1_SettlementState, read_settled_settlement_v1_UsageAnomaly, read_settled_settlement_v1_UsageState } from "./settled/settlement/v1/state.ts";
+import { read_settled_settlement_v1_MsgAttestVerification, read_settled_settlement_v1_MsgClearAnomaly, read_settled_settlement_v1_MsgCorrectUsage, read_settled_settlement_v1_MsgCreditInvoice, read_settled_settlement_v1_MsgHoldPayout, read_settled_settlement_v1_MsgPayInvoice, read_settled_settlement_v1_MsgRefundPayout, read_settled_settlement_v1_MsgReleasePayout, read_settled_settlement_v1_MsgSetPriceCeiling, read_settled_settlement_v1_MsgSetReleaseConditions, read_settled_settlement_v1_MsgSignRelease, read_settled_settlement_v1_MsgVoidInvoice, read_settled_settlement_v1_MsgWithdrawFees } from "./settled/settlement/v1/tx.ts";
+import { read_virtengine_settlement_v1_ReleaseCondition } from "./virtengine/settlement/v1/query.ts";
 import { read_virtengine_settlement_v1_MsgAcknowledgeUsage, read_virtengine_settlement_v1_MsgActivateEscrow, read_virtengine_settlement_v1_MsgClaimRewards, read_virtengine_settlement_v1_MsgCreateEscrow, read_virtengine_settlement_v1_MsgDisputeEscrow, read_virtengine_settlement_v1_MsgRecordUsage, read_virtengine_settlement_v1_MsgRefundEscrow, read_virtengine_settlement_v1_MsgReleaseEscrow, read_virtengine_settlement_v1_MsgSettleOrder } from "./virtengine/settlement/v1/tx.ts";
 
 /** Readers by full name of the message; not every message has one. */
@@ -42,19 +44,43 @@ export const READERS: readonly (readonly [string, ReadMessage<object>])[] = [
   ["settled.bank.v1.GenesisState", read_settled_bank_v1_GenesisState],
   ["settled.settlement.v1.Params", read_settled_settlement_v1_Params],
   ["settled.settlement.v1.EscrowState", read_settled_settlement_v1_EscrowState],
+  ["settled.settlement.v1.ReleaseTerms", read_settled_settlement_v1_ReleaseTerms],
+  ["settled.settlement.v1.ReleaseSignature", read_settled_settlement_v1_ReleaseSignature],
+  ["settled.settlement.v1.ReleaseConditionState", read_settled_settlement_v1_ReleaseConditionState],
   ["settled.settlement.v1.OrderState", read_settled_settlement_v1_OrderState],
+  ["settled.settlement.v1.UsageAnomaly", read_settled_settlement_v1_UsageAnomaly],
   ["settled.settlement.v1.UsageState", read_settled_settlement_v1_UsageState],
   ["settled.settlement.v1.Coverage", read_settled_settlement_v1_Coverage],
+  ["settled.settlement.v1.PriceCeilingState", read_settled_settlement_v1_PriceCeilingState],
+  ["settled.settlement.v1.PriceCeilingStep", read_settled_settlement_v1_PriceCeilingStep],
   ["settled.settlement.v1.SettlementState", read_settled_settlement_v1_SettlementState],
   ["settled.settlement.v1.InvoiceState", read_settled_settlement_v1_InvoiceState],
+  ["settled.settlement.v1.InvoiceLedgerEntry", read_settled_settlement_v1_InvoiceLedgerEntry],
+  ["settled.settlement.v1.CreditNoteState", read_settled_settlement_v1_CreditNoteState],
   ["settled.settlement.v1.PayoutState", read_settled_settlement_v1_PayoutState],
+  ["settled.settlement.v1.PayoutLedgerEntry", read_settled_settlement_v1_PayoutLedgerEntry],
   ["settled.settlement.v1.RewardRow", read_settled_settlement_v1_RewardRow],
   ["settled.settlement.v1.DistributionState", read_settled_settlement_v1_DistributionState],
   ["settled.settlement.v1.ClaimableState", read_settled_settlement_v1_ClaimableState],
   ["settled.settlement.v1.RewardEntryState", read_settled_settlement_v1_RewardEntryState],
   ["settled.settlement.v1.EpochMint", read_settled_settlement_v1_EpochMint],
+  ["settled.settlement.v1.EpochBase", read_settled_settlement_v1_EpochBase],
   ["settled.settlement.v1.Sequences", read_settled_settlement_v1_Sequences],
   ["settled.settlement.v1.InvoiceSeries", read_settled_settlement_v1_InvoiceSeries],
+  ["settled.settlement.v1.MsgSetReleaseConditions", read_settled_settlement_v1_MsgSetReleaseConditions],
+  ["settled.settlement.v1.MsgSignRelease", read_settled_settlement_v1_MsgSignRelease],
+  ["settled.settlement.v1.MsgAttestVerification", read_settled_settlement_v1_MsgAttestVerification],
+  ["settled.settlement.v1.MsgSetPriceCeiling", read_settled_settlement_v1_MsgSetPriceCeiling],
+  ["settled.settlement.v1.MsgCorrectUsage", read_settled_settlement_v1_MsgCorrectUsage],
+  ["settled.settlement.v1.MsgClearAnomaly", read_settled_settlement_v1_MsgClearAnomaly],
+  ["settled.settlement.v1.MsgPayInvoice", read_settled_settlement_v1_MsgPayInvoice],
+  ["settled.settlement.v1.MsgVoidInvoice", read_settled_settlement_v1_MsgVoidInvoice],
+  ["settled.settlement.v1.MsgCreditInvoice", read_settled_settlement_v1_MsgCreditInvoice],
+  ["settled.settlement.v1.MsgHoldPayout", read_settled_settlement_v1_MsgHoldPayout],
+  ["settled.settlement.v1.MsgReleasePayout", read_settled_settlement_v1_MsgReleasePayout],
+  ["settled.settlement.v1.MsgRefundPayout", read_settled_settlement_v1_MsgRefundPayout],
+  ["settled.settlement.v1.MsgWithdrawFees", read_settled_settlement_v1_MsgWithdrawFees],
+  ["virtengine.settlement.v1.ReleaseCondition", read_virtengine_settlement_v1_ReleaseCondition],
   ["virtengine.settlement.v1.MsgCreateEscrow", read_virtengine_settlement_v1_MsgCreateEscrow],
   ["virtengine.settlement.v1.MsgActivateEscrow", read_virtengine_settlement_v1_MsgActivateEscrow],
   ["virtengine.settlement.v1.MsgReleaseEscrow", read_virtengine_settlement_v1_MsgReleaseEscrow],

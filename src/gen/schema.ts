@@ -991,7 +991,7 @@ export const MESSAGES: readonly MessageSchema[] = [
   {
     name: "settled.settlement.v1.Params",
     fields: [
-      { name: "authority", key: "authority", no: 1, kind: "string" },
+      { name: "authority", key: "authority", no: 1, kind: "string", scalar: "cosmos.AddressString" },
       { name: "billing_enabled", key: "billingEnabled", no: 2, kind: "bool" },
       { name: "final_remainder", key: "finalRemainder", no: 3, kind: "string" },
       { name: "release_fees", key: "releaseFees", no: 4, kind: "bool" },
@@ -1002,9 +1002,11 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "max_usage_period", key: "maxUsagePeriod", no: 9, kind: "uint64" },
       { name: "auto_settle_after", key: "autoSettleAfter", no: 10, kind: "uint64" },
       { name: "require_usage_signature", key: "requireUsageSignature", no: 11, kind: "bool" },
-      { name: "reward_pool_address", key: "rewardPoolAddress", no: 12, kind: "string" },
+      { name: "reward_pool_address", key: "rewardPoolAddress", no: 12, kind: "string", scalar: "cosmos.AddressString" },
       { name: "staking_reward_per_epoch", key: "stakingRewardPerEpoch", no: 13, kind: "string" },
       { name: "invoice_due_after", key: "invoiceDueAfter", no: 14, kind: "uint64" },
+      { name: "payout_delay", key: "payoutDelay", no: 15, kind: "uint64" },
+      { name: "auto_settle_enabled", key: "autoSettleEnabled", no: 16, kind: "bool" },
     ],
   },
   {
@@ -1021,6 +1023,34 @@ export const MESSAGES: readonly MessageSchema[] = [
     name: "settled.settlement.v1.QueryUsageByNaturalKeyResponse",
     fields: [
       { name: "usage_record", key: "usageRecord", no: 1, kind: "message", typeName: "virtengine.settlement.v1.UsageRecord" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.UsagePriceStep",
+    fields: [
+      { name: "from", key: "from", no: 1, kind: "int64" },
+      { name: "max_unit_price", key: "maxUnitPrice", no: 2, kind: "message", typeName: "cosmos.base.v1beta1.DecCoin" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.UsagePriceCeiling",
+    fields: [
+      { name: "usage_type", key: "usageType", no: 1, kind: "string" },
+      { name: "steps", key: "steps", no: 2, kind: "message", typeName: "settled.settlement.v1.UsagePriceStep", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryPriceCeilingsRequest",
+    fields: [
+      { name: "order_id", key: "orderId", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryPriceCeilingsResponse",
+    fields: [
+      { name: "price_ceilings", key: "priceCeilings", no: 1, kind: "message", typeName: "settled.settlement.v1.UsagePriceCeiling", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
     ],
   },
   {
@@ -1078,6 +1108,41 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "line_count", key: "lineCount", no: 18, kind: "uint32" },
       { name: "lines", key: "lines", no: 19, kind: "message", typeName: "settled.settlement.v1.InvoiceLine", repeated: true },
       { name: "block_height", key: "blockHeight", no: 20, kind: "int64" },
+      { name: "credited", key: "credited", no: 21, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "void_reason", key: "voidReason", no: 22, kind: "string" },
+      { name: "overdue_at_ns", key: "overdueAtNs", no: 23, kind: "int64" },
+      { name: "ledger_count", key: "ledgerCount", no: 24, kind: "uint32" },
+      { name: "ledger_hash", key: "ledgerHash", no: 25, kind: "bytes" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.InvoiceLedgerLine",
+    fields: [
+      { name: "number", key: "number", no: 1, kind: "uint32" },
+      { name: "kind", key: "kind", no: 2, kind: "string" },
+      { name: "previous_status", key: "previousStatus", no: 3, kind: "string" },
+      { name: "status", key: "status", no: 4, kind: "string" },
+      { name: "amount", key: "amount", no: 5, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "initiator", key: "initiator", no: 6, kind: "string" },
+      { name: "reference", key: "reference", no: 7, kind: "string" },
+      { name: "block_height", key: "blockHeight", no: 8, kind: "int64" },
+      { name: "time_ns", key: "timeNs", no: 9, kind: "int64" },
+      { name: "previous_hash", key: "previousHash", no: 10, kind: "bytes" },
+      { name: "hash", key: "hash", no: 11, kind: "bytes" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.CreditNote",
+    fields: [
+      { name: "credit_note_id", key: "creditNoteId", no: 1, kind: "string" },
+      { name: "credit_note_number", key: "creditNoteNumber", no: 2, kind: "string" },
+      { name: "invoice_id", key: "invoiceId", no: 3, kind: "string" },
+      { name: "provider", key: "provider", no: 4, kind: "string" },
+      { name: "customer", key: "customer", no: 5, kind: "string" },
+      { name: "amount", key: "amount", no: 6, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 7, kind: "string" },
+      { name: "issued_at_ns", key: "issuedAtNs", no: 8, kind: "int64" },
+      { name: "block_height", key: "blockHeight", no: 9, kind: "int64" },
     ],
   },
   {
@@ -1103,6 +1168,53 @@ export const MESSAGES: readonly MessageSchema[] = [
     name: "settled.settlement.v1.QueryInvoicesByOrderResponse",
     fields: [
       { name: "invoices", key: "invoices", no: 1, kind: "message", typeName: "settled.settlement.v1.Invoice", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryInvoicesRequest",
+    fields: [
+      { name: "provider", key: "provider", no: 1, kind: "string" },
+      { name: "customer", key: "customer", no: 2, kind: "string" },
+      { name: "order_id", key: "orderId", no: 3, kind: "string" },
+      { name: "state", key: "state", no: 4, kind: "string" },
+      { name: "issued_from", key: "issuedFrom", no: 5, kind: "int64" },
+      { name: "issued_to", key: "issuedTo", no: 6, kind: "int64" },
+      { name: "pagination", key: "pagination", no: 7, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryInvoicesResponse",
+    fields: [
+      { name: "invoices", key: "invoices", no: 1, kind: "message", typeName: "settled.settlement.v1.Invoice", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryInvoiceLedgerRequest",
+    fields: [
+      { name: "invoice_id", key: "invoiceId", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryInvoiceLedgerResponse",
+    fields: [
+      { name: "entries", key: "entries", no: 1, kind: "message", typeName: "settled.settlement.v1.InvoiceLedgerLine", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryCreditNotesRequest",
+    fields: [
+      { name: "invoice_id", key: "invoiceId", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryCreditNotesResponse",
+    fields: [
+      { name: "credit_notes", key: "creditNotes", no: 1, kind: "message", typeName: "settled.settlement.v1.CreditNote", repeated: true },
       { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
     ],
   },
@@ -1154,6 +1266,10 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "provider", key: "provider", no: 1, kind: "string" },
       { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+      { name: "customer", key: "customer", no: 3, kind: "string" },
+      { name: "state", key: "state", no: 4, kind: "string" },
+      { name: "created_from", key: "createdFrom", no: 5, kind: "int64" },
+      { name: "created_to", key: "createdTo", no: 6, kind: "int64" },
     ],
   },
   {
@@ -1161,6 +1277,54 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "payouts", key: "payouts", no: 1, kind: "message", typeName: "virtengine.settlement.v1.PayoutRecord", repeated: true },
       { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.PayoutLedgerLine",
+    fields: [
+      { name: "number", key: "number", no: 1, kind: "uint32" },
+      { name: "kind", key: "kind", no: 2, kind: "string" },
+      { name: "previous_state", key: "previousState", no: 3, kind: "string" },
+      { name: "state", key: "state", no: 4, kind: "string" },
+      { name: "amount", key: "amount", no: 5, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 6, kind: "string" },
+      { name: "block_height", key: "blockHeight", no: 7, kind: "int64" },
+      { name: "time_ns", key: "timeNs", no: 8, kind: "int64" },
+      { name: "journal_seq", key: "journalSeq", no: 9, kind: "uint64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryPayoutLedgerRequest",
+    fields: [
+      { name: "payout_id", key: "payoutId", no: 1, kind: "string" },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryPayoutLedgerResponse",
+    fields: [
+      { name: "entries", key: "entries", no: 1, kind: "message", typeName: "settled.settlement.v1.PayoutLedgerLine", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.TreasuryAccount",
+    fields: [
+      { name: "name", key: "name", no: 1, kind: "string" },
+      { name: "address", key: "address", no: 2, kind: "string" },
+      { name: "balance", key: "balance", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "credited", key: "credited", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "withdrawn", key: "withdrawn", no: 5, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryTreasuryRequest",
+    fields: [],
+  },
+  {
+    name: "settled.settlement.v1.QueryTreasuryResponse",
+    fields: [
+      { name: "accounts", key: "accounts", no: 1, kind: "message", typeName: "settled.settlement.v1.TreasuryAccount", repeated: true },
     ],
   },
   {
@@ -1200,6 +1364,7 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "params", key: "params", no: 1, kind: "message", typeName: "settled.settlement.v1.Params" },
       { name: "params_version", key: "paramsVersion", no: 2, kind: "uint64" },
+      { name: "pending", key: "pending", no: 3, kind: "message", typeName: "settled.settlement.v1.PendingParams" },
     ],
   },
   {
@@ -1268,6 +1433,38 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "dispute_evidence", key: "disputeEvidence", no: 20, kind: "string" },
       { name: "last_settled_at_ns", key: "lastSettledAtNs", no: 21, kind: "int64" },
       { name: "expiry_attempts", key: "expiryAttempts", no: 22, kind: "uint32" },
+      { name: "auto_settle_at_ns", key: "autoSettleAtNs", no: 23, kind: "int64" },
+      { name: "auto_settle_attempts", key: "autoSettleAttempts", no: 24, kind: "uint32" },
+      { name: "release", key: "release", no: 25, kind: "message", typeName: "settled.settlement.v1.ReleaseTerms" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.ReleaseTerms",
+    fields: [
+      { name: "conditions", key: "conditions", no: 1, kind: "message", typeName: "settled.settlement.v1.ReleaseConditionState", repeated: true },
+      { name: "recorded_units", key: "recordedUnits", no: 2, kind: "uint64" },
+      { name: "signatures", key: "signatures", no: 3, kind: "message", typeName: "settled.settlement.v1.ReleaseSignature", repeated: true },
+      { name: "verification_score", key: "verificationScore", no: 4, kind: "uint32" },
+      { name: "verified_at_ns", key: "verifiedAtNs", no: 5, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.ReleaseSignature",
+    fields: [
+      { name: "signer", key: "signer", no: 1, kind: "string" },
+      { name: "signed_at_ns", key: "signedAtNs", no: 2, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.ReleaseConditionState",
+    fields: [
+      { name: "kind", key: "kind", no: 1, kind: "enum", typeName: "settled.settlement.v1.ReleaseConditionKind" },
+      { name: "unlock_after", key: "unlockAfter", no: 2, kind: "int64" },
+      { name: "required_signers", key: "requiredSigners", no: 3, kind: "string", repeated: true },
+      { name: "signature_threshold", key: "signatureThreshold", no: 4, kind: "uint32" },
+      { name: "min_usage_units", key: "minUsageUnits", no: 5, kind: "uint64" },
+      { name: "required_verification_score", key: "requiredVerificationScore", no: 6, kind: "uint32" },
+      { name: "satisfied_at_ns", key: "satisfiedAtNs", no: 7, kind: "int64" },
     ],
   },
   {
@@ -1275,6 +1472,14 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "escrow_seq", key: "escrowSeq", no: 1, kind: "uint64" },
       { name: "escrow_count", key: "escrowCount", no: 2, kind: "uint32" },
+      { name: "price_ceilings", key: "priceCeilings", no: 3, kind: "uint32" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.UsageAnomaly",
+    fields: [
+      { name: "kind", key: "kind", no: 1, kind: "enum", typeName: "settled.settlement.v1.AnomalyKind" },
+      { name: "severity", key: "severity", no: 2, kind: "enum", typeName: "settled.settlement.v1.AnomalySeverity" },
     ],
   },
   {
@@ -1299,6 +1504,12 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "invoice_seq", key: "invoiceSeq", no: 17, kind: "uint64" },
       { name: "settled_amount", key: "settledAmount", no: 18, kind: "string" },
       { name: "reward", key: "reward", no: 19, kind: "string" },
+      { name: "corrects_seq", key: "correctsSeq", no: 20, kind: "uint64" },
+      { name: "corrected_by_seq", key: "correctedBySeq", no: 21, kind: "uint64" },
+      { name: "anomalies", key: "anomalies", no: 22, kind: "message", typeName: "settled.settlement.v1.UsageAnomaly", repeated: true },
+      { name: "anomaly_cleared", key: "anomalyCleared", no: 23, kind: "bool" },
+      { name: "corrected_at_ns", key: "correctedAtNs", no: 24, kind: "int64" },
+      { name: "meter_place", key: "meterPlace", no: 25, kind: "uint64" },
     ],
   },
   {
@@ -1307,6 +1518,33 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "starts", key: "starts", no: 1, kind: "int64", repeated: true },
       { name: "ends", key: "ends", no: 2, kind: "int64", repeated: true },
       { name: "meter", key: "meter", no: 3, kind: "uint64" },
+      { name: "recent_units", key: "recentUnits", no: 4, kind: "uint64", repeated: true },
+      { name: "recent_seconds", key: "recentSeconds", no: 5, kind: "uint32", repeated: true },
+      { name: "reports", key: "reports", no: 6, kind: "uint64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.PriceCeilingState",
+    fields: [
+      { name: "order_id", key: "orderId", no: 1, kind: "string" },
+      { name: "usage_type", key: "usageType", no: 2, kind: "string" },
+      { name: "steps", key: "steps", no: 3, kind: "message", typeName: "settled.settlement.v1.PriceCeilingStep", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.PriceCeilingStep",
+    fields: [
+      { name: "from", key: "from", no: 1, kind: "int64" },
+      { name: "denom", key: "denom", no: 2, kind: "string" },
+      { name: "max_unit_price", key: "maxUnitPrice", no: 3, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.PendingParams",
+    fields: [
+      { name: "params", key: "params", no: 1, kind: "message", typeName: "virtengine.settlement.v1.Params" },
+      { name: "extended_params", key: "extendedParams", no: 2, kind: "message", typeName: "settled.settlement.v1.Params" },
+      { name: "proposed_height", key: "proposedHeight", no: 3, kind: "int64" },
     ],
   },
   {
@@ -1351,6 +1589,40 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "period_start", key: "periodStart", no: 13, kind: "int64" },
       { name: "period_end", key: "periodEnd", no: 14, kind: "int64" },
       { name: "height", key: "height", no: 15, kind: "int64" },
+      { name: "credited", key: "credited", no: 16, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "void_reason", key: "voidReason", no: 17, kind: "string" },
+      { name: "ledger_count", key: "ledgerCount", no: 18, kind: "uint32" },
+      { name: "ledger_hash", key: "ledgerHash", no: 19, kind: "bytes" },
+      { name: "overdue_at_ns", key: "overdueAtNs", no: 20, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.InvoiceLedgerEntry",
+    fields: [
+      { name: "invoice_seq", key: "invoiceSeq", no: 1, kind: "uint64" },
+      { name: "number", key: "number", no: 2, kind: "uint32" },
+      { name: "kind", key: "kind", no: 3, kind: "enum", typeName: "settled.settlement.v1.InvoiceLedgerKind" },
+      { name: "previous_status", key: "previousStatus", no: 4, kind: "enum", typeName: "settled.settlement.v1.InvoiceStatus" },
+      { name: "status", key: "status", no: 5, kind: "enum", typeName: "settled.settlement.v1.InvoiceStatus" },
+      { name: "amount", key: "amount", no: 6, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "initiator", key: "initiator", no: 7, kind: "string" },
+      { name: "reference", key: "reference", no: 8, kind: "string" },
+      { name: "height", key: "height", no: 9, kind: "int64" },
+      { name: "time_ns", key: "timeNs", no: 10, kind: "int64" },
+      { name: "previous_hash", key: "previousHash", no: 11, kind: "bytes" },
+      { name: "hash", key: "hash", no: 12, kind: "bytes" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.CreditNoteState",
+    fields: [
+      { name: "seq", key: "seq", no: 1, kind: "uint64" },
+      { name: "number", key: "number", no: 2, kind: "uint64" },
+      { name: "invoice_seq", key: "invoiceSeq", no: 3, kind: "uint64" },
+      { name: "amount", key: "amount", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 5, kind: "string" },
+      { name: "issued_at_ns", key: "issuedAtNs", no: 6, kind: "int64" },
+      { name: "height", key: "height", no: 7, kind: "int64" },
     ],
   },
   {
@@ -1372,6 +1644,31 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "processed_at_ns", key: "processedAtNs", no: 14, kind: "int64" },
       { name: "completed_at_ns", key: "completedAtNs", no: 15, kind: "int64" },
       { name: "height", key: "height", no: 16, kind: "int64" },
+      { name: "holdback_released", key: "holdbackReleased", no: 17, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "refunded", key: "refunded", no: 18, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "hold_reason", key: "holdReason", no: 19, kind: "string" },
+      { name: "last_error", key: "lastError", no: 20, kind: "string" },
+      { name: "due_at_ns", key: "dueAtNs", no: 21, kind: "int64" },
+      { name: "next_attempt_height", key: "nextAttemptHeight", no: 22, kind: "int64" },
+      { name: "holdback_due_at_ns", key: "holdbackDueAtNs", no: 23, kind: "int64" },
+      { name: "holdback_held", key: "holdbackHeld", no: 24, kind: "bool" },
+      { name: "tx_hash", key: "txHash", no: 25, kind: "bytes" },
+      { name: "ledger_count", key: "ledgerCount", no: 26, kind: "uint32" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.PayoutLedgerEntry",
+    fields: [
+      { name: "payout_seq", key: "payoutSeq", no: 1, kind: "uint64" },
+      { name: "number", key: "number", no: 2, kind: "uint32" },
+      { name: "kind", key: "kind", no: 3, kind: "enum", typeName: "settled.settlement.v1.PayoutLedgerKind" },
+      { name: "previous_status", key: "previousStatus", no: 4, kind: "enum", typeName: "settled.settlement.v1.PayoutStatus" },
+      { name: "status", key: "status", no: 5, kind: "enum", typeName: "settled.settlement.v1.PayoutStatus" },
+      { name: "amount", key: "amount", no: 6, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 7, kind: "string" },
+      { name: "height", key: "height", no: 8, kind: "int64" },
+      { name: "time_ns", key: "timeNs", no: 9, kind: "int64" },
+      { name: "journal_seq", key: "journalSeq", no: 10, kind: "uint64" },
     ],
   },
   {
@@ -1430,6 +1727,13 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "settled.settlement.v1.EpochBase",
+    fields: [
+      { name: "epoch", key: "epoch", no: 1, kind: "uint64" },
+      { name: "height", key: "height", no: 2, kind: "int64" },
+    ],
+  },
+  {
     name: "settled.settlement.v1.Sequences",
     fields: [
       { name: "escrow", key: "escrow", no: 1, kind: "uint64" },
@@ -1439,6 +1743,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "payout", key: "payout", no: 5, kind: "uint64" },
       { name: "invoice", key: "invoice", no: 6, kind: "uint64" },
       { name: "reward_entry", key: "rewardEntry", no: 7, kind: "uint64" },
+      { name: "credit_note", key: "creditNote", no: 8, kind: "uint64" },
     ],
   },
   {
@@ -1446,6 +1751,7 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "provider", key: "provider", no: 1, kind: "string" },
       { name: "next", key: "next", no: 2, kind: "uint64" },
+      { name: "next_credit_note", key: "nextCreditNote", no: 3, kind: "uint64" },
     ],
   },
   {
@@ -1465,6 +1771,218 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "reward_entries", key: "rewardEntries", no: 12, kind: "message", typeName: "settled.settlement.v1.RewardEntryState", repeated: true },
       { name: "invoice_series", key: "invoiceSeries", no: 13, kind: "message", typeName: "settled.settlement.v1.InvoiceSeries", repeated: true },
       { name: "epoch_mint", key: "epochMint", no: 14, kind: "message", typeName: "settled.settlement.v1.EpochMint" },
+      { name: "pending_params", key: "pendingParams", no: 15, kind: "message", typeName: "settled.settlement.v1.PendingParams" },
+      { name: "price_ceilings", key: "priceCeilings", no: 16, kind: "message", typeName: "settled.settlement.v1.PriceCeilingState", repeated: true },
+      { name: "payout_ledger", key: "payoutLedger", no: 17, kind: "message", typeName: "settled.settlement.v1.PayoutLedgerEntry", repeated: true },
+      { name: "invoice_ledger", key: "invoiceLedger", no: 18, kind: "message", typeName: "settled.settlement.v1.InvoiceLedgerEntry", repeated: true },
+      { name: "credit_notes", key: "creditNotes", no: 19, kind: "message", typeName: "settled.settlement.v1.CreditNoteState", repeated: true },
+      { name: "platform_fees_withdrawn", key: "platformFeesWithdrawn", no: 25, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "validator_fees_withdrawn", key: "validatorFeesWithdrawn", no: 26, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "epoch_base", key: "epochBase", no: 30, kind: "message", typeName: "settled.settlement.v1.EpochBase" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgUpdateParams", aminoName: "settled/settlement/MsgUpdateParams", signers: ["authority"],
+    fields: [
+      { name: "authority", key: "authority", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "params", key: "params", no: 2, kind: "message", typeName: "virtengine.settlement.v1.Params" },
+      { name: "extended_params", key: "extendedParams", no: 3, kind: "message", typeName: "settled.settlement.v1.Params" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgUpdateParamsResponse",
+    fields: [
+      { name: "effective_height", key: "effectiveHeight", no: 1, kind: "int64" },
+      { name: "params_version", key: "paramsVersion", no: 2, kind: "uint64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetReleaseConditions", aminoName: "settled/settlement/MsgReleaseConditions", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "escrow_id", key: "escrowId", no: 2, kind: "string" },
+      { name: "conditions", key: "conditions", no: 3, kind: "message", typeName: "virtengine.settlement.v1.ReleaseCondition", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetReleaseConditionsResponse",
+    fields: [],
+  },
+  {
+    name: "settled.settlement.v1.MsgSignRelease", aminoName: "settled/settlement/MsgSignRelease", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "escrow_id", key: "escrowId", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSignReleaseResponse",
+    fields: [
+      { name: "satisfied", key: "satisfied", no: 1, kind: "bool" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgAttestVerification", aminoName: "settled/settlement/MsgAttest", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "escrow_id", key: "escrowId", no: 2, kind: "string" },
+      { name: "score", key: "score", no: 3, kind: "uint32" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgAttestVerificationResponse",
+    fields: [
+      { name: "satisfied", key: "satisfied", no: 1, kind: "bool" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetPriceCeiling", aminoName: "settled/settlement/MsgSetPriceCeiling", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "order_id", key: "orderId", no: 2, kind: "string" },
+      { name: "usage_type", key: "usageType", no: 3, kind: "string" },
+      { name: "max_unit_price", key: "maxUnitPrice", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.DecCoin" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetPriceCeilingResponse",
+    fields: [
+      { name: "effective_from", key: "effectiveFrom", no: 1, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgCorrectUsage", aminoName: "settled/settlement/MsgCorrectUsage", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "usage_id", key: "usageId", no: 2, kind: "string" },
+      { name: "usage_units", key: "usageUnits", no: 3, kind: "uint64" },
+      { name: "unit_price", key: "unitPrice", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.DecCoin" },
+      { name: "reason", key: "reason", no: 5, kind: "string" },
+      { name: "signature", key: "signature", no: 6, kind: "bytes" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgCorrectUsageResponse",
+    fields: [
+      { name: "usage_id", key: "usageId", no: 1, kind: "string" },
+      { name: "total_cost", key: "totalCost", no: 2, kind: "string" },
+      { name: "corrected_at", key: "correctedAt", no: 3, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgClearAnomaly", aminoName: "settled/settlement/MsgClearAnomaly", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "usage_id", key: "usageId", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgClearAnomalyResponse",
+    fields: [],
+  },
+  {
+    name: "settled.settlement.v1.MsgPayInvoice", aminoName: "settled/settlement/MsgPayInvoice", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "invoice_id", key: "invoiceId", no: 2, kind: "string" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgPayInvoiceResponse",
+    fields: [
+      { name: "payout_id", key: "payoutId", no: 1, kind: "string" },
+      { name: "paid_amount", key: "paidAmount", no: 2, kind: "string" },
+      { name: "amount_due", key: "amountDue", no: 3, kind: "string" },
+      { name: "status", key: "status", no: 4, kind: "string" },
+      { name: "paid_at", key: "paidAt", no: 5, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgVoidInvoice", aminoName: "settled/settlement/MsgVoidInvoice", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "invoice_id", key: "invoiceId", no: 2, kind: "string" },
+      { name: "reason", key: "reason", no: 3, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgVoidInvoiceResponse",
+    fields: [
+      { name: "voided_at", key: "voidedAt", no: 1, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgCreditInvoice", aminoName: "settled/settlement/MsgCreditInvoice", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "invoice_id", key: "invoiceId", no: 2, kind: "string" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 4, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgCreditInvoiceResponse",
+    fields: [
+      { name: "credit_note_id", key: "creditNoteId", no: 1, kind: "string" },
+      { name: "credited_amount", key: "creditedAmount", no: 2, kind: "string" },
+      { name: "credited_at", key: "creditedAt", no: 3, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgHoldPayout", aminoName: "settled/settlement/MsgHoldPayout", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "payout_id", key: "payoutId", no: 2, kind: "string" },
+      { name: "reason", key: "reason", no: 3, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgHoldPayoutResponse",
+    fields: [],
+  },
+  {
+    name: "settled.settlement.v1.MsgReleasePayout", aminoName: "settled/settlement/MsgReleasePayout", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "payout_id", key: "payoutId", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgReleasePayoutResponse",
+    fields: [
+      { name: "paid_amount", key: "paidAmount", no: 1, kind: "string" },
+      { name: "state", key: "state", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgRefundPayout", aminoName: "settled/settlement/MsgRefundPayout", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "payout_id", key: "payoutId", no: 2, kind: "string" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 4, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgRefundPayoutResponse",
+    fields: [
+      { name: "refunded_amount", key: "refundedAmount", no: 1, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgWithdrawFees", aminoName: "settled/settlement/MsgWithdrawFees", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "account", key: "account", no: 2, kind: "string" },
+      { name: "recipient", key: "recipient", no: 3, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "amount", key: "amount", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgWithdrawFeesResponse",
+    fields: [
+      { name: "balance", key: "balance", no: 1, kind: "string" },
     ],
   },
   {
@@ -2909,10 +3427,15 @@ export const ENUMS: readonly EnumSchema[] = [
   { name: "cosmos.tx.v1beta1.OrderBy", values: [{ name: "ORDER_BY_UNSPECIFIED", no: 0 }, { name: "ORDER_BY_ASC", no: 1 }, { name: "ORDER_BY_DESC", no: 2 }] },
   { name: "cosmos.tx.v1beta1.BroadcastMode", values: [{ name: "BROADCAST_MODE_UNSPECIFIED", no: 0 }, { name: "BROADCAST_MODE_BLOCK", no: 1 }, { name: "BROADCAST_MODE_SYNC", no: 2 }, { name: "BROADCAST_MODE_ASYNC", no: 3 }] },
   { name: "settled.settlement.v1.EscrowStatus", values: [{ name: "ESCROW_STATUS_UNSPECIFIED", no: 0 }, { name: "ESCROW_STATUS_PENDING", no: 1 }, { name: "ESCROW_STATUS_ACTIVE", no: 2 }, { name: "ESCROW_STATUS_RELEASED", no: 3 }, { name: "ESCROW_STATUS_REFUNDED", no: 4 }, { name: "ESCROW_STATUS_DISPUTED", no: 5 }, { name: "ESCROW_STATUS_EXPIRED", no: 6 }] },
-  { name: "settled.settlement.v1.UsageStatus", values: [{ name: "USAGE_STATUS_OPEN", no: 0 }, { name: "USAGE_STATUS_SETTLED", no: 1 }, { name: "USAGE_STATUS_WRITTEN_OFF", no: 2 }] },
+  { name: "settled.settlement.v1.ReleaseConditionKind", values: [{ name: "RELEASE_CONDITION_KIND_UNSPECIFIED", no: 0 }, { name: "RELEASE_CONDITION_KIND_TIMELOCK", no: 1 }, { name: "RELEASE_CONDITION_KIND_SIGNATURE", no: 2 }, { name: "RELEASE_CONDITION_KIND_MULTISIG", no: 3 }, { name: "RELEASE_CONDITION_KIND_USAGE_THRESHOLD", no: 4 }, { name: "RELEASE_CONDITION_KIND_VERIFICATION", no: 5 }] },
+  { name: "settled.settlement.v1.UsageStatus", values: [{ name: "USAGE_STATUS_OPEN", no: 0 }, { name: "USAGE_STATUS_SETTLED", no: 1 }, { name: "USAGE_STATUS_WRITTEN_OFF", no: 2 }, { name: "USAGE_STATUS_SUPERSEDED", no: 3 }, { name: "USAGE_STATUS_WITHDRAWN", no: 4 }] },
+  { name: "settled.settlement.v1.AnomalyKind", values: [{ name: "ANOMALY_KIND_UNSPECIFIED", no: 0 }, { name: "ANOMALY_KIND_DURATION_TOO_SHORT", no: 1 }, { name: "ANOMALY_KIND_DURATION_TOO_LONG", no: 2 }, { name: "ANOMALY_KIND_VARIANCE", no: 3 }] },
+  { name: "settled.settlement.v1.AnomalySeverity", values: [{ name: "ANOMALY_SEVERITY_UNSPECIFIED", no: 0 }, { name: "ANOMALY_SEVERITY_MEDIUM", no: 1 }, { name: "ANOMALY_SEVERITY_HIGH", no: 2 }, { name: "ANOMALY_SEVERITY_CRITICAL", no: 3 }] },
   { name: "settled.settlement.v1.SettlementType", values: [{ name: "SETTLEMENT_TYPE_UNSPECIFIED", no: 0 }, { name: "SETTLEMENT_TYPE_PERIODIC", no: 1 }, { name: "SETTLEMENT_TYPE_USAGE_BASED", no: 2 }, { name: "SETTLEMENT_TYPE_FINAL", no: 3 }, { name: "SETTLEMENT_TYPE_REFUND", no: 4 }] },
   { name: "settled.settlement.v1.InvoiceStatus", values: [{ name: "INVOICE_STATUS_DRAFT", no: 0 }, { name: "INVOICE_STATUS_PENDING", no: 1 }, { name: "INVOICE_STATUS_PAID", no: 2 }, { name: "INVOICE_STATUS_PARTIALLY_PAID", no: 3 }, { name: "INVOICE_STATUS_OVERDUE", no: 4 }, { name: "INVOICE_STATUS_DISPUTED", no: 5 }, { name: "INVOICE_STATUS_CANCELLED", no: 6 }, { name: "INVOICE_STATUS_REFUNDED", no: 7 }] },
+  { name: "settled.settlement.v1.InvoiceLedgerKind", values: [{ name: "INVOICE_LEDGER_KIND_CREATED", no: 0 }, { name: "INVOICE_LEDGER_KIND_ISSUED", no: 1 }, { name: "INVOICE_LEDGER_KIND_PAYMENT", no: 2 }, { name: "INVOICE_LEDGER_KIND_DISPUTED", no: 3 }, { name: "INVOICE_LEDGER_KIND_RESOLVED", no: 4 }, { name: "INVOICE_LEDGER_KIND_CANCELLED", no: 5 }, { name: "INVOICE_LEDGER_KIND_REFUNDED", no: 6 }, { name: "INVOICE_LEDGER_KIND_OVERDUE", no: 7 }, { name: "INVOICE_LEDGER_KIND_CREDITED", no: 8 }] },
   { name: "settled.settlement.v1.PayoutStatus", values: [{ name: "PAYOUT_STATUS_UNSPECIFIED", no: 0 }, { name: "PAYOUT_STATUS_PENDING", no: 1 }, { name: "PAYOUT_STATUS_PROCESSING", no: 2 }, { name: "PAYOUT_STATUS_COMPLETED", no: 3 }, { name: "PAYOUT_STATUS_FAILED", no: 4 }, { name: "PAYOUT_STATUS_HELD", no: 5 }, { name: "PAYOUT_STATUS_REFUNDED", no: 6 }, { name: "PAYOUT_STATUS_CANCELLED", no: 7 }] },
+  { name: "settled.settlement.v1.PayoutLedgerKind", values: [{ name: "PAYOUT_LEDGER_KIND_CREATED", no: 0 }, { name: "PAYOUT_LEDGER_KIND_PROCESSING", no: 1 }, { name: "PAYOUT_LEDGER_KIND_COMPLETED", no: 2 }, { name: "PAYOUT_LEDGER_KIND_FAILED", no: 3 }, { name: "PAYOUT_LEDGER_KIND_HELD", no: 4 }, { name: "PAYOUT_LEDGER_KIND_RELEASED", no: 5 }, { name: "PAYOUT_LEDGER_KIND_REFUNDED", no: 6 }, { name: "PAYOUT_LEDGER_KIND_CANCELLED", no: 7 }, { name: "PAYOUT_LEDGER_KIND_HOLDBACK_RELEASED", no: 8 }] },
   { name: "settled.settlement.v1.RewardSource", values: [{ name: "REWARD_SOURCE_UNSPECIFIED", no: 0 }, { name: "REWARD_SOURCE_STAKING", no: 1 }, { name: "REWARD_SOURCE_USAGE", no: 2 }, { name: "REWARD_SOURCE_VERIFICATION", no: 3 }, { name: "REWARD_SOURCE_PROVIDER", no: 4 }] },
   { name: "tendermint.abci.CheckTxType", values: [{ name: "NEW", no: 0 }, { name: "RECHECK", no: 1 }] },
   { name: "tendermint.abci.MisbehaviorType", values: [{ name: "UNKNOWN", no: 0 }, { name: "DUPLICATE_VOTE", no: 1 }, { name: "LIGHT_CLIENT_ATTACK", no: 2 }] },
@@ -2997,17 +3520,42 @@ export const SERVICES: readonly ServiceSchema[] = [
     name: "settled.settlement.v1.Query",
     methods: [
       { name: "UsageByNaturalKey", input: "settled.settlement.v1.QueryUsageByNaturalKeyRequest", output: "settled.settlement.v1.QueryUsageByNaturalKeyResponse", httpGet: "/settled/settlement/v1/usage/by_natural_key" },
+      { name: "PriceCeilings", input: "settled.settlement.v1.QueryPriceCeilingsRequest", output: "settled.settlement.v1.QueryPriceCeilingsResponse", httpGet: "/settled/settlement/v1/price_ceilings" },
       { name: "UsageDetail", input: "settled.settlement.v1.QueryUsageDetailRequest", output: "settled.settlement.v1.QueryUsageDetailResponse", httpGet: "/settled/settlement/v1/usage/{usage_id}" },
       { name: "Invoice", input: "settled.settlement.v1.QueryInvoiceRequest", output: "settled.settlement.v1.QueryInvoiceResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}" },
       { name: "InvoicesByOrder", input: "settled.settlement.v1.QueryInvoicesByOrderRequest", output: "settled.settlement.v1.QueryInvoicesByOrderResponse", httpGet: "/settled/settlement/v1/invoices/by_order" },
+      { name: "Invoices", input: "settled.settlement.v1.QueryInvoicesRequest", output: "settled.settlement.v1.QueryInvoicesResponse", httpGet: "/settled/settlement/v1/invoices" },
+      { name: "InvoiceLedger", input: "settled.settlement.v1.QueryInvoiceLedgerRequest", output: "settled.settlement.v1.QueryInvoiceLedgerResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}/ledger" },
+      { name: "CreditNotes", input: "settled.settlement.v1.QueryCreditNotesRequest", output: "settled.settlement.v1.QueryCreditNotesResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}/credit_notes" },
       { name: "Usage", input: "settled.settlement.v1.QueryUsageRequest", output: "settled.settlement.v1.QueryUsageResponse", httpGet: "/settled/settlement/v1/usage" },
       { name: "Escrows", input: "settled.settlement.v1.QueryEscrowsRequest", output: "settled.settlement.v1.QueryEscrowsResponse", httpGet: "/settled/settlement/v1/escrows" },
       { name: "Settlements", input: "settled.settlement.v1.QuerySettlementsRequest", output: "settled.settlement.v1.QuerySettlementsResponse", httpGet: "/settled/settlement/v1/settlements" },
       { name: "Payouts", input: "settled.settlement.v1.QueryPayoutsRequest", output: "settled.settlement.v1.QueryPayoutsResponse", httpGet: "/settled/settlement/v1/payouts" },
+      { name: "PayoutLedger", input: "settled.settlement.v1.QueryPayoutLedgerRequest", output: "settled.settlement.v1.QueryPayoutLedgerResponse", httpGet: "/settled/settlement/v1/payouts/{payout_id}/ledger" },
+      { name: "Treasury", input: "settled.settlement.v1.QueryTreasuryRequest", output: "settled.settlement.v1.QueryTreasuryResponse", httpGet: "/settled/settlement/v1/treasury" },
       { name: "RewardEntries", input: "settled.settlement.v1.QueryRewardEntriesRequest", output: "settled.settlement.v1.QueryRewardEntriesResponse", httpGet: "/settled/settlement/v1/reward_entries" },
       { name: "Distributions", input: "settled.settlement.v1.QueryDistributionsRequest", output: "settled.settlement.v1.QueryDistributionsResponse", httpGet: "/settled/settlement/v1/distributions" },
       { name: "Params", input: "settled.settlement.v1.QueryParamsRequest", output: "settled.settlement.v1.QueryParamsResponse", httpGet: "/settled/settlement/v1/params" },
       { name: "Totals", input: "settled.settlement.v1.QueryTotalsRequest", output: "settled.settlement.v1.QueryTotalsResponse", httpGet: "/settled/settlement/v1/totals" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.Msg", isMsg: true,
+    methods: [
+      { name: "UpdateParams", input: "settled.settlement.v1.MsgUpdateParams", output: "settled.settlement.v1.MsgUpdateParamsResponse" },
+      { name: "SetReleaseConditions", input: "settled.settlement.v1.MsgSetReleaseConditions", output: "settled.settlement.v1.MsgSetReleaseConditionsResponse" },
+      { name: "SignRelease", input: "settled.settlement.v1.MsgSignRelease", output: "settled.settlement.v1.MsgSignReleaseResponse" },
+      { name: "AttestVerification", input: "settled.settlement.v1.MsgAttestVerification", output: "settled.settlement.v1.MsgAttestVerificationResponse" },
+      { name: "SetPriceCeiling", input: "settled.settlement.v1.MsgSetPriceCeiling", output: "settled.settlement.v1.MsgSetPriceCeilingResponse" },
+      { name: "CorrectUsage", input: "settled.settlement.v1.MsgCorrectUsage", output: "settled.settlement.v1.MsgCorrectUsageResponse" },
+      { name: "ClearAnomaly", input: "settled.settlement.v1.MsgClearAnomaly", output: "settled.settlement.v1.MsgClearAnomalyResponse" },
+      { name: "PayInvoice", input: "settled.settlement.v1.MsgPayInvoice", output: "settled.settlement.v1.MsgPayInvoiceResponse" },
+      { name: "VoidInvoice", input: "settled.settlement.v1.MsgVoidInvoice", output: "settled.settlement.v1.MsgVoidInvoiceResponse" },
+      { name: "CreditInvoice", input: "settled.settlement.v1.MsgCreditInvoice", output: "settled.settlement.v1.MsgCreditInvoiceResponse" },
+      { name: "HoldPayout", input: "settled.settlement.v1.MsgHoldPayout", output: "settled.settlement.v1.MsgHoldPayoutResponse" },
+      { name: "ReleasePayout", input: "settled.settlement.v1.MsgReleasePayout", output: "settled.settlement.v1.MsgReleasePayoutResponse" },
+      { name: "RefundPayout", input: "settled.settlement.v1.MsgRefundPayout", output: "settled.settlement.v1.MsgRefundPayoutResponse" },
+      { name: "WithdrawFees", input: "settled.settlement.v1.MsgWithdrawFees", output: "settled.settlement.v1.MsgWithdrawFeesResponse" },
     ],
   },
   {

@@ -26,6 +26,8 @@ export interface OrderRun {
   reports: number;
   /** Records on the chain that no settlement has settled. */
   open: number;
+  /** What of the escrow was settled before this run, coins as text. */
+  settledBefore: string;
 }
 
 export function orderRun(plan: OrderPlan, customer: TxSender | undefined, ackShare: Dec): OrderRun {
@@ -33,7 +35,7 @@ export function orderRun(plan: OrderPlan, customer: TxSender | undefined, ackSha
   const windowsLeft = plan.windows;
   return {
     ...{ plan, customer, acknowledgements, known: new Map(), windowsLeft, reports: 0, open: 0 },
-    ...{ escrowId: "", todo: "nothing", closed: false, refusal: undefined },
+    ...{ escrowId: "", todo: "nothing", closed: false, refusal: undefined, settledBefore: "" },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts";
 import {
   activateEscrow,
+  claimableEntries,
   claimRewards,
   createEscrow,
   escrowsByOrder,
@@ -12,14 +13,22 @@ import {
   usageOfOrder,
 } from "../client/settlement_msgs.ts";
 import { divCeil } from "../lib/int.ts";
-import { parseCoinsText, amountOf } from "../types/coins.ts";
+import {
+  addCoins,
+  amountOf,
+  type Coins,
+  coversCoins,
+  formatCoins,
+  NO_COINS,
+  parseCoinsText,
+  subCoins,
+} from "../types/coins.ts";
 import { DEC_ONE, type Dec } from "../types/dec.ts";
 import { parallel } from "./ahead.ts";
 import { messageGas } from "./gas.ts";
 import { type OrderRun, takeUp } from "./order_run.ts";
 import type { Outcome, Outgoing, TxSender } from "./submit.ts";
 import type { Tally } from "./tally.ts";
-import { RESOURCES } from "./units.ts";
 
 /** How many orders are asked for at a time. */
 const QUERY_WIDTH = 8;
@@ -47,6 +56,7 @@ export interface OrdersOptions {
 /** Opens, settles and closes the orders of a replay, with one escrow per order. */
 export class Orders {
   readonly #options: OrdersOptions;
+  #claimableBefore: Coins = NO_COINS;
 
   constructor(options: OrdersOptions) {
     this.#options = options;
@@ -62,6 +72,7 @@ export class Orders {
       const { client } = this.#options;
       const newest = (await escrowsByOrder(client, run.plan.order)).at(-1);
       if (newest !== undefined) run.escrowId = newest.escrowId;
+      if (newest?.state === "active") run.settledBefore = newest.totalSettled;
       if (newest !== undefined && newest.state !== "pending") {
         takeUp(run, await usageOfOrder(client, run.plan.order));
       }
@@ -183,6 +194,12 @@ export class Orders {
     });
     const rest = await this.#sendByCustomer(unfinished, (run) => this.#finals(run));
     unfinished.forEach((run, index) => this.#book(run, rest[index] as Outcome[]));
+    // The chain settles an order that is open for more than a period unasked.
+    const missing = due.filter((run, index) => {
+      const own = [...(outcomes[index] as Outcome[]), ...(rest[unfinished.indexOf(run)] ?? [])];
+      return own.every(({ refusal }) => refusal === undefined) && settledRecords(own) < run.open;
+    });
+    await this.#bookUnasked(missing);
   }
 
   #settlements(run: OrderRun): Outgoing[] {
@@ -208,18 +225,52 @@ export class Orders {
         if (!isBelowMinimum(outcome)) tally.refuse(`settle ${run.plan.order}`, outcome.refusal);
         continue;
       }
-      tally.addSettled(readSettleOrder(outcome.response).totalAmount);
-      tally.addRewards(outcome);
+      const { totalAmount } = readSettleOrder(outcome.response);
+      tally.addSettled(totalAmount);
+      run.settledBefore = formatCoins(
+        addCoins(parseCoinsText(run.settledBefore), parseCoinsText(totalAmount)),
+      );
     }
+  }
+
+  /** Counts what was settled of orders by neither this run nor one before. */
+  async #bookUnasked(runs: readonly OrderRun[]): Promise<void> {
+    const { client, tally } = this.#options;
+    await parallel(runs, QUERY_WIDTH, async (run) => {
+      const escrows = await escrowsByOrder(client, run.plan.order);
+      const escrow = escrows.find(({ escrowId }) => escrowId === run.escrowId);
+      const [all, known] = [escrow?.totalSettled ?? "", run.settledBefore].map(parseCoinsText);
+      if (all === undefined || known === undefined || !coversCoins(all, known)) return;
+      tally.addSettled(formatCoins(subCoins(all, known)));
+    });
+  }
+
+  /** Notes what the provider can claim already. */
+  async begin(): Promise<void> {
+    this.#claimableBefore = await this.#claimable();
+  }
+
+  /** Counts the rewards since `begin`. */
+  async end(): Promise<void> {
+    const [before, after] = [this.#claimableBefore, await this.#claimable()];
+    this.#options.tally.countRewards({ before, after });
+  }
+
+  async #claimable(): Promise<Coins> {
+    const { client, provider } = this.#options;
+    const entries = await claimableEntries(client, provider.signer.address);
+    return entries.map(parseCoinsText).reduce<Coins>(addCoins, NO_COINS);
   }
 
   /** Claims whatever rewards the provider has, in as many claims as the chain wants. */
   async claim(): Promise<void> {
-    const { provider, tally } = this.#options;
-    const message = claimRewards({ sender: provider.signer.address, source: "" });
-    // A distribution has an entry per resource at most; an earlier run's may wait besides.
-    const entries = Math.min(CLAIM_ENTRIES_MAX, (tally.distributions + 20) * RESOURCES.length);
+    const { client, provider, tally } = this.#options;
+    const sender = provider.signer.address;
+    const message = claimRewards({ sender, source: "" });
     for (;;) {
+      const { length } = await claimableEntries(client, sender);
+      if (length === 0) return;
+      const entries = Math.min(CLAIM_ENTRIES_MAX, length);
       const [outcome] = await provider.send([{ message, gas: messageGas("claim", entries) }]);
       if (outcome === undefined || outcome.refusal !== undefined) {
         const nothingLeft = outcome?.refusal.code === NO_CLAIMABLE_REWARDS;
@@ -227,7 +278,7 @@ export class Orders {
         return;
       }
       tally.addClaimed(readClaimRewards(outcome.response).claimedAmount);
-      if (entries < CLAIM_ENTRIES_MAX) return;
+      if (length <= CLAIM_ENTRIES_MAX) return;
     }
   }
 
@@ -260,6 +311,21 @@ function settlement(run: OrderRun, isFinal: boolean, records: number): Outgoing 
   const sender = (run.customer as TxSender).signer.address;
   const message = settleOrder({ sender, orderId: run.plan.order, usageRecordIds: [], isFinal });
   return { message, gas: messageGas("settle", records) };
+}
+
+/** How many records these settlements took, from their events. */
+function settledRecords(outcomes: readonly Outcome[]): number {
+  let records = 0;
+  for (const outcome of outcomes) {
+    if (outcome.refusal !== undefined) continue;
+    for (const { type, attributes } of outcome.events) {
+      if (!type.endsWith("EventOrderSettled")) continue;
+      // Typed events of the Cosmos SDK have their values as JSON.
+      const value = attributes.find(({ key }) => key === "records")?.value ?? "0";
+      records += Number(value.replaceAll('"', ""));
+    }
+  }
+  return records;
 }
 
 function isBelowMinimum(outcome: Outcome): boolean {

@@ -192,12 +192,15 @@ async function submit(submission: Submission): Promise<void> {
   const stages: Stages = { orders, records: shared, progress, withOrders };
   const book = new RunBook({ plan, prices, unitRounding, epoch, ackShare, customers });
   const windows = windowsOf(options, noCounts());
+  if (withOrders) await orders.begin();
   if (clock === undefined) await runPipeline(chunksOf(windows, book), stages);
   else {
     const step = BigInt(options.virtualStepSeconds ?? VIRTUAL_STEP_SECONDS);
     await runInVirtualTime(await stepsOf(windows, book, step), clock, epoch, stages);
   }
-  if (withOrders) await orders.claim();
+  if (!withOrders) return;
+  await orders.claim();
+  await orders.end();
 }
 
 const RAW_UNITS = {

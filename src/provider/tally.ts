@@ -1,5 +1,14 @@
-import { addCoins, type Coins, coinsOf, NO_COINS, parseCoinsText } from "../types/coins.ts";
-import type { Outcome, Refusal } from "./submit.ts";
+import {
+  addCoins,
+  amountOf,
+  type Coins,
+  coinsOf,
+  mapCoins,
+  NO_COINS,
+  parseCoinsText,
+} from "../types/coins.ts";
+import { maxBigint } from "../lib/int.ts";
+import type { Refusal } from "./submit.ts";
 import type { UsageReport } from "./reports.ts";
 import { RESOURCES, type Resource } from "./units.ts";
 
@@ -24,8 +33,9 @@ export interface ReplaySummary {
   /** Of the records that are on the chain. */
   readonly units: Readonly<Record<Resource, number>>;
   readonly cost: AmountsByDenom;
-  /** What settlements, rewards and claims of this run came to. */
+  /** Of the orders that this run settled; what the chain settled unasked is part of it. */
   readonly settled: AmountsByDenom;
+  /** That the provider has got since this run began. */
   readonly rewards: AmountsByDenom;
   readonly claimed: AmountsByDenom;
   readonly seconds: number;
@@ -37,8 +47,6 @@ export class Tally {
   refused = 0;
   txs = 0;
   orders = 0;
-  /** Reward distributions that settlements of this run made. */
-  distributions = 0;
   cost: Coins = NO_COINS;
   settled: Coins = NO_COINS;
   rewards: Coins = NO_COINS;
@@ -81,17 +89,12 @@ export class Tally {
     this.claimed = addCoins(this.claimed, parseCoinsText(text));
   }
 
-  /** Rewards that a message accrued, from its events. */
-  addRewards(outcome: Outcome): void {
-    if (outcome.refusal !== undefined) return;
-    for (const { type, attributes } of outcome.events) {
-      if (!type.endsWith("EventRewardsDistributed")) continue;
-      this.distributions += 1;
-      const total = attributes.find(({ key }) => key === "total_rewards")?.value ?? "";
-      // Typed events of the Cosmos SDK have their values as JSON.
-      const text = total.startsWith('"') ? (JSON.parse(total) as string) : total;
-      this.rewards = addCoins(this.rewards, parseCoinsText(text));
-    }
+  /** Rewards since the beginning: what was claimed, and what is there more than at first. */
+  countRewards(claimable: { readonly before: Coins; readonly after: Coins }): void {
+    const all = addCoins(this.claimed, claimable.after);
+    this.rewards = mapCoins(all, (amount, denom) =>
+      maxBigint(amount - amountOf(claimable.before, denom), 0n),
+    );
   }
 
   summary(file: {

@@ -100,6 +100,9 @@ export class VirtualClock {
   }
 }
 
+/** Rewards expire after the chain's `reward_claim_expiry`, 30 days: a provider claims each week. */
+const CLAIM_SECONDS = 604_800n;
+
 /**
  * Replays steps in the file's own time: at a step's start its new orders are opened, at its end its
  * windows are recorded and acknowledged and the orders that have ended are settled. So records are
@@ -112,9 +115,10 @@ export async function runInVirtualTime(
   epoch: bigint,
   stages: Stages,
 ): Promise<void> {
-  const { orders, records, progress } = stages;
+  const { orders, records, progress, withOrders } = stages;
   await orders.lookUp(steps.flatMap(({ starts }) => starts));
   let isOpen = false;
+  let claimedAt = steps[0]?.from ?? 0n;
   for (const [index, step] of steps.entries()) {
     clock.advanceTo(epoch + step.from);
     if (!isOpen) await orders.open(step.starts);
@@ -123,6 +127,10 @@ export async function runInVirtualTime(
     isOpen = next?.from === step.to;
     const opening = isOpen && next !== undefined ? orders.open(next.starts) : undefined;
     await Promise.all([finish(step, stages), opening]);
+    if (withOrders && step.to - claimedAt >= CLAIM_SECONDS) {
+      await orders.claim();
+      claimedAt = step.to;
+    }
     progress.update(records.tally.records);
   }
 }

@@ -58,9 +58,7 @@ export class HistoryReader implements Reader {
       reverse: options.reverse ?? false,
     };
     const { limit, expected } = options;
-    const rows = this.#isLatest
-      ? this.#current(bounds, { limit, expected })
-      : this.#merged(bounds);
+    const rows = this.#isLatest ? this.#current(bounds, { limit, expected }) : this.#merged(bounds);
     let left = limit ?? ROWS_MAX;
     for await (const row of rows) {
       if (left <= 0) return;

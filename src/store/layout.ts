@@ -8,8 +8,9 @@ import { DB_META, type DbBatch, type DbReads } from "./db.ts";
  *
  *   1: up to November 2026, without a number
  *   2: open usage in lists, natural keys by meter and start
+ *   3: queues of automatic settlement, payouts, holdbacks and due invoices; their ledgers
  */
-export const LAYOUT = 2;
+export const LAYOUT = 3;
 
 export const LAYOUT_KEY = `${DB_META}layout` as Key;
 

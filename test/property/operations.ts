@@ -11,8 +11,10 @@ import {
   type TestAccount,
 } from "../testkit/accounts.ts";
 import type { ChainOptions, TestChain } from "../testkit/chain.ts";
+import { ceiling, clearAnomaly, correct, type To, withdraw } from "../testkit/corrections.ts";
 import { msg, type TestMessage } from "../testkit/messages.ts";
 import { eventsOf, responsesOf } from "../testkit/outcome.ts";
+import { type ParamsJson, updateGenesisParams } from "../testkit/params.ts";
 import { slot } from "../testkit/times.ts";
 
 /** One random step: numbers that are turned into a message against what the chain has by then. */
@@ -43,7 +45,12 @@ const KINDS = {
   refund: 1,
   dispute: 1,
   claim: 2,
+  correct: 3,
+  withdraw: 1,
+  ceiling: 1,
+  "clear flags": 1,
   send: 1,
+  params: 1,
   nonsense: 2,
 } as const;
 type Kind = keyof typeof KINDS;
@@ -120,6 +127,23 @@ export const worlds: fc.Arbitrary<ChainOptions> = fc
 
 const ACTORS = [customer, customer2, provider, provider2, authority, stranger];
 
+/** Other limits, lengths and switches, but no rates that a test computes with; some are refused. */
+function someParams({ pick, place, length, flag, amount }: Operation): ParamsJson {
+  return {
+    params: {
+      // The three rates may not sum to more than 1.
+      ...(flag ? {} : { payout_holdback_rate: "0.95" }),
+      staking_reward_epoch_length: `${place + 1}`,
+      min_settlement_amount: `${amount}`,
+    },
+    extended: {
+      max_records_per_settlement: length,
+      reward_funding: flag ? "mint" : "pool",
+      final_remainder: pick % 5 === 0 ? "provider" : "refund",
+    },
+  };
+}
+
 /** What is known of an order, so that most steps are ones that may succeed. */
 interface OrderFacts {
   escrowId: string;
@@ -187,7 +211,7 @@ export class World {
   #sensible(operation: Operation): Kind {
     const { kind, flag } = operation;
     const { state, fresh, open } = this.#of(orderOf(operation));
-    const always: readonly Kind[] = ["nonsense", "repeat", "send"];
+    const always: readonly Kind[] = ["nonsense", "repeat", "send", "params"];
     if (always.includes(kind)) return kind;
     if (kind === "claim") return this.#rewarded ? kind : "record";
     if (state === "none") return "create";
@@ -195,9 +219,10 @@ export class World {
     if (state === "disputed") return flag && open === 0 ? "release" : "refund";
     const settles: readonly Kind[] = ["settle", "settle some", "settle finally"];
     if (settles.includes(kind)) return open === 0 ? "record" : kind;
-    if (kind === "acknowledge") return fresh.length === 0 ? "record" : kind;
+    const ofRecords: readonly Kind[] = ["acknowledge", "correct", "withdraw", "clear flags"];
+    if (ofRecords.includes(kind)) return fresh.length === 0 ? "record" : kind;
     if (kind === "release" || kind === "refund") return open === 0 ? kind : "record";
-    return kind === "dispute" ? kind : "record";
+    return kind === "dispute" || kind === "ceiling" ? kind : "record";
   }
 
   /** Remembers what a step did. */
@@ -225,7 +250,13 @@ export class World {
       facts.open += 1;
       facts.reports.push(message);
     }
-    if (kind === "acknowledge") facts.fresh.pop();
+    if (kind === "acknowledge" || kind === "withdraw") facts.fresh.pop();
+    if (kind === "withdraw") facts.open -= 1;
+    if (kind === "correct") {
+      const id = response?.usageId ?? "";
+      facts.usage.push(id);
+      facts.fresh.splice(-1, 1, id);
+    }
     if (kind === "claim") this.#rewarded = false;
     if (kind === "dispute") facts.state = "disputed";
     if (eventsOf(result, "RewardsDistributed").length > 0) this.#rewarded = true;
@@ -268,6 +299,14 @@ export class World {
         return facts.reports[pick % facts.reports.length] ?? this.#report(operation, recipient);
       case "acknowledge":
         return msg.acknowledge(by(depositor), rightful ? (fresh.at(-1) ?? id) : id);
+      case "correct":
+        return correct(rightful ? (fresh.at(-1) ?? id) : id, corrected(operation), by(recipient));
+      case "withdraw":
+        return withdraw(rightful ? (fresh.at(-1) ?? id) : id, {}, by(recipient));
+      case "ceiling":
+        return ceiling(flag ? `${amount}uve` : "", { order, type: operation.type }, by(depositor));
+      case "clear flags":
+        return clearAnomaly(rightful ? (fresh.at(-1) ?? id) : id, by(authority));
       case "settle":
         return msg.settle(by(flag ? depositor : recipient), { order });
       case "settle some":
@@ -284,6 +323,8 @@ export class World {
         return msg.claim(by(flag ? provider : provider2), pick % 3 === 0 ? "usage" : "");
       case "send":
         return msg.send(anyone, recipientOf(operation).address, `${amount + 1n}uve`);
+      case "params":
+        return updateGenesisParams(this.chain, someParams(operation), by(authority));
       case "nonsense":
         return this.#nonsense(operation, anyone, id);
     }
@@ -349,6 +390,12 @@ function opening(kind: Kind, order: number): Operation {
     amount: 9000n * BigInt(order + 1),
   };
   return { ...base, place: 20 * order, length: 1, type: "cpu", flag: order % 2 === 0 };
+}
+
+/** Other units and another price than before, most often. */
+function corrected({ amount, pick, flag, order }: Operation): To {
+  const denom = flag && order % 2 === 0 ? "uusd" : "uve";
+  return { units: BigInt(pick % 7) + 1n, price: `${amount / 5n}.${pick % 100}${denom}` };
 }
 
 function orderOf({ order }: Operation): string {

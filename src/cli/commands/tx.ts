@@ -8,6 +8,7 @@ import { type GeneratedCommand, moduleCommands } from "../generated_commands.ts"
 import type { Io } from "../io.ts";
 import { readFlags } from "../message_flags.ts";
 import { printResult } from "../output.ts";
+import { addParamsFlags, type ParamsFlags, paramsUpdate, UPDATE_PARAMS } from "../params_flags.ts";
 import { addTxFlags, parseNumber, TX_FLAG_NAMES, type TxFlags } from "../tx_flags.ts";
 import {
   openTxSession,
@@ -35,9 +36,11 @@ export function txCommand(io: Io): Command {
 }
 
 function finish(io: Io, generated: GeneratedCommand): void {
+  const updatesParams = generated.input.name === UPDATE_PARAMS;
+  if (updatesParams) addParamsFlags(generated.command);
   addTxFlags(generated.command).action(async (...all: unknown[]) => {
     const self = all.at(-1) as Command;
-    const flags = self.opts<TxFlags & Record<string, unknown>>();
+    const flags = self.opts<TxFlags & ParamsFlags & Record<string, unknown>>();
     const context = contextOf(io, self);
     const values = await valueContext(context, flags.keyringBackend);
     const message = readFlags(generated.flags, self.args, flags, values);
@@ -45,6 +48,11 @@ function finish(io: Io, generated: GeneratedCommand): void {
       throw usageError("--dry-run and --generate-only exclude each other");
     }
     const session = await openTxSession(context, flags);
+    if (updatesParams) {
+      const { fields, changes } = await paramsUpdate(session.client, flags, values);
+      Object.assign(message, fields);
+      if (context.format === "text") io.err(`${changes.join("\n")}\n`);
+    }
     for (const name of generated.signerFields) {
       const field = generated.input.fields.find((each) => each.name === name);
       if (field !== undefined) message[field.key] = session.key.address;

@@ -10,7 +10,7 @@ import { fromUtf8 } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { bytesOfKey, type Key, u64FromKey } from "../../lib/key.ts";
 import type { PageRequest, Reader } from "../../store/read_view.ts";
-import { readPage } from "../../store/reader.ts";
+import { readAll, readPage } from "../../store/reader.ts";
 import { parseAddress } from "../../types/address.ts";
 import { isDenom } from "../../types/denom.ts";
 import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
@@ -114,6 +114,12 @@ async function allBalances(
   const prefix = keys.balancesOfKey(parseAddress(address, ctx.chain.bech32Prefix));
   const page = await readPage(ctx.reader, prefix, pagination);
   return { balances: coinsOfEntries(page.entries, prefix), pagination: page };
+}
+
+/** All coins of an account, sorted; a module's account holds few denoms. */
+export async function coinsOfAccount(reader: Reader, address: string): Promise<WireCoin[]> {
+  const prefix = keys.balancesOfKey(address);
+  return coinsOfEntries(await readAll(reader, prefix, `${QUERY}/AllBalances`), prefix);
 }
 
 /** The denom is the last part of the key. */

@@ -39,6 +39,94 @@ export const autocli = {
       short: "accept a usage record; signed by --from unless --signature is given",
       examples: ["acknowledge-usage usage-1767225600-1 --from customer-1"],
     },
+    CorrectUsage: {
+      short: "report other units or another price; signed by --from unless --signature is given",
+      positional: ["usage_id", "usage_units"],
+      examples: [
+        "correct-usage usage-1767225600-1 11 --unit-price 1.5uve --reason 'counted twice' --from provider-1",
+        "correct-usage usage-1767225600-1 0 --reason 'not our job' --from provider-1",
+      ],
+    },
+    ClearAnomaly: {
+      short: "let a flagged usage record be settled automatically",
+      positional: ["usage_id"],
+      examples: ["clear-anomaly usage-1767225600-1 --from authority"],
+    },
+    SetPriceCeiling: {
+      short: "bound what a unit of usage may cost from now on; without a price, no longer",
+      positional: ["order_id", "usage_type"],
+      examples: [
+        "set-price-ceiling order-1 cpu --max-unit-price 1.5uve --from customer-1",
+        "set-price-ceiling order-1 cpu --from customer-1",
+      ],
+    },
+    SetReleaseConditions: {
+      short: "say what has to be so before an escrow is released",
+      positional: ["escrow_id"],
+      examples: [
+        'set-release-conditions escrow-1 --conditions \'{"type":"timelock","unlock_after":"1767225600"}\' --from customer-1',
+      ],
+    },
+    SignRelease: {
+      short: "agree to the release of an escrow",
+      positional: ["escrow_id"],
+      examples: ["sign-release escrow-1 --from provider-1"],
+    },
+    AttestVerification: {
+      short: "say how well the service of an escrow was verified, from 0 to 100",
+      positional: ["escrow_id", "score"],
+      examples: ["attest-verification escrow-1 90 --from authority"],
+    },
+    UpdateParams: {
+      short: "change params from the next block on; signed by the authority",
+      flags: { params: { skip: true }, extended_params: { skip: true } },
+      examples: [
+        "update-params --set min_settlement_amount=500 --set settled.auto_settle_after=1h --from authority",
+        "update-params --file params.json --from authority",
+      ],
+    },
+    PayInvoice: {
+      short: "pay what is due of an invoice, or a part of it",
+      positional: ["invoice_id", "amount"],
+      examples: [
+        "pay-invoice invoice-1767225600-1 --from customer-1",
+        "pay-invoice invoice-1767225600-1 300uve --from customer-1",
+      ],
+    },
+    VoidInvoice: {
+      short: "cancel an invoice of which nothing was paid",
+      positional: ["invoice_id"],
+      examples: ["void-invoice invoice-1767225600-1 --reason 'billed twice' --from provider-1"],
+    },
+    CreditInvoice: {
+      short: "give back what was paid of an invoice, by a credit note",
+      positional: ["invoice_id", "amount"],
+      examples: [
+        "credit-invoice invoice-1767225600-1 300uve --reason 'an hour down' --from provider-1",
+      ],
+    },
+    HoldPayout: {
+      short: "keep a payout, or its holdback, from being paid; signed by the authority",
+      positional: ["payout_id"],
+      examples: ["hold-payout payout-1767225600-1 --reason 'under review' --from authority"],
+    },
+    ReleasePayout: {
+      short: "pay a payout that is held, failed or waits, or its holdback; signed by the authority",
+      positional: ["payout_id"],
+      examples: ["release-payout payout-1767225600-1 --from authority"],
+    },
+    RefundPayout: {
+      short: "give what is held of a payout back to the customer; signed by the authority",
+      positional: ["payout_id"],
+      examples: [
+        "refund-payout payout-1767225600-1 --amount 100uve --reason 'no service' --from authority",
+      ],
+    },
+    WithdrawFees: {
+      short: "take coins out of a fee account; signed by the authority",
+      positional: ["account", "amount"],
+      examples: ["withdraw-fees platform_fee 100uve --recipient provider-1 --from authority"],
+    },
     ClaimRewards: {
       short: "claim rewards, of one source or of all",
       positional: [],
@@ -82,8 +170,33 @@ export const autocli = {
         "usage-by-natural-key --order-id o --lease-id l --usage-type cpu --period-start 1767225600 --period-end 1767229200",
       ],
     },
+    PriceCeilings: {
+      short: "what usage of an order may cost at most, by type",
+      positional: ["order_id"],
+      examples: ["price-ceilings order-1"],
+    },
     UsageDetail: { short: "a usage record with its reward, settlement and invoice" },
     Invoice: { short: "an invoice with its lines" },
+    // In full: its short name is an alias of InvoicesByOrder.
+    "settled.settlement.v1.Query/Invoices": {
+      use: "list-invoices",
+      short: "invoices in pages, by provider, customer, order, state and time",
+      positional: [],
+      examples: [
+        "list-invoices --state overdue",
+        "list-invoices --customer customer-1 --issued-from '30d ago'",
+      ],
+    },
+    InvoiceLedger: {
+      short: "what happened to an invoice, chained by hashes",
+      positional: ["invoice_id"],
+      examples: ["invoice-ledger invoice-1767225600-1"],
+    },
+    CreditNotes: {
+      short: "credit notes of an invoice",
+      positional: ["invoice_id"],
+      examples: ["credit-notes invoice-1767225600-1"],
+    },
     InvoicesByOrder: {
       aliases: ["invoices"],
       short: "invoices of an order",
@@ -102,9 +215,16 @@ export const autocli = {
     },
     Payouts: {
       use: "list-payouts",
-      short: "payouts of a provider in pages",
-      positional: ["provider"],
+      short: "payouts of a provider, a customer, in a state, of a time, in pages",
+      positional: [],
+      examples: ["list-payouts --provider provider-1 --state held --created-from '2d ago'"],
     },
+    PayoutLedger: {
+      short: "what happened to a payout",
+      positional: ["payout_id"],
+      examples: ["payout-ledger payout-1767225600-1"],
+    },
+    Treasury: { short: "what the accounts of settlement hold", examples: ["treasury"] },
     RewardEntries: {
       short: "what an address can claim, entry by entry, in pages",
       positional: ["address"],

@@ -3,6 +3,8 @@ import { isolated } from "../../baseapp/isolated.ts";
 import { EscrowStatus, RewardEntryState } from "../../gen/settled/settlement/v1/state.ts";
 import { assert, must } from "../../lib/assert.ts";
 import { i64FromKey, type Key } from "../../lib/key.ts";
+import { settleDueEscrows } from "./auto_settle.ts";
+import { mayRetry } from "./back_off.ts";
 import { coinsIn, type Records } from "./records.ts";
 import * as events from "./events.ts";
 import { escrowId } from "./ids.ts";
@@ -10,6 +12,7 @@ import type { EscrowKeeper } from "./keeper_escrow.ts";
 import type { RewardKeeper } from "./keeper_reward.ts";
 import type { SettlementKeeper } from "./keeper_settlement.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
+import { markOverdueInvoices } from "./invoice_due.ts";
 import * as keys from "./keys.ts";
 import { settleExpired } from "./settle_order.ts";
 import { listNewUsage } from "./usage_lists.ts";
@@ -19,8 +22,6 @@ const ESCROWS_MAX = 100;
 const SCANNED_MAX = 1000;
 const RECORDS_MAX = 1000;
 const REWARD_ENTRIES_MAX = 1000;
-/** Blocks to wait after a failed expiry: 2^attempts, at most 2^10. */
-const BACK_OFF_DOUBLINGS_MAX = 10;
 
 export interface BlockWorkers {
   readonly records: Records;
@@ -63,12 +64,6 @@ function dueEscrows(ctx: Context, records: Records): bigint[] {
   return due;
 }
 
-/** After n failures an escrow is tried at every 2^n-th block only. */
-function mayRetry(ctx: Context, attempts: number): boolean {
-  const doublings = attempts > BACK_OFF_DOUBLINGS_MAX ? BACK_OFF_DOUBLINGS_MAX : attempts;
-  return ctx.height % (1n << BigInt(doublings)) === 0n;
-}
-
 function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number): number {
   const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
   const taken = settleExpired(ctx, workers, escrow, budget);
@@ -83,9 +78,14 @@ function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number
   return taken;
 }
 
-/** Look-ups of the block's usage, staking rewards at the end of an epoch, and rewards that nobody claimed in time. */
+/**
+ * Look-ups of the block's usage, automatic settlement, invoices that are overdue, staking rewards at
+ * the end of an epoch, and rewards that nobody claimed in time.
+ */
 export function endBlock(ctx: Context, workers: BlockWorkers): void {
   listNewUsage(ctx, workers.records);
+  settleDueEscrows(ctx, workers);
+  markOverdueInvoices(ctx, workers.records);
   // A reward that cannot be booked is no reason to halt: it is not given.
   isolated(ctx, (inner) => workers.rewards.distributeStaking(inner));
   const due: Key[] = [];

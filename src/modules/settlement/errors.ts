@@ -28,11 +28,21 @@ export const ErrInvalidUsageRecord = error(1512, "invalid usage record");
 export const ErrUsageRecordNotFound = error(1513, "usage record not found");
 export const ErrUsageRecordExists = error(1514, "usage record already exists");
 export const ErrUsageAlreadySettled = error(1515, "usage already settled");
+export const ErrInvalidCondition = error(1516, "invalid condition");
 export const ErrConditionsNotMet = error(1517, "conditions not met");
 export const ErrEscrowExpired = error(1518, "escrow expired");
 export const ErrEscrowNotActive = error(1519, "escrow not active");
 export const ErrInvalidAddress = error(1521, "invalid address");
+export const ErrInvalidAmount = error(1522, "invalid amount");
 export const ErrEscrowDisputed = error(1523, "escrow disputed");
 export const ErrInvalidSignature = error(1524, "invalid signature");
 export const ErrInvalidParams = error(1525, "invalid params");
+export const ErrInvalidPayout = error(1530, "invalid payout");
 export const ErrPayoutNotFound = error(1531, "payout not found");
+export const ErrPayoutHeld = error(1534, "payout held");
+export const ErrDisputeActive = error(1535, "dispute active");
+export const ErrPayoutExecutionFailed = error(1537, "payout execution failed");
+export const ErrInvoiceNotPaid = error(1536, "invoice not paid");
+
+// From 1549: codes of Settled's own.
+export const ErrInvoiceNotFound = error(1549, "invoice not found");

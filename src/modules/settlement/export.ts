@@ -6,10 +6,11 @@ import { bytesOfKey, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
+import { totalOf } from "./query_totals.ts";
 
 /** Params, records and sequences as genesis JSON; what follows from them is left out. */
 export async function exportSettlement(reader: Reader): Promise<unknown> {
-  const { wire, extended, version } = await readParams(reader);
+  const { wire, extended, version, pending } = await readParams(reader);
   const epochMint = await reader.get(keys.EPOCH_MINT_KEY);
   const genesis = state.GenesisState.fromPartial({
     params: wire,
@@ -22,10 +23,20 @@ export async function exportSettlement(reader: Reader): Promise<unknown> {
   genesis.settlements = await all(reader, keys.SETTLEMENT_PREFIX, state.SettlementState);
   genesis.invoices = await all(reader, keys.INVOICE_PREFIX, state.InvoiceState);
   genesis.payouts = await all(reader, keys.PAYOUT_PREFIX, state.PayoutState);
+  genesis.payoutLedger = await all(reader, keys.PAYOUT_LEDGER_PREFIX, state.PayoutLedgerEntry);
+  genesis.platformFeesWithdrawn = await totalOf(reader, "platformFeesWithdrawn");
+  genesis.validatorFeesWithdrawn = await totalOf(reader, "validatorFeesWithdrawn");
   genesis.distributions = await all(reader, keys.DISTRIBUTION_PREFIX, state.DistributionState);
   genesis.claimable = await all(reader, keys.CLAIMABLE_PREFIX, state.ClaimableState);
   genesis.rewardEntries = await all(reader, keys.REWARD_ENTRY_PREFIX, state.RewardEntryState);
   genesis.invoiceSeries = await invoiceSeries(reader);
+  genesis.invoiceLedger = await all(reader, keys.INVOICE_LEDGER_PREFIX, state.InvoiceLedgerEntry);
+  genesis.creditNotes = await all(reader, keys.CREDIT_NOTE_PREFIX, state.CreditNoteState);
+  if (pending !== undefined) genesis.pendingParams = pending;
+  const ceilings = await all(reader, keys.PRICE_CEILING_PREFIX, state.PriceCeilingState);
+  genesis.priceCeilings = ceilings;
+  const epochBase = await reader.get(keys.EPOCH_BASE_KEY);
+  if (epochBase !== undefined) genesis.epochBase = state.EpochBase.decode(epochBase);
   if (epochMint !== undefined) genesis.epochMint = state.EpochMint.decode(epochMint);
   return messageToJson("settled.settlement.v1.GenesisState", genesis);
 }
@@ -53,6 +64,7 @@ async function sequences(reader: Reader): Promise<state.Sequences> {
     payout: await next("payout"),
     invoice: await next("invoice"),
     rewardEntry: await next("rewardEntry"),
+    creditNote: await next("creditNote"),
   };
 }
 
@@ -61,7 +73,10 @@ async function invoiceSeries(reader: Reader): Promise<state.InvoiceSeries[]> {
   for await (const [key, value] of reader.range(keys.INVOICE_SERIES_PREFIX)) {
     const text = fromUtf8(bytesOfKey(key.slice(keys.INVOICE_SERIES_PREFIX.length + 1) as Key));
     const next = u64FromKey(keyOfBytes(value), 0);
-    series.push({ provider: must(text, "settlement: an address is text"), next });
+    const provider = must(text, "settlement: an address is text");
+    const notes = await reader.get(keys.textIndexKey(keys.CREDIT_NOTE_SERIES_PREFIX, provider));
+    const nextCreditNote = notes === undefined ? 0n : u64FromKey(keyOfBytes(notes), 0);
+    series.push({ provider, next, nextCreditNote });
   }
   return series;
 }

@@ -5,10 +5,13 @@ import { KeyMap } from "../../lib/key_map.ts";
 import { Memo } from "../../lib/memo.ts";
 import type { Reader } from "../../store/read_view.ts";
 import type { TimeNs } from "../../types/time.ts";
+import { autoSettleKeys, invoiceDueKeys } from "./full_invariants_invoices.ts";
+import { payoutQueueKeys } from "./full_invariants_payout.ts";
 import * as keys from "./keys.ts";
 import { OPEN_LIST_MAX, openHeadKey, openListKey, readHead } from "./open_usage.ts";
 import { expires } from "./records.ts";
 import { numbersOfEntry } from "./seq_list.ts";
+import { holdsKey } from "./usage_facts.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 
 /**
@@ -20,7 +23,18 @@ export async function derivedKeysFollow(reader: Reader): Promise<void> {
   await usageFollows(reader);
   await queueFollows(reader, keys.EXPIRY_QUEUE_PREFIX, expiryKeys(reader));
   await queueFollows(reader, keys.REWARD_QUEUE_PREFIX, rewardKeys(reader));
+  await queueFollows(reader, keys.AUTO_SETTLE_QUEUE_PREFIX, autoSettleKeys(reader));
+  await queueFollows(reader, keys.INVOICE_DUE_QUEUE_PREFIX, invoiceDueKeys(reader));
+  for (const queue of PAYOUT_QUEUES) {
+    await queueFollows(reader, queue, payoutQueueKeys(reader, queue));
+  }
 }
+
+const PAYOUT_QUEUES: readonly Key[] = [
+  keys.PAYOUT_QUEUE_PREFIX,
+  keys.PAYOUT_RETRY_QUEUE_PREFIX,
+  keys.HOLDBACK_QUEUE_PREFIX,
+];
 
 /** Meters whose numbers are kept while records are read. */
 const METERS_MAX = 65_536;
@@ -45,16 +59,18 @@ async function usageFollows(reader: Reader): Promise<void> {
     escrows.set(seq.toString(), { orderId, leaseId, ...nothing });
   }
   const meters = new Memo<bigint>(METERS_MAX);
-  let records = 0;
+  let natural = 0;
   for await (const [, value] of reader.range(keys.USAGE_PREFIX)) {
     const usage = state.UsageState.decode(value);
-    records += 1;
     const escrow = escrows.get(usage.escrowSeq.toString());
     if (escrow === undefined) return wrong("a record has no escrow", usage.seq);
-    await naturalKeyFollows(reader, usage, { escrow, meters });
+    if (holdsKey(usage)) {
+      natural += 1;
+      await naturalKeyFollows(reader, usage, { escrow, meters });
+    }
     if (usage.status === state.UsageStatus.USAGE_STATUS_OPEN) escrow.open += 1;
   }
-  sameCount("natural keys", await count(reader, keys.NATURAL_KEY_PREFIX), records);
+  sameCount("natural keys", await count(reader, keys.NATURAL_KEY_PREFIX), natural);
   for await (const entry of reader.range(keys.OPEN_USAGE_PREFIX)) {
     await openListFollows(reader, escrows, entry);
   }

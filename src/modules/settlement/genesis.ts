@@ -1,6 +1,6 @@
 import type { Context } from "../../baseapp/context.ts";
 import { fieldError } from "../../baseapp/genesis_error.ts";
-import { messageFromJson, messageToJson } from "../../codec/proto_json.ts";
+import { messageFromJson } from "../../codec/proto_json.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { must } from "../../lib/assert.ts";
@@ -12,12 +12,14 @@ import { isDenom } from "../../types/denom.ts";
 import { ErrInvalidCoins } from "../../types/sdk_errors.ts";
 import type { Accounts } from "./accounts.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
-import { cover } from "./keeper_usage.ts";
+import { writeInvoicePapers, writeInvoiceSeries } from "./genesis_invoices.ts";
+import { bySeq, checkAmounts, checkCoins, escrowOf, writeEach } from "./genesis_lists.ts";
+import { paramsWithDefaults, writeParams } from "./genesis_params.ts";
+import { writePayouts } from "./genesis_payout.ts";
+import { writeCeilings, writeUsage } from "./genesis_usage.ts";
+import { writeInvoice } from "./invoice_records.ts";
 import * as keys from "./keys.ts";
-import { DEFAULT_EXTENDED_PARAMS, DEFAULT_WIRE_PARAMS, validateParams } from "./params.ts";
 import type { Records } from "./records.ts";
-import { listSettled, settledListKey, UsageLists } from "./usage_lists.ts";
-import { normaliseUsageType } from "./usage_type.ts";
 
 const NAME = "settled.settlement.v1.GenesisState";
 
@@ -32,78 +34,15 @@ export function initSettlementGenesis(
   json: unknown,
 ): void {
   const { records } = parts;
-  const genesis = messageFromJson<state.GenesisState>(NAME, withDefaults(json));
-  const wire = genesis.params ?? DEFAULT_WIRE_PARAMS;
-  const extended = genesis.extendedParams ?? DEFAULT_EXTENDED_PARAMS;
-  validateParams({ wire, extended, bech32Prefix: ctx.chain.bech32Prefix, path: "settlement" });
-  records.setParams(ctx, wire, extended);
-  records.setParamsVersion(ctx, genesis.paramsVersion === 0n ? 1n : genesis.paramsVersion);
+  const genesis = messageFromJson<state.GenesisState>(NAME, paramsWithDefaults(json));
+  writeParams(ctx, records, genesis);
   writeEscrows(ctx, records, genesis);
+  writeCeilings(ctx, records, genesis);
   writeUsage(ctx, records, genesis);
   writePayments(ctx, records, genesis);
   writeRewards(ctx, records, genesis);
   writeSequences(ctx, records, genesis);
   checkAccounts(ctx, parts);
-}
-
-/** Fills the params that a hand-written genesis does not name. */
-function withDefaults(json: unknown): unknown {
-  if (typeof json !== "object" || json === null) return {};
-  const given = json as { params?: object; extended_params?: object };
-  const wire = messageToJson("virtengine.settlement.v1.Params", DEFAULT_WIRE_PARAMS);
-  const extended = messageToJson("settled.settlement.v1.Params", DEFAULT_EXTENDED_PARAMS);
-  return {
-    ...given,
-    params: { ...(wire as object), ...given.params },
-    extended_params: { ...(extended as object), ...given.extended_params },
-  };
-}
-
-/**
- * Writes records one by one. Whatever is wrong with one, its number or address twice included, is
- * named by its place in the list.
- */
-function writeEach<T>(
-  list: { name: string; records: readonly T[]; keyOf: (record: T) => bigint | string },
-  write: (record: T, field: string) => void,
-): void {
-  const seen = new KeyMap<true>();
-  list.records.forEach((record, index) => {
-    const field = `settlement.${list.name}[${index}]`;
-    const key = list.keyOf(record).toString();
-    if (seen.has(key)) throw fieldError(field, `${key} appears twice`);
-    seen.set(key, true);
-    try {
-      write(record, field);
-    } catch (error) {
-      if (error instanceof ChainError && error.codespace === "genesis") throw error;
-      throw fieldError(field, error instanceof Error ? error.message : String(error));
-    }
-  });
-}
-
-const bySeq = ({ seq }: { seq: bigint }): bigint => seq;
-
-/** Coins as the state keeps them: sorted, each denom once, positive. Sums may pass 2^256. */
-function checkCoins(...lists: readonly (readonly WireCoin[])[]): void {
-  for (const coins of lists) {
-    coins.forEach(({ denom, amount }, index) => {
-      const last = coins[index - 1]?.denom;
-      const good = isDenom(denom) && (parseInteger(amount) ?? 0n) > 0n;
-      if (good && (last === undefined || last < denom)) return;
-      throw new ChainError(
-        ErrInvalidCoins,
-        `expected sorted positive coins, found ${amount}${denom}`,
-      );
-    });
-  }
-}
-
-function checkAmounts(...texts: readonly string[]): void {
-  for (const text of texts) {
-    if (text === "" || (parseInteger(text) ?? -1n) >= 0n) continue;
-    throw new ChainError(ErrInvalidCoins, `expected an integer from 0, found "${text}"`);
-  }
 }
 
 function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisState): void {
@@ -115,71 +54,13 @@ function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisStat
     records.setOrder(ctx, escrow.orderId, {
       escrowSeq: maxBigint(before?.escrowSeq ?? 0n, escrow.seq),
       escrowCount: (before?.escrowCount ?? 0) + 1,
+      priceCeilings: 0,
     });
   });
 }
 
-function writeUsage(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  const written: { usage: state.UsageState; meter: Key }[] = [];
-  writeEach({ name: "usage", records: genesis.usage, keyOf: bySeq }, (usage, field) => {
-    const { orderId, leaseId } = escrowOf(ctx, records, usage, field);
-    checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward);
-    const type = normaliseUsageType(usage.usageType);
-    const meter = keys.meterKey({ orderId, leaseId, type });
-    const period = { start: usage.periodStart, end: usage.periodEnd };
-    records.setCoverage(ctx, meter, cover(records.coverage(ctx, meter), period));
-    records.importUsage(ctx, usage);
-    written.push({ usage, meter });
-  });
-  written.sort((a, b) => (a.usage.seq < b.usage.seq ? -1 : 1));
-  const lists = new UsageLists((seq) => {
-    return must(records.escrow(ctx, seq), "settlement: usage has an escrow");
-  });
-  for (const { usage, meter } of written) {
-    lists.add(usage);
-    const number = meterNumber(ctx, records, meter);
-    ctx.kv.set(keys.naturalKey(number, usage.periodStart), bytesOfKey(keys.seqKey(usage.seq)));
-  }
-  lists.write(ctx.kv);
-  // Those of one settlement, or of one invoice without a settlement, stand in one list.
-  const settled = new KeyMap<state.UsageState[]>();
-  for (const { usage } of written) {
-    const key = settledListKey(usage);
-    const list = key === undefined ? undefined : settled.get(key);
-    if (list !== undefined) list.push(usage);
-    else if (key !== undefined) settled.set(key, [usage]);
-  }
-  for (const list of settled.sortedValues()) {
-    const seqs = list.map(({ seq }) => toSafeNumber(seq));
-    listSettled(ctx, list[0] as state.UsageState, seqs);
-  }
-}
-
-/** Numbers of meters are given in the order of recording, as they were the first time. */
-function meterNumber(ctx: Context, records: Records, key: Key): bigint {
-  const coverage = must(records.coverage(ctx, key), "settlement: a record has its coverage");
-  if (coverage.meter !== 0n) return coverage.meter;
-  const meter = records.take(ctx, "meter");
-  records.setCoverage(ctx, key, { ...coverage, meter });
-  return meter;
-}
-
-/** The escrow that a record belongs to. @throws ChainError genesis/2 */
-function escrowOf(
-  ctx: Context,
-  records: Records,
-  { escrowSeq }: { escrowSeq: bigint },
-  field: string,
-): state.EscrowState {
-  const escrow = records.escrow(ctx, escrowSeq);
-  if (escrow === undefined) {
-    throw fieldError(`${field}.escrow_seq`, `there is no escrow ${escrowSeq}`);
-  }
-  return escrow;
-}
-
 function writePayments(ctx: Context, records: Records, genesis: state.GenesisState): void {
-  const { settlements, invoices, payouts } = genesis;
+  const { settlements, invoices } = genesis;
   writeEach({ name: "settlements", records: settlements, keyOf: bySeq }, (settlement, field) => {
     const { total, providerShare, platformFee, validatorFee } = settlement;
     checkCoins(total, providerShare, platformFee, validatorFee);
@@ -187,14 +68,11 @@ function writePayments(ctx: Context, records: Records, genesis: state.GenesisSta
     records.setSettlement(ctx, settlement, orderId);
   });
   writeEach({ name: "invoices", records: invoices, keyOf: bySeq }, (invoice, field) => {
-    checkCoins(invoice.total, invoice.amountPaid, invoice.amountDue);
-    records.setInvoice(ctx, invoice, escrowOf(ctx, records, invoice, field).orderId);
+    checkCoins(invoice.total, invoice.amountPaid, invoice.amountDue, invoice.credited);
+    writeInvoice(ctx, undefined, invoice, escrowOf(ctx, records, invoice, field));
   });
-  writeEach({ name: "payouts", records: payouts, keyOf: bySeq }, (payout, field) => {
-    const { gross, platformFee, validatorFee, holdback, net } = payout;
-    checkCoins(gross, platformFee, validatorFee, holdback, net);
-    records.setPayout(ctx, undefined, payout, escrowOf(ctx, records, payout, field).recipient);
-  });
+  writeInvoicePapers(ctx, records, genesis);
+  writePayouts(ctx, records, genesis);
 }
 
 function writeRewards(ctx: Context, records: Records, genesis: state.GenesisState): void {
@@ -240,6 +118,7 @@ function writeSequences(ctx: Context, records: Records, genesis: state.GenesisSt
     ["payout", "payout", genesis.payouts],
     ["invoice", "invoice", genesis.invoices],
     ["rewardEntry", "reward_entry", genesis.rewardEntries],
+    ["creditNote", "credit_note", genesis.creditNotes],
   ];
   for (const [name, field, list] of lists) {
     const next = maxBigint(given?.[name] ?? 0n, 1n);
@@ -254,10 +133,7 @@ function writeSequences(ctx: Context, records: Records, genesis: state.GenesisSt
     if (next > 1n) records.setSequence(ctx, name, next);
     if (next > 1n && name === "usage") records.setFirstUnlisted(ctx, next);
   }
-  for (const { provider, next } of genesis.invoiceSeries) {
-    const key = keys.textIndexKey(keys.INVOICE_SERIES_PREFIX, provider);
-    ctx.kv.set(key, u64Bytes(next));
-  }
+  writeInvoiceSeries(ctx, genesis);
 }
 
 /** The coins that the records promise must be in the module's accounts. */

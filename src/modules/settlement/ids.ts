@@ -17,6 +17,7 @@ export type TimedIdName =
   | "settle"
   | "payout"
   | "invoice"
+  | "credit"
   | "staking"
   | "provider"
   | "verify";
@@ -29,6 +30,11 @@ export function timedId(name: TimedIdName, at: bigint, seq: bigint): string {
 export function timedSeqOf(name: TimedIdName, id: string): bigint | undefined {
   const match = /^([a-z]+)-(?:-?[0-9]{1,12})-([1-9][0-9]{0,13})$/.exec(id);
   return match === null || match[1] !== name ? undefined : BigInt(match[2] as string);
+}
+
+/** A provider's own number of a credit note. */
+export function creditNoteNumber(number: bigint): string {
+  return `CN-${number.toString().padStart(6, "0")}`;
 }
 
 /** The payout of one invoice and settlement, once. */

@@ -42,8 +42,7 @@ export class EscrowKeeper {
   }
 
   /** The newest escrow of an order. @throws ChainError settlement/1501 */
-  ofOrder(ctx: Context, orderId: string): EscrowState {
-    const order = this.#records.order(ctx, orderId);
+  ofOrder(ctx: Context, orderId: string, order = this.#records.order(ctx, orderId)): EscrowState {
     const escrow = order === undefined ? undefined : this.#records.escrow(ctx, order.escrowSeq);
     if (escrow === undefined) {
       throw new ChainError(errors.ErrEscrowNotFound, `order ${quote(orderId)} has no escrow`);
@@ -68,8 +67,9 @@ export class EscrowKeeper {
       coins: amount,
     });
     this.#records.setEscrow(ctx, undefined, escrow);
-    const escrowCount = (this.#records.order(ctx, orderId)?.escrowCount ?? 0) + 1;
-    this.#records.setOrder(ctx, orderId, { escrowSeq: seq, escrowCount });
+    const { escrowCount = 0, priceCeilings = 0 } = this.#records.order(ctx, orderId) ?? {};
+    const order = { escrowSeq: seq, escrowCount: escrowCount + 1, priceCeilings };
+    this.#records.setOrder(ctx, orderId, order);
     const { height } = ctx;
     ctx.emit(
       events.escrowCreated({
@@ -103,7 +103,9 @@ export class EscrowKeeper {
       throw new ChainError(errors.ErrInvalidStateTransition, detail, { recipient });
     }
     const status = EscrowStatus.ESCROW_STATUS_ACTIVE;
-    const escrow = { ...before, status, recipient, leaseId, activatedAtNs: ctx.time };
+    const autoSettleAtNs = this.#records.nextAutoSettle(ctx);
+    const activatedAtNs = ctx.time;
+    const escrow = { ...before, status, recipient, leaseId, activatedAtNs, autoSettleAtNs };
     this.#records.setEscrow(ctx, before, escrow);
     const { orderId } = escrow;
     const id = request.escrowId;
@@ -293,6 +295,9 @@ function newEscrow(
     disputeEvidence: "",
     lastSettledAtNs: 0n,
     expiryAttempts: 0,
+    autoSettleAtNs: 0n,
+    autoSettleAttempts: 0,
+    release: undefined,
   };
 }
 

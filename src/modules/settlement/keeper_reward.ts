@@ -9,7 +9,7 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import { assert } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { divFloor, maxBigint, minBigint } from "../../lib/int.ts";
+import { maxBigint, minBigint } from "../../lib/int.ts";
 import type { Key } from "../../lib/key.ts";
 import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import {
@@ -27,6 +27,7 @@ import { addSeconds } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events.ts";
+import { epochOf } from "./epoch.ts";
 import { type BankKeeper, BURN, MINT } from "./expected_keepers.ts";
 import { timedId } from "./ids.ts";
 import { REWARD_ENTRY_PREFIX, textIndexKey } from "./keys.ts";
@@ -61,7 +62,7 @@ export class RewardKeeper {
   }
 
   epoch(ctx: Context): bigint {
-    return divFloor(ctx.height, this.#records.params(ctx).wire.stakingRewardEpochLength);
+    return epochOf(ctx, this.#records.params(ctx).wire.stakingRewardEpochLength, ctx.height).epoch;
   }
 
   /**
@@ -126,12 +127,12 @@ export class RewardKeeper {
   /** The staking reward of the epoch that ends with this block, once (RULES 35). */
   distributeStaking(ctx: Context): void {
     const rules = this.#records.params(ctx);
-    const length = rules.wire.stakingRewardEpochLength;
-    if (ctx.height % length !== 0n || ctx.height === 0n || rules.stakingRewardPerEpoch === 0n)
-      return;
+    if (rules.stakingRewardPerEpoch === 0n) return;
+    const next = epochOf(ctx, rules.wire.stakingRewardEpochLength, ctx.height);
+    if (next.height !== ctx.height || next.epoch === 0n) return;
     const { bondDenom } = ctx.chain;
     const coins = coinsOf(bondDenom, rules.stakingRewardPerEpoch);
-    const epoch = this.epoch(ctx) - 1n;
+    const epoch = next.epoch - 1n;
     if (rules.stakingRewardPerEpoch > this.#available(ctx, bondDenom)) {
       this.#skip(ctx, `epoch-${epoch}`, coins);
       return;

@@ -2,10 +2,6 @@ import type { Context } from "../../baseapp/context.ts";
 import type { EscrowStatus } from "../../gen/settled/settlement/v1/state.ts";
 import {
   type EscrowState,
-  type InvoiceState,
-  InvoiceStatus,
-  type PayoutState,
-  PayoutStatus,
   type SettlementState,
   SettlementType,
   type UsageState,
@@ -22,17 +18,19 @@ import {
   wireCoins,
 } from "../../types/coins.ts";
 import type { Dec } from "../../types/dec.ts";
-import { addSeconds, secondsOf, type TimeNs } from "../../types/time.ts";
+import { secondsOf, type TimeNs } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
 import { type Allocation, type Allotment, costOf, type Shares, splitFees } from "./allocate.ts";
 import * as events from "./events.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
 import { escrowId, timedId } from "./ids.ts";
 import type { EscrowKeeper } from "./keeper_escrow.ts";
+import { issueInvoice } from "./keeper_invoice.ts";
+import { PayoutKeeper } from "./keeper_payout.ts";
 import type { RewardKeeper, UsageReward } from "./keeper_reward.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { rewardFactorsBy, usageReward } from "./reward.ts";
-import { invoiceStatusName, settlementTypeName } from "./status_names.ts";
+import { settlementTypeName } from "./status_names.ts";
 import { listSettled } from "./usage_lists.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 
@@ -47,6 +45,8 @@ export interface SettlementPlan {
   readonly isFinal: boolean;
   /** Open records of the escrow that this settlement leaves. */
   readonly remaining: bigint;
+  /** Who asked for it; empty for the chain itself. */
+  readonly initiator: string;
 }
 
 export interface SettlementOutcome {
@@ -64,6 +64,7 @@ export class SettlementKeeper {
   readonly #accounts: Accounts;
   readonly #escrows: EscrowKeeper;
   readonly #rewards: RewardKeeper;
+  readonly #payouts: PayoutKeeper;
 
   constructor(parts: {
     records: Records;
@@ -77,6 +78,7 @@ export class SettlementKeeper {
     this.#accounts = parts.accounts;
     this.#escrows = parts.escrows;
     this.#rewards = parts.rewards;
+    this.#payouts = new PayoutKeeper(parts.records, parts.bank, parts.accounts);
   }
 
   /** Settles the records of a plan. The escrow stays open: ending it is the caller's. */
@@ -119,7 +121,7 @@ export class SettlementKeeper {
       ? SettlementType.SETTLEMENT_TYPE_FINAL
       : SettlementType.SETTLEMENT_TYPE_PERIODIC;
     const none = { taken: [], total: amount, stoppedAt: undefined };
-    const plan = { escrow, allocation: none, type, isFinal, remaining: 0n };
+    const plan = { escrow, allocation: none, type, isFinal, remaining: 0n, initiator: "" };
     const links = { settlementSeq: seq, invoiceSeq: 0n, payoutSeq: 0n, distributionSeq: 0n };
     this.#pay(ctx, plan, shares, links);
     const booked = this.#book(ctx, plan, shares, links);
@@ -184,14 +186,8 @@ export class SettlementKeeper {
       }
       const reward = rewards[at]?.usage.seq === usage.seq ? rewards[at] : undefined;
       if (reward !== undefined) at += 1;
-      closed.push({
-        ...usage,
-        status: UsageStatus.USAGE_STATUS_SETTLED,
-        settlementSeq: links.settlementSeq,
-        invoiceSeq: links.invoiceSeq,
-        settledAmount: amount.toString(),
-        reward: reward === undefined ? "" : reward.amount.toString(),
-      });
+      const rewarded = reward === undefined ? "" : reward.amount.toString();
+      closed.push(settled(usage, links, { amount: amount.toString(), reward: rewarded }));
     }
     const seqs = this.#records.closeUsage(ctx, escrow.seq, closed);
     listSettled(ctx, links, seqs);
@@ -214,84 +210,25 @@ export class SettlementKeeper {
   }
 
   #invoice(ctx: Context, plan: SettlementPlan, links: Links): void {
-    const { escrow, allocation } = plan;
-    const total = costOf(allocation.taken.map(({ usage }) => usage));
-    const due = subCoins(total, allocation.total);
-    const settled = isZeroCoins(due);
-    const status = settled
-      ? InvoiceStatus.INVOICE_STATUS_PAID
-      : isZeroCoins(allocation.total)
-        ? InvoiceStatus.INVOICE_STATUS_PENDING
-        : InvoiceStatus.INVOICE_STATUS_PARTIALLY_PAID;
-    const { invoiceDueAfter } = this.#records.params(ctx).extended;
-    const invoice: InvoiceState = {
+    const { taken, total: paid } = plan.allocation;
+    issueInvoice(ctx, this.#records, {
+      escrow: plan.escrow,
       seq: links.invoiceSeq,
-      number: this.#records.takeInvoiceNumber(ctx, escrow.recipient),
       settlementSeq: links.settlementSeq,
-      escrowSeq: escrow.seq,
-      status,
-      total: wireCoins(total),
-      amountPaid: wireCoins(allocation.total),
-      amountDue: wireCoins(due),
-      issuedAtNs: ctx.time,
-      dueAtNs: addSeconds(ctx.time, invoiceDueAfter),
-      paidAtNs: settled ? ctx.time : 0n,
-      lineCount: allocation.taken.length,
-      ...periodOf(allocation.taken),
-      height: ctx.height,
-    };
-    this.#records.setInvoice(ctx, invoice, escrow.orderId);
-    const { settlementSeq } = links;
-    ctx.emit(
-      events.invoiceIssued({
-        invoiceId: timedId("invoice", ctx.time, links.invoiceSeq),
-        settlementId: settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq),
-        orderId: escrow.orderId,
-        total,
-        due,
-        status: invoiceStatusName(status),
-      }),
-    );
+      total: costOf(taken.map(({ usage }) => usage)),
+      paid,
+      lineCount: taken.length,
+      period: periodOf(taken),
+      initiator: plan.initiator,
+    });
   }
 
-  /** Pays the provider's share out at once (RULES 32). */
+  /** Pays the provider's share out at once, or when its time has come (RULES 32). */
   #payOut(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): void {
-    const provider = plan.escrow.recipient;
-    const net = shares.providerShare;
-    const payout: PayoutState = {
-      seq: links.payoutSeq,
-      invoiceSeq: links.invoiceSeq,
-      settlementSeq: links.settlementSeq,
-      escrowSeq: plan.escrow.seq,
-      gross: wireCoins(plan.allocation.total),
-      platformFee: wireCoins(shares.platformFee),
-      validatorFee: wireCoins(shares.validatorFee),
-      holdback: [],
-      net: wireCoins(net),
-      status: PayoutStatus.PAYOUT_STATUS_COMPLETED,
-      attempts: 1,
-      createdAtNs: ctx.time,
-      lastAttemptAtNs: ctx.time,
-      processedAtNs: ctx.time,
-      completedAtNs: ctx.time,
-      height: ctx.height,
-    };
-    const payoutId = timedId("payout", ctx.time, links.payoutSeq);
-    const source = this.#accounts.settlement;
-    const movements = [{ source, destination: provider, coins: net }];
-    this.#bank.post(ctx, { kind: "payout", reference: payoutId, movements });
-    this.#records.setPayout(ctx, undefined, payout, provider);
-    ctx.emit(
-      events.payoutCompleted({
-        payoutId,
-        settlementId: timedId("settle", ctx.time, links.settlementSeq),
-        invoiceId: timedId("invoice", ctx.time, links.invoiceSeq),
-        provider,
-        net,
-        platformFee: shares.platformFee,
-        at: ctx.time,
-      }),
-    );
+    const { payoutSeq: seq, invoiceSeq, settlementSeq } = links;
+    const { escrow, allocation } = plan;
+    const numbers = { seq, invoiceSeq, settlementSeq };
+    this.#payouts.open(ctx, { ...numbers, escrow, gross: allocation.total, shares });
   }
 
   /** Writes the settlement record and takes its total out of the escrow's balance. */
@@ -319,6 +256,8 @@ export class SettlementKeeper {
       totalSettled: wireCoins(addCoins(coinsIn(before.totalSettled), total)),
       settlementCount: before.settlementCount + 1,
       lastSettledAtNs: ctx.time,
+      autoSettleAtNs: this.#records.nextAutoSettle(ctx),
+      autoSettleAttempts: 0,
     };
     this.#records.setEscrow(ctx, before, escrow);
     this.#emitSettled(ctx, plan, shares, links);
@@ -415,6 +354,41 @@ function periodOf(taken: readonly Allotment[]): { periodStart: bigint; periodEnd
     periodEnd = maxBigint(periodEnd, usage.periodEnd);
   }
   return { periodStart, periodEnd };
+}
+
+/** Property by property: a spread of so many costs as much as all else that is done to a record. */
+function settled(
+  usage: UsageState,
+  { settlementSeq, invoiceSeq }: Links,
+  { amount: settledAmount, reward }: { amount: string; reward: string },
+): UsageState {
+  return {
+    seq: usage.seq,
+    escrowSeq: usage.escrowSeq,
+    units: usage.units,
+    usageType: usage.usageType,
+    periodStart: usage.periodStart,
+    periodEnd: usage.periodEnd,
+    denom: usage.denom,
+    unitPrice: usage.unitPrice,
+    cost: usage.cost,
+    providerSignature: usage.providerSignature,
+    acknowledged: usage.acknowledged,
+    customerSignature: usage.customerSignature,
+    status: UsageStatus.USAGE_STATUS_SETTLED,
+    submittedAtNs: usage.submittedAtNs,
+    height: usage.height,
+    settlementSeq,
+    invoiceSeq,
+    settledAmount,
+    reward,
+    correctsSeq: usage.correctsSeq,
+    correctedBySeq: usage.correctedBySeq,
+    anomalies: usage.anomalies,
+    anomalyCleared: usage.anomalyCleared,
+    correctedAtNs: usage.correctedAtNs,
+    meterPlace: usage.meterPlace,
+  };
 }
 
 function bySeq(a: UsageReward, b: UsageReward): number {

@@ -1,9 +1,9 @@
 import type { Context } from "../../baseapp/context.ts";
 import type { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
-import { AcknowledgeSignDoc, UsageSignDoc } from "../../gen/settled/settlement/v1/sign_doc.ts";
 import {
   type Coverage,
   type EscrowState,
+  type UsageAnomaly,
   type UsageState,
   UsageStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
@@ -12,14 +12,18 @@ import { must } from "../../lib/assert.ts";
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { bytesOfKey } from "../../lib/key.ts";
-import { AMOUNT_MAX, coinsOf, formatCoins } from "../../types/coins.ts";
+import { coinsOf, formatCoins } from "../../types/coins.ts";
 import type { Verifier } from "../../types/crypto.ts";
-import { type Dec, mulFloor } from "../../types/dec.ts";
+import type { Dec } from "../../types/dec.ts";
 import { addSeconds, formatTime, timeOfSeconds } from "../../types/time.ts";
+import { anomaliesOf } from "./anomaly.ts";
+import { cover, placeIn, requireFewGaps } from "./coverage.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events.ts";
+import { usageFlagged } from "./events_usage.ts";
 import type { AccountKeeper } from "./expected_keepers.ts";
 import { timedId, timedSeqOf } from "./ids.ts";
+import { CeilingKeeper } from "./keeper_ceiling.ts";
 import {
   type EscrowKeeper,
   quote,
@@ -27,11 +31,12 @@ import {
   requireUnexpired,
   unauthorized,
 } from "./keeper_escrow.ts";
+import { countUnits } from "./keeper_release.ts";
 import { MeterKeys, naturalKey, numberAt, seqKey } from "./keys.ts";
-import { coinsIn, type Records } from "./records.ts";
-
-/** Disjoint periods that one meter may have (RULES 17). */
-const INTERVALS_MAX = 256;
+import { addRecent } from "./recent_records.ts";
+import type { Records } from "./records.ts";
+import { costOf, invalidUsage, requireDenomHeld, requireOpen } from "./usage_facts.ts";
+import { UsageSignatures } from "./usage_signature.ts";
 
 /** What the provider is told of a recorded report. */
 export interface RecordedUsage {
@@ -44,9 +49,9 @@ export interface RecordedUsage {
 export class UsageKeeper {
   readonly #records: Records;
   readonly #escrows: EscrowKeeper;
-  readonly #accounts: AccountKeeper;
-  readonly #verifier: Verifier;
   readonly #meters = new MeterKeys();
+  readonly signatures: UsageSignatures;
+  readonly ceilings: CeilingKeeper;
 
   constructor(parts: {
     records: Records;
@@ -56,13 +61,14 @@ export class UsageKeeper {
   }) {
     this.#records = parts.records;
     this.#escrows = parts.escrows;
-    this.#accounts = parts.accounts;
-    this.#verifier = parts.verifier;
+    this.signatures = new UsageSignatures(parts.accounts, parts.verifier);
+    this.ceilings = new CeilingKeeper(parts.records, parts.escrows);
   }
 
   /** @param price atomics, not negative: checked by the message's own validation */
   record(ctx: Context, msg: MsgRecordUsage, price: Dec): RecordedUsage {
-    const escrow = this.#escrows.ofOrder(ctx, msg.orderId);
+    const order = this.#records.order(ctx, msg.orderId);
+    const escrow = this.#escrows.ofOrder(ctx, msg.orderId, order);
     const denom = msg.unitPrice?.denom ?? "";
     const meter = this.#meters.of(msg.orderId, msg.leaseId, msg.usageType);
     const period = { start: msg.periodStart, end: msg.periodEnd };
@@ -76,15 +82,25 @@ export class UsageKeeper {
       throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
     const { extended } = this.#records.params(ctx);
     checkFacts(ctx, extended, { msg, escrow, denom });
-    const cost = mulFloor(price, msg.usageUnits);
-    if (cost > AMOUNT_MAX) throw invalid(`total cost is above 2^256 - 1: ${cost}`);
-    if (extended.requireUsageSignature) this.#verifyUsage(ctx, msg);
+    if (order !== undefined && order.priceCeilings > 0) {
+      this.ceilings.requireBelow(ctx, { ...msg, denom, price });
+    }
+    const cost = costOf(price, msg.usageUnits);
+    if (extended.requireUsageSignature) {
+      this.signatures.verifyUsage(ctx, msg.sender, msg, msg.signature);
+    }
     const covered = cover(coverage, period, place);
+    requireFewGaps(covered);
     if (coverage === undefined) covered.meter = this.#records.take(ctx, "meter");
     const seq = this.#records.take(ctx, "usage");
+    const report = { units: msg.usageUnits, seconds: period.end - period.start };
+    const anomalies = anomaliesOf(report, coverage);
+    addRecent(covered, report);
     this.#records.setCoverage(ctx, meter, covered);
     ctx.kv.create(naturalKey(covered.meter, period.start), bytesOfKey(seqKey(seq)));
-    this.#records.addUsage(ctx, newUsage(ctx, { seq, escrow, msg, price, denom, cost }));
+    if (escrow.release !== undefined) countUnits(ctx, this.#records, escrow, msg.usageUnits);
+    const facts = { seq, escrow, msg, price, denom, cost, anomalies, place: covered.reports };
+    this.#records.addUsage(ctx, newUsage(ctx, facts));
     const usageId = timedId("usage", ctx.time, seq);
     const totalCost = formatCoins(coinsOf(denom, cost));
     ctx.emit(
@@ -99,6 +115,9 @@ export class UsageKeeper {
         at: ctx.time,
       }),
     );
+    if (anomalies.length > 0) {
+      ctx.emit(usageFlagged({ usageId, orderId: escrow.orderId, anomalies, at: ctx.time }));
+    }
     return { usageId, totalCost };
   }
 
@@ -114,16 +133,11 @@ export class UsageKeeper {
       "settlement: usage has an escrow",
     );
     if (sender !== escrow.depositor) throw unauthorized(sender, `customer ${escrow.depositor}`);
-    if (usage.status !== UsageStatus.USAGE_STATUS_OPEN) {
-      const how =
-        usage.status === UsageStatus.USAGE_STATUS_SETTLED ? "is settled" : "is written off";
-      throw new ChainError(errors.ErrUsageAlreadySettled, `usage ${usageId} ${how}`);
-    }
+    requireOpen(usage);
     requireUnexpired(ctx, escrow);
     if (this.#records.params(ctx).extended.requireUsageSignature) {
       const totalCost = formatCoins(coinsOf(usage.denom, BigInt(usage.cost)));
-      const doc = AcknowledgeSignDoc.encode({ chainId: ctx.chain.chainId, usageId, totalCost });
-      this.#verify(ctx, sender, { doc: doc.finish(), signature });
+      this.signatures.verifyAcknowledgement(ctx, sender, { usageId, totalCost }, signature);
     }
     if (usage.acknowledged) return;
     const acknowledged = { ...usage, acknowledged: true, customerSignature: signature };
@@ -161,34 +175,6 @@ export class UsageKeeper {
     const detail = `this period is recorded as ${id}; the repeat is ${how}`;
     throw new ChainError(errors.ErrUsageRecordExists, detail, { usage_id: id, identical });
   }
-
-  #verifyUsage(ctx: Context, msg: MsgRecordUsage): void {
-    const { orderId, leaseId, usageType, usageUnits, periodStart, periodEnd, unitPrice } = msg;
-    const { chainId } = ctx.chain;
-    const doc = {
-      chainId,
-      orderId,
-      leaseId,
-      usageType,
-      usageUnits,
-      periodStart,
-      periodEnd,
-      unitPrice,
-    };
-    const signed = { doc: UsageSignDoc.encode(doc).finish(), signature: msg.signature };
-    this.#verify(ctx, msg.sender, signed);
-  }
-
-  #verify(ctx: Context, signer: string, signed: { doc: Uint8Array; signature: Uint8Array }): void {
-    const publicKey = this.#accounts.account(ctx, signer)?.publicKey;
-    const digest = ctx.hasher.sha256(signed.doc);
-    const good =
-      publicKey !== undefined &&
-      this.#verifier.verifySecp256k1(signed.signature, digest, publicKey);
-    if (good) return;
-    const detail = `expected 64 bytes r‖s with low s by ${signer} over sha256 of the sign doc`;
-    throw new ChainError(errors.ErrInvalidSignature, detail);
-  }
 }
 
 function checkFacts(
@@ -197,26 +183,19 @@ function checkFacts(
   { msg, escrow, denom }: { msg: MsgRecordUsage; escrow: EscrowState; denom: string },
 ): void {
   if (msg.leaseId !== escrow.leaseId) {
-    throw invalid(`lease: expected ${quote(escrow.leaseId)}, found ${quote(msg.leaseId)}`);
+    throw invalidUsage(`lease: expected ${quote(escrow.leaseId)}, found ${quote(msg.leaseId)}`);
   }
-  if (!escrow.amount.some((coin) => coin.denom === denom)) {
-    const held = formatCoins(coinsIn(escrow.amount));
-    throw invalid(`price denom ${denom} is not in the escrow, which holds ${held}`);
-  }
+  requireDenomHeld(escrow, denom);
   const latest = addSeconds(ctx.time, maxClockDrift);
   const end = timeOfSeconds(msg.periodEnd);
   if (end > latest) {
     const detail = `period ends at ${formatTime(end)}, more than ${maxClockDrift} s after block time ${formatTime(ctx.time)}`;
-    throw invalid(detail);
+    throw invalidUsage(detail);
   }
   const duration = msg.periodEnd - msg.periodStart;
   if (duration > maxUsagePeriod) {
-    throw invalid(`period lasts ${duration} s, at most ${maxUsagePeriod} s are allowed`);
+    throw invalidUsage(`period lasts ${duration} s, at most ${maxUsagePeriod} s are allowed`);
   }
-}
-
-function invalid(detail: string): ChainError {
-  return new ChainError(errors.ErrInvalidUsageRecord, detail);
 }
 
 function newUsage(
@@ -228,6 +207,8 @@ function newUsage(
     price: Dec;
     denom: string;
     cost: bigint;
+    anomalies: UsageAnomaly[];
+    place: bigint;
   },
 ): UsageState {
   const { msg } = facts;
@@ -252,66 +233,11 @@ function newUsage(
     invoiceSeq: 0n,
     settledAmount: "",
     reward: "",
+    correctsSeq: 0n,
+    correctedBySeq: 0n,
+    anomalies: facts.anomalies,
+    anomalyCleared: false,
+    correctedAtNs: 0n,
+    meterPlace: facts.place,
   };
-}
-
-interface Period {
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
-/** Where a period belongs in a meter's coverage, and whether it meets a period that is there. */
-export function placeIn(
-  coverage: Coverage | undefined,
-  { start, end }: Period,
-): { place: number; meets: boolean } {
-  if (coverage === undefined) return { place: 0, meets: false };
-  const { starts, ends } = coverage;
-  let place = starts.length;
-  // Reports come in order of time almost always: the place is at or near the end.
-  while (place > 0 && (starts[place - 1] as bigint) > start) place -= 1;
-  const [lowEnd, highStart] = [ends[place - 1], starts[place]];
-  const meetsLow = lowEnd !== undefined && lowEnd > start;
-  const meetsHigh = highStart !== undefined && highStart < end;
-  return { place, meets: meetsLow || meetsHigh };
-}
-
-/**
- * Adds [start, end) to a meter's coverage. A new one has no number yet: 0.
- * @param at what `placeIn` gives
- * @throws ChainError settlement/1512 when it meets a period that is there, or makes too many gaps.
- */
-export function cover(
-  before: Coverage | undefined,
-  period: Period,
-  at = placeIn(before, period).place,
-): Coverage {
-  const starts = before === undefined ? [] : before.starts.slice();
-  const ends = before === undefined ? [] : before.ends.slice();
-  const [lowEnd, highStart] = [ends[at - 1], starts[at]];
-  if (lowEnd !== undefined && lowEnd > period.start) throw overlap(period, starts[at - 1], lowEnd);
-  if (highStart !== undefined && highStart < period.end) throw overlap(period, highStart, ends[at]);
-  const [touchesLow, touchesHigh] = [lowEnd === period.start, highStart === period.end];
-  if (touchesLow && touchesHigh) {
-    starts.splice(at, 1);
-    ends.splice(at - 1, 1);
-  } else if (touchesLow) ends[at - 1] = period.end;
-  else if (touchesHigh) starts[at] = period.start;
-  else {
-    starts.splice(at, 0, period.start);
-    ends.splice(at, 0, period.end);
-  }
-  if (starts.length > INTERVALS_MAX) {
-    throw invalid(`too many gaps: at most ${INTERVALS_MAX} disjoint periods; report in order`);
-  }
-  return { starts, ends, meter: before === undefined ? 0n : before.meter };
-}
-
-function overlap(
-  period: { start: bigint; end: bigint },
-  start: bigint | undefined,
-  end: bigint | undefined,
-): ChainError {
-  const detail = `period [${period.start}, ${period.end}) overlaps [${start}, ${end}), which is recorded`;
-  return invalid(detail);
 }

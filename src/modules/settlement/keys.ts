@@ -51,6 +51,21 @@ export const EPOCH_MINT_KEY = prefix(0x03, 0x10);
 /** 0x03 11 | quantity | denom → running total, decimal text (walked by the invariants) */
 export const TOTAL_PREFIX = prefix(0x03, 0x11);
 
+/** 0x03 12 | len | order | len | normalised type → PriceCeilingState */
+export const PRICE_CEILING_PREFIX = prefix(0x03, 0x12);
+/** 0x03 13 → PendingParams */
+export const PENDING_PARAMS_KEY = prefix(0x03, 0x13);
+/** 0x03 14 | payout seq | number → PayoutLedgerEntry */
+export const PAYOUT_LEDGER_PREFIX = prefix(0x03, 0x14);
+/** 0x03 15 | invoice seq | number → InvoiceLedgerEntry */
+export const INVOICE_LEDGER_PREFIX = prefix(0x03, 0x15);
+/** 0x03 16 | seq → CreditNoteState */
+export const CREDIT_NOTE_PREFIX = prefix(0x03, 0x16);
+/** 0x03 17 | len | provider → next credit note number, 8 bytes */
+export const CREDIT_NOTE_SERIES_PREFIX = prefix(0x03, 0x17);
+/** 0x03 18 → EpochBase */
+export const EPOCH_BASE_KEY = prefix(0x03, 0x18);
+
 /** 0x83 01 | escrow seq | first usage seq → list of usage seqs not yet settled (walked by a settlement) */
 export const OPEN_USAGE_PREFIX = prefix(0x83, 0x01);
 /** 0x83 02 | escrow seq → how many of them, 6 bytes, and the first seq of the last list, 6 bytes */
@@ -63,6 +78,17 @@ export const REWARD_QUEUE_PREFIX = prefix(0x83, 0x04);
 export const NATURAL_KEY_PREFIX = prefix(0x83, 0x05);
 /** 0x83 06 → number of the first usage record that no list has yet, open ones included, 8 bytes */
 export const LISTED_KEY = prefix(0x83, 0x06);
+
+/** 0x83 07 | due time | payout seq → nothing: payouts that wait (walked by EndBlock) */
+export const PAYOUT_QUEUE_PREFIX = prefix(0x83, 0x07);
+/** 0x83 08 | height | payout seq → nothing: payouts that failed (walked by EndBlock) */
+export const PAYOUT_RETRY_QUEUE_PREFIX = prefix(0x83, 0x08);
+/** 0x83 09 | due time | payout seq → nothing: holdbacks to release (walked by EndBlock) */
+export const HOLDBACK_QUEUE_PREFIX = prefix(0x83, 0x09);
+/** 0x83 0a | due time | escrow seq → nothing: escrows to settle unasked (walked by EndBlock) */
+export const AUTO_SETTLE_QUEUE_PREFIX = prefix(0x83, 0x0a);
+/** 0x83 0b | due time | invoice seq → nothing: invoices not paid in full (walked by EndBlock) */
+export const INVOICE_DUE_QUEUE_PREFIX = prefix(0x83, 0x0b);
 
 // A list of usage records stands under the number of its first one: see seq_list.ts.
 /** 0xc3 01 | len | order | escrow seq */
@@ -90,6 +116,20 @@ export const DISTRIBUTION_BY_EPOCH_PREFIX = prefix(0xc3, 0x0b);
 /** 0xc3 0c | len | recipient | distribution seq */
 export const DISTRIBUTION_BY_RECIPIENT_PREFIX = prefix(0xc3, 0x0c);
 
+/** 0xc3 10 | len | provider | invoice seq */
+export const INVOICE_BY_PROVIDER_PREFIX = prefix(0xc3, 0x10);
+/** 0xc3 11 | len | customer | invoice seq */
+export const INVOICE_BY_CUSTOMER_PREFIX = prefix(0xc3, 0x11);
+/** 0xc3 12 | status | invoice seq */
+export const INVOICE_BY_STATUS_PREFIX = prefix(0xc3, 0x12);
+/** 0xc3 13 | invoice seq | credit note seq */
+export const CREDIT_NOTE_BY_INVOICE_PREFIX = prefix(0xc3, 0x13);
+
+/** 0xc3 1a | len | customer | payout seq */
+export const PAYOUT_BY_CUSTOMER_PREFIX = prefix(0xc3, 0x1a);
+/** 0xc3 1b | status | payout seq; completed ones have no entry */
+export const PAYOUT_BY_STATUS_PREFIX = prefix(0xc3, 0x1b);
+
 /** Prefixes that machine code walks. */
 export const ITERABLE_PREFIXES: readonly Key[] = [
   REWARD_ENTRY_PREFIX,
@@ -97,6 +137,11 @@ export const ITERABLE_PREFIXES: readonly Key[] = [
   OPEN_USAGE_PREFIX,
   EXPIRY_QUEUE_PREFIX,
   REWARD_QUEUE_PREFIX,
+  AUTO_SETTLE_QUEUE_PREFIX,
+  INVOICE_DUE_QUEUE_PREFIX,
+  PAYOUT_QUEUE_PREFIX,
+  PAYOUT_RETRY_QUEUE_PREFIX,
+  HOLDBACK_QUEUE_PREFIX,
 ];
 
 /** Numbers that ids are made of; the byte is part of the key. */
@@ -110,6 +155,7 @@ export const SEQUENCES = {
   rewardEntry: 7,
   /** Of order, lease and normalised usage type, in the order of their first records. */
   meter: 8,
+  creditNote: 9,
 } as const;
 export type SequenceName = keyof typeof SEQUENCES;
 
@@ -137,6 +183,9 @@ export const TOTALS = {
   distributed: 10,
   platformFees: 11,
   validatorFees: 12,
+  /** What was taken out of the fee accounts. */
+  platformFeesWithdrawn: 13,
+  validatorFeesWithdrawn: 14,
 } as const;
 export type TotalName = keyof typeof TOTALS;
 
@@ -183,6 +232,7 @@ const sequenceKeys: Readonly<Record<SequenceName, Key>> = {
   invoice: sequenceKeyOf("invoice"),
   rewardEntry: sequenceKeyOf("rewardEntry"),
   meter: sequenceKeyOf("meter"),
+  creditNote: sequenceKeyOf("creditNote"),
 };
 
 export function totalKey(name: TotalName, denom: string): Key {
@@ -202,6 +252,11 @@ export function textIndexKey(indexPrefix: Key, text: string): Key {
 export function meterKey(meter: { orderId: string; leaseId: string; type: string }): Key {
   const { orderId, leaseId, type } = meter;
   return joinKeys(COVERAGE_PREFIX, textKey(orderId), textKey(leaseId), textKey(type));
+}
+
+/** The price ceilings of order and normalised usage type, each with its length. */
+export function priceCeilingKey(orderId: string, type: string): Key {
+  return joinKeys(PRICE_CEILING_PREFIX, textKey(orderId), textKey(type));
 }
 
 /**
@@ -266,8 +321,17 @@ export function hourIndexKey(indexPrefix: Key, hour: bigint): Key {
   return joinKeys(indexPrefix, i64Key(hour));
 }
 
+/** @param number of the entry, from 1 */
+export function payoutLedgerKey(payoutSeq: bigint, number: number): Key {
+  return joinKeys(PAYOUT_LEDGER_PREFIX, seqKey(payoutSeq), u48Key(number));
+}
+
 export function expiryQueueKey(due: TimeNs, escrowSeq: bigint): Key {
   return joinKeys(EXPIRY_QUEUE_PREFIX, i64Key(due), seqKey(escrowSeq));
+}
+
+export function autoSettleKey(due: TimeNs, escrowSeq: bigint): Key {
+  return joinKeys(AUTO_SETTLE_QUEUE_PREFIX, i64Key(due), seqKey(escrowSeq));
 }
 
 export function rewardEntryKey(address: string, seq: bigint): Key {

@@ -12,6 +12,7 @@ import * as errors from "./errors.ts";
 import * as events from "./events.ts";
 import { escrowId } from "./ids.ts";
 import { requireUnexpired } from "./keeper_escrow.ts";
+import { requireConditions } from "./keeper_release.ts";
 import * as check from "./msg_validate.ts";
 import { coinsIn } from "./records.ts";
 import { settleOrder } from "./settle_order.ts";
@@ -176,6 +177,8 @@ function release(ctx: Context, workers: BlockWorkers, msg: tx.MsgReleaseEscrow):
     const detail = `${msg.escrowId}: expected active or disputed, found ${statusName(escrow.status)}`;
     throw new ChainError(errors.ErrEscrowNotActive, detail);
   }
+  // A dispute is decided by whoever may release: the conditions were for the case that all agree.
+  if (escrow.status === active) requireConditions(ctx, escrow);
   escrows.requireNoOpenUsage(ctx, escrow);
   const balance = coinsIn(escrow.balance);
   const amount = msg.amount.length === 0 ? balance : parseCoins(msg.amount);

@@ -1,4 +1,5 @@
 import type { ChainInfo } from "../../baseapp/context.ts";
+import type { DecCoin } from "../../gen/cosmos/base/v1beta1/coin.ts";
 import type * as tx from "../../gen/virtengine/settlement/v1/tx.ts";
 import { utf8Length } from "../../lib/bytes.ts";
 import { ChainError, type ErrorKind } from "../../lib/errors.ts";
@@ -13,7 +14,7 @@ import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
 /** Checks of a message alone, in the order and with the codes of the deployed module. */
 
 const ID_BYTES_MAX = 128;
-const REASON_BYTES_MAX = 1024;
+export const REASON_BYTES_MAX = 1024;
 const SIGNATURE_BYTES_MAX = 256;
 /** Digits of an 18-decimal price: below 2^256 atomics. */
 const PRICE_DIGITS_MAX = 78;
@@ -22,7 +23,7 @@ function fail(kind: ErrorKind, detail: string): never {
   throw new ChainError(kind, detail);
 }
 
-function address(text: string, field: string, chain: ChainInfo): void {
+export function address(text: string, field: string, chain: ChainInfo): void {
   try {
     parseAddress(text, chain.bech32Prefix);
   } catch (error) {
@@ -30,12 +31,17 @@ function address(text: string, field: string, chain: ChainInfo): void {
   }
 }
 
-function text(value: string, field: string, kind: ErrorKind, bytesMax = ID_BYTES_MAX): void {
+export function text(value: string, field: string, kind: ErrorKind, bytesMax = ID_BYTES_MAX): void {
   if (value === "") fail(kind, `${field} is empty`);
   limited(value, field, kind, bytesMax);
 }
 
-function limited(value: string, field: string, kind: ErrorKind, bytesMax = ID_BYTES_MAX): void {
+export function limited(
+  value: string,
+  field: string,
+  kind: ErrorKind,
+  bytesMax = ID_BYTES_MAX,
+): void {
   // A UTF-16 unit is at most three bytes.
   if (value.length * 3 <= bytesMax) return;
   const length = utf8Length(value);
@@ -43,7 +49,7 @@ function limited(value: string, field: string, kind: ErrorKind, bytesMax = ID_BY
     fail(kind, `${field} has ${length} bytes, at most ${bytesMax} are allowed`);
 }
 
-function coins(wire: readonly WireCoin[]): void {
+export function coins(wire: readonly WireCoin[]): void {
   try {
     parseCoins(wire);
   } catch (error) {
@@ -51,7 +57,7 @@ function coins(wire: readonly WireCoin[]): void {
   }
 }
 
-function signature(bytes: Uint8Array): void {
+export function signature(bytes: Uint8Array): void {
   if (bytes.length === 0) fail(errors.ErrMsgSignature, "signature is empty");
   if (bytes.length > SIGNATURE_BYTES_MAX) {
     fail(
@@ -120,12 +126,11 @@ export function validateRecordUsage(msg: tx.MsgRecordUsage, chain: ChainInfo): v
 }
 
 /** The unit price of a validated message in atomics. */
-export function priceOf({ unitPrice: price }: tx.MsgRecordUsage): Dec {
+export function priceOf({ unitPrice: price }: { unitPrice?: DecCoin | undefined }): Dec {
   return BigInt(price?.amount ?? "") as Dec;
 }
 
-function unitPrice(msg: tx.MsgRecordUsage): void {
-  const price = msg.unitPrice;
+export function unitPrice({ unitPrice: price }: { unitPrice?: DecCoin | undefined }): void {
   if (price === undefined) fail(errors.ErrMsgUsageRecord, "unit_price is missing");
   if (!isDenom(price.denom)) {
     fail(

@@ -1,10 +1,10 @@
-import { genesisField } from "../../baseapp/genesis_error.ts";
 import { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
 import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { parseInteger } from "../../lib/int.ts";
 import { parseAddress } from "../../types/address.ts";
-import { DEC_ONE, type Dec, parseDec } from "../../types/dec.ts";
+import { AMOUNT_MAX } from "../../types/coins.ts";
+import { DEC_ONE, type Dec, formatDec, parseDec } from "../../types/dec.ts";
 import { ErrInvalidParams } from "./errors.ts";
 
 /** Defaults of the deployed module. */
@@ -58,6 +58,7 @@ export const DEFAULT_EXTENDED_PARAMS: ExtendedParams = ExtendedParams.fromPartia
   maxUsagePeriod: 2_678_400n,
   stakingRewardPerEpoch: "1",
   invoiceDueAfter: 604_800n,
+  autoSettleEnabled: true,
 });
 
 /** Params as the rules use them: rates as 18-decimal integers, amounts as bigint. */
@@ -66,6 +67,7 @@ export interface RuleParams {
   readonly extended: ExtendedParams;
   readonly platformFeeRate: Dec;
   readonly validatorFeeRate: Dec;
+  readonly payoutHoldbackRate: Dec;
   readonly minSettlementAmount: bigint;
   readonly rewardEpochMintCap: bigint;
   readonly stakingRewardPerEpoch: bigint;
@@ -84,6 +86,7 @@ export function ruleParams(wire: WireParams, extended: ExtendedParams): RulePara
     extended,
     platformFeeRate: rateOr(wire.platformFeeRate, DEFAULT_PLATFORM_RATE),
     validatorFeeRate: rateOr(wire.validatorFeeRate, DEFAULT_VALIDATOR_RATE),
+    payoutHoldbackRate: rateOr(wire.payoutHoldbackRate, 0n as Dec),
     minSettlementAmount: parseInteger(wire.minSettlementAmount) ?? 0n,
     rewardEpochMintCap: parseInteger(extended.rewardEpochMintCap) ?? 0n,
     stakingRewardPerEpoch: parseInteger(extended.stakingRewardPerEpoch) ?? 0n,
@@ -95,26 +98,23 @@ function rateOr(text: string, fallback: Dec): Dec {
   return text === "" ? fallback : (parseDec(text) ?? fallback);
 }
 
+/** Runs a check of the params field of this JSON path and says in its error where that is. */
+export type ParamCheck = (path: string, check: () => void) => void;
+
 /**
  * Checks both params, each alone and together.
- * @throws ChainError settlement/1525, or genesis/2 with the JSON path when `path` is given.
+ * @param at gets "params.platform_fee_rate", "extended_params.authority" …
+ * @throws what `at` makes of ChainError settlement/1525 and sdk/7 (an address)
  */
-export function validateParams(input: {
-  wire: WireParams;
-  extended: ExtendedParams;
-  bech32Prefix: string;
-  path: string;
-}): void {
-  const at = (name: string, check: () => void): void => {
-    genesisField(`${input.path}.${name}`, check);
-  };
+export function validateParams(
+  input: { wire: WireParams; extended: ExtendedParams; bech32Prefix: string },
+  at: ParamCheck,
+): void {
   validateRates(input.wire, at);
   validateDurations(input.wire, at);
   validateMultipliers(input.wire, at);
   validateExtended(input.extended, input.bech32Prefix, at);
 }
-
-type At = (name: string, check: () => void) => void;
 
 function refuse(expected: string, found: unknown): never {
   throw new ChainError(ErrInvalidParams, `expected ${expected}, found ${String(found)}`);
@@ -126,7 +126,7 @@ function rate(text: string): Dec {
   return value;
 }
 
-function validateRates(wire: WireParams, at: At): void {
+function validateRates(wire: WireParams, at: ParamCheck): void {
   let sum = 0n;
   const rates = [
     ["params.platform_fee_rate", wire.platformFeeRate, DEFAULT_PLATFORM_RATE],
@@ -139,16 +139,13 @@ function validateRates(wire: WireParams, at: At): void {
     });
   }
   at("params", () => {
-    if (sum > DEC_ONE) refuse("platform, validator and holdback rates that sum to at most 1", sum);
-  });
-  at("params.payout_holdback_rate", () => {
-    const holdback = wire.payoutHoldbackRate;
-    if (holdback !== "" && rate(holdback) !== 0n)
-      refuse("0: this version has no holdback", holdback);
+    if (sum <= DEC_ONE) return;
+    const found = formatDec(sum as Dec);
+    refuse("platform, validator and holdback rates that sum to at most 1", found);
   });
 }
 
-function validateDurations(wire: WireParams, at: At): void {
+function validateDurations(wire: WireParams, at: ParamCheck): void {
   at("params.min_escrow_duration", () => {
     if (wire.minEscrowDuration === 0n) refuse("more than 0 seconds", 0);
   });
@@ -160,7 +157,10 @@ function validateDurations(wire: WireParams, at: At): void {
   at("params.reward_claim_expiry", () => seconds(wire.rewardClaimExpiry));
   at("params.settlement_period", () => {
     if (wire.settlementPeriod === 0n) refuse("more than 0 seconds", 0);
+    seconds(wire.settlementPeriod);
   });
+  at("params.usage_grace_period", () => seconds(wire.usageGracePeriod));
+  at("params.dispute_window_duration", () => seconds(wire.disputeWindowDuration));
   at("params.staking_reward_epoch_length", () => {
     if (wire.stakingRewardEpochLength === 0n) refuse("more than 0 blocks", 0);
   });
@@ -178,12 +178,14 @@ function seconds(value: bigint): void {
   if (value > SECONDS_MAX) refuse(`at most ${SECONDS_MAX} seconds`, value);
 }
 
+/** An amount of base units; empty stands for 0. */
 function integer(text: string): void {
-  const value = parseInteger(text);
-  if (text !== "" && (value === undefined || value < 0n)) refuse("an integer from 0", text);
+  const value = text === "" ? 0n : parseInteger(text);
+  if (value === undefined || value < 0n || value > AMOUNT_MAX)
+    refuse("an integer from 0 to 2^256 - 1", `"${text}"`);
 }
 
-function validateMultipliers(wire: WireParams, at: At): void {
+function validateMultipliers(wire: WireParams, at: ParamCheck): void {
   at("params.usage_reward_rate_bps", () => {
     const bps = wire.usageRewardRateBps;
     if (bps > 10_000) refuse("0 to 10000", bps);
@@ -208,7 +210,7 @@ function validateMultipliers(wire: WireParams, at: At): void {
 
 const RECORDS_PER_SETTLEMENT_MAX = 10_000;
 
-function validateExtended(params: ExtendedParams, bech32Prefix: string, at: At): void {
+function validateExtended(params: ExtendedParams, bech32Prefix: string, at: ParamCheck): void {
   at("extended_params.authority", () => {
     if (params.authority !== "") parseAddress(params.authority, bech32Prefix);
   });
@@ -233,9 +235,12 @@ function validateExtended(params: ExtendedParams, bech32Prefix: string, at: At):
     if (max < 1 || max > RECORDS_PER_SETTLEMENT_MAX)
       refuse(`1 to ${RECORDS_PER_SETTLEMENT_MAX}`, max);
   });
+  at("extended_params.max_clock_drift", () => seconds(params.maxClockDrift));
   at("extended_params.max_usage_period", () => {
     if (params.maxUsagePeriod === 0n) refuse("more than 0 seconds", 0);
     seconds(params.maxUsagePeriod);
   });
+  at("extended_params.auto_settle_after", () => seconds(params.autoSettleAfter));
   at("extended_params.invoice_due_after", () => seconds(params.invoiceDueAfter));
+  at("extended_params.payout_delay", () => seconds(params.payoutDelay));
 }

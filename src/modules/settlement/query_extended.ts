@@ -22,6 +22,7 @@ import * as records from "./query_records.ts";
 import { UsageViews } from "./query_usage.ts";
 import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
 import { readPayout, readSettlement } from "./query_server.ts";
+import { totalOf } from "./query_totals.ts";
 import { escrowStatusOf, usageStatusName } from "./status_names.ts";
 import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
 import * as view from "./views.ts";
@@ -108,22 +109,6 @@ export const extendedQueries: readonly QueryRoute[] = [
     },
   }),
   queryRoute({
-    path: `${QUERY}/Payouts`,
-    request: ext.QueryPayoutsRequest,
-    response: ext.QueryPayoutsResponse,
-    handle: async ({ reader, chain }, { provider, pagination }) => {
-      const owner = parseAddress(provider, chain.bech32Prefix);
-      const prefix = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, owner);
-      const page = await readPage(reader, prefix, pagination);
-      const payouts: wire.PayoutRecord[] = [];
-      for (const [key] of page.entries) {
-        const found = await records.payoutBySeq(reader, keys.seqAtEnd(key));
-        payouts.push(await readPayout(reader, found));
-      }
-      return { payouts, pagination: page };
-    },
-  }),
-  queryRoute({
     path: `${QUERY}/RewardEntries`,
     request: ext.QueryRewardEntriesRequest,
     response: ext.QueryRewardEntriesResponse,
@@ -150,8 +135,8 @@ export const extendedQueries: readonly QueryRoute[] = [
     request: ext.QueryParamsRequest,
     response: ext.QueryParamsResponse,
     handle: async ({ reader }) => {
-      const { extended, version } = await readParams(reader);
-      return { params: extended, paramsVersion: version };
+      const { extended, version, pending } = await readParams(reader);
+      return { params: extended, paramsVersion: version, pending };
     },
   }),
   queryRoute({
@@ -177,7 +162,9 @@ async function escrowPage(
   const page = await readPage(reader, prefix, pagination);
   const escrows: wire.EscrowAccount[] = [];
   for (const [key] of page.entries) {
-    escrows.push(view.escrowView(await records.escrowBySeq(reader, keys.seqAtEnd(key))));
+    escrows.push(
+      view.escrowView(await records.escrowBySeq(reader, keys.seqAtEnd(key)), reader.time),
+    );
   }
   return { escrows, pagination: page };
 }
@@ -263,14 +250,4 @@ async function totals(reader: Reader): Promise<ext.QueryTotalsResponse> {
     rewards: await sum("distributed"),
     rewardsClaimable: await sum("claimable"),
   };
-}
-
-async function totalOf(reader: Reader, name: keys.TotalName): Promise<Coin[]> {
-  const prefix = joinKeys(keys.TOTAL_PREFIX, byteKey(keys.TOTALS[name]));
-  const coins: Coin[] = [];
-  for await (const [key, value] of reader.range(prefix)) {
-    const denom = fromUtf8(bytesOfKey(key.slice(prefix.length) as Key));
-    coins.push({ denom: must(denom, "denom is text"), amount: fromUtf8(value) ?? "" });
-  }
-  return coins;
 }

@@ -1,20 +1,26 @@
 import { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
+import { PendingParams } from "../../gen/settled/settlement/v1/state.ts";
 import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
 import { keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
 import * as keys from "./keys.ts";
 import { DEFAULT_EXTENDED_PARAMS, DEFAULT_WIRE_PARAMS } from "./params.ts";
 
-/** Both params of a height, and their version. */
-export async function readParams(
-  reader: Reader,
-): Promise<{ wire: WireParams; extended: ExtendedParams; version: bigint }> {
+/** Both params of a height, their version, and what replaces them at the next height, if anything. */
+export async function readParams(reader: Reader): Promise<{
+  wire: WireParams;
+  extended: ExtendedParams;
+  version: bigint;
+  pending: PendingParams | undefined;
+}> {
   const wire = await reader.get(keys.PARAMS_KEY);
   const extended = await reader.get(keys.EXTENDED_PARAMS_KEY);
   const version = await reader.get(keys.PARAMS_VERSION_KEY);
+  const pending = await reader.get(keys.PENDING_PARAMS_KEY);
   return {
     wire: wire === undefined ? DEFAULT_WIRE_PARAMS : WireParams.decode(wire),
     extended: extended === undefined ? DEFAULT_EXTENDED_PARAMS : ExtendedParams.decode(extended),
     version: version === undefined ? 1n : u64FromKey(keyOfBytes(version), 0),
+    pending: pending === undefined ? undefined : PendingParams.decode(pending),
   };
 }

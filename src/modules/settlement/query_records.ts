@@ -1,7 +1,7 @@
 import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
-import type { Key } from "../../lib/key.ts";
+import { type Key, u64OfBytes } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { GrpcNotFound } from "../../types/query_errors.ts";
 import type { ErrorKind } from "../../lib/errors.ts";
@@ -28,6 +28,12 @@ async function record<T>(
 ): Promise<T | undefined> {
   const bytes = await reader.get(key);
   return bytes === undefined ? undefined : codec.decode(bytes);
+}
+
+/** The number that the next record of a kind gets. */
+export async function nextNumber(reader: Reader, name: keys.SequenceName): Promise<bigint> {
+  const bytes = await reader.get(keys.sequenceKey(name));
+  return bytes === undefined ? 1n : u64OfBytes(bytes);
 }
 
 export async function escrowBySeq(reader: Reader, seq: bigint): Promise<state.EscrowState> {

@@ -31,7 +31,7 @@ export const settlementQueries: readonly QueryRoute[] = [
     request: wire.QueryEscrowRequest,
     response: wire.QueryEscrowResponse,
     handle: async ({ reader }, { escrowId }) => {
-      return { escrow: view.escrowView(await records.escrowById(reader, escrowId)) };
+      return { escrow: view.escrowView(await records.escrowById(reader, escrowId), reader.time) };
     },
   }),
   queryRoute({
@@ -201,7 +201,7 @@ async function seqsUnder(reader: Reader, prefix: Key, instead: string): Promise<
 async function escrowsUnder(reader: Reader, prefix: Key): Promise<wire.EscrowAccount[]> {
   const escrows: wire.EscrowAccount[] = [];
   for (const seq of await seqsUnder(reader, prefix, `${PAGED}/Escrows`)) {
-    escrows.push(view.escrowView(await records.escrowBySeq(reader, seq)));
+    escrows.push(view.escrowView(await records.escrowBySeq(reader, seq), reader.time));
   }
   return escrows;
 }

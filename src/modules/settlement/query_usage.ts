@@ -17,6 +17,7 @@ import { readParams } from "./query_params.ts";
 import { ListReader } from "./query_lists.ts";
 import { escrowBySeq, settlementIdBySeq, usageBySeq } from "./query_records.ts";
 import { seqsOfEntry } from "./seq_list.ts";
+import { holdsKey } from "./usage_facts.ts";
 import { usageView } from "./views.ts";
 
 /** Usage records as queries show them, with what they have in common read once. */
@@ -123,6 +124,8 @@ async function* matching(reader: Reader, filter: Filter): AsyncGenerator<state.U
   const views = new UsageViews(reader);
   for await (const seq of candidates(reader, filter)) {
     const usage = await usageBySeq(reader, seq);
+    // What was corrected counts once, as it is now; what was withdrawn does not.
+    if (!holdsKey(usage)) continue;
     if (filter.start > 0n && usage.periodEnd < filter.start) continue;
     if (filter.end > 0n && usage.periodStart > filter.end) continue;
     if (filter.orderId !== "" && filter.provider !== "") {

@@ -11,7 +11,7 @@ import { joinKeys, type Key, byteKey, u64Bytes, u64OfBytes } from "../../lib/key
 import { ITERABLE_ENTRIES_MAX } from "../../store/kv.ts";
 import { addCoins, type Coins, equalCoins, type WireCoin } from "../../types/coins.ts";
 import { Memo } from "../../lib/memo.ts";
-import type { TimeNs } from "../../types/time.ts";
+import { addSeconds, type TimeNs } from "../../types/time.ts";
 import { CoinSums } from "./coin_sums.ts";
 import * as errors from "./errors.ts";
 import * as keys from "./keys.ts";
@@ -22,6 +22,7 @@ import {
   type RuleParams,
   ruleParams,
 } from "./params.ts";
+import { type PayoutParties, unpaid, writePayout } from "./payout_state.ts";
 import { SeqCache } from "./seq_cache.ts";
 import { listNewUsage } from "./usage_lists.ts";
 
@@ -148,6 +149,7 @@ export class Records {
     this.#escrows.write(ctx.kv, this.#escrowKeys.of(seq), after);
     this.#changeTotal(ctx, "escrowed", before?.balance, after.balance);
     this.#changeTotal(ctx, "escrowSettled", before?.totalSettled, after.totalSettled);
+    queueAutoSettle(ctx, before, after);
     if (before?.status === status) return;
     if (before === undefined) {
       const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, after.orderId);
@@ -157,6 +159,11 @@ export class Records {
     const queueKey = keys.expiryQueueKey(after.expiresAtNs as TimeNs, seq);
     if (expires(status)) ctx.kv.set(queueKey, EMPTY_BYTES);
     else if (before !== undefined && expires(before.status)) ctx.kv.delete(queueKey);
+  }
+
+  /** When an escrow that is settled now is looked at for automatic settlement. */
+  nextAutoSettle(ctx: Context): TimeNs {
+    return addSeconds(ctx.time, this.params(ctx).wire.settlementPeriod);
   }
 
   usage(ctx: Context, seq: bigint): state.UsageState | undefined {
@@ -270,36 +277,22 @@ export class Records {
     return read(ctx, keys.recordKey(keys.INVOICE_PREFIX, seq), state.InvoiceState);
   }
 
-  /** Writes an invoice with a fresh number. */
-  setInvoice(ctx: Context, invoice: state.InvoiceState, orderId: string): void {
-    const key = keys.recordKey(keys.INVOICE_PREFIX, invoice.seq);
-    create(ctx, key, state.InvoiceState, invoice);
-    const byOrder = keys.textIndexKey(keys.INVOICE_BY_ORDER_PREFIX, orderId);
-    ctx.kv.create(joinKeys(byOrder, keys.seqKey(invoice.seq)), EMPTY_BYTES);
-  }
-
-  /** The next number of a provider's invoices, from 1 without gaps. */
-  takeInvoiceNumber(ctx: Context, provider: string): bigint {
-    const key = keys.textIndexKey(keys.INVOICE_SERIES_PREFIX, provider);
-    const next = readU64(ctx, key, 1n);
-    ctx.kv.set(key, u64Bytes(next + 1n));
-    return next;
-  }
-
   payout(ctx: Context, seq: bigint): state.PayoutState | undefined {
     return read(ctx, keys.recordKey(keys.PAYOUT_PREFIX, seq), state.PayoutState);
   }
 
+  /** Writes a payout that replaces `before` (undefined for one with a fresh number). */
   setPayout(
     ctx: Context,
     before: state.PayoutState | undefined,
     after: state.PayoutState,
-    provider: string,
+    parties: PayoutParties,
   ): void {
-    write(ctx, keys.recordKey(keys.PAYOUT_PREFIX, after.seq), state.PayoutState, after);
-    const byProvider = keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
-    ctx.kv.set(joinKeys(byProvider, keys.seqKey(after.seq)), EMPTY_BYTES);
-    this.#changeTotal(ctx, "payoutsUnfinished", unfinishedCoins(before), unfinishedCoins(after));
+    writePayout(ctx, before, after, parties);
+    const [old, now] = [unpaid(before), unpaid(after)];
+    if (equalCoins(old, now)) return;
+    this.addTotal(ctx, "payoutsUnfinished", now);
+    this.addTotal(ctx, "payoutsUnfinished", old, -1n);
   }
 
   distribution(ctx: Context, seq: bigint): state.DistributionState | undefined {
@@ -382,6 +375,23 @@ function statusIndexKey(status: state.EscrowStatus, seq: bigint): Key {
   return joinKeys(keys.ESCROW_BY_STATUS_PREFIX, byteKey(status), keys.seqKey(seq));
 }
 
+/** When an escrow is looked at for automatic settlement; undefined when it is not. */
+export function autoSettleDue(escrow: state.EscrowState | undefined): TimeNs | undefined {
+  if (escrow?.status !== state.EscrowStatus.ESCROW_STATUS_ACTIVE) return undefined;
+  return escrow.autoSettleAtNs === 0n ? undefined : (escrow.autoSettleAtNs as TimeNs);
+}
+
+function queueAutoSettle(
+  ctx: Context,
+  before: state.EscrowState | undefined,
+  after: state.EscrowState,
+): void {
+  const [old, due] = [autoSettleDue(before), autoSettleDue(after)];
+  if (old === due) return;
+  if (old !== undefined) ctx.kv.delete(keys.autoSettleKey(old, after.seq));
+  if (due !== undefined) ctx.kv.set(keys.autoSettleKey(due, after.seq), EMPTY_BYTES);
+}
+
 /** Whether an escrow of this status ends when its time is over. */
 export function expires(status: state.EscrowStatus): boolean {
   return (
@@ -406,12 +416,6 @@ function settledCoins(usage: state.UsageState): WireCoin[] {
   const amount = usage.settledAmount;
   if (amount === "" || amount === "0") return [];
   return [{ denom: usage.denom, amount }];
-}
-
-function unfinishedCoins(payout: state.PayoutState | undefined): WireCoin[] {
-  if (payout === undefined || payout.status === state.PayoutStatus.PAYOUT_STATUS_COMPLETED)
-    return [];
-  return payout.net;
 }
 
 function read<T>(ctx: Context, key: Key, codec: StoredCodec<T>): T | undefined {

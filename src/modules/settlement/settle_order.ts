@@ -4,20 +4,21 @@ import {
   EscrowStatus,
   SettlementType,
   type UsageState,
-  UsageStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { minSize, UINT64_MAX } from "../../lib/int.ts";
 import { formatCoins, isZeroCoins, NO_COINS } from "../../types/coins.ts";
-import { addSeconds, formatTime, type TimeNs } from "../../types/time.ts";
+import { formatTime } from "../../types/time.ts";
 import { type Allocation, allocate, dropBelowMinimum } from "./allocate.ts";
 import * as errors from "./errors.ts";
 import { escrowId, timedId } from "./ids.ts";
 import { type EscrowKeeper, quote, requireActive } from "./keeper_escrow.ts";
+import { Means } from "./means.ts";
 import type { SettlementKeeper, SettlementOutcome } from "./keeper_settlement.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { requireOpen, settleableFrom } from "./usage_facts.ts";
 
 /** Gas of a record that a settlement reads and does not take. */
 const LOOKED_AT_GAS = 100n;
@@ -71,7 +72,7 @@ export function settleOrder(
   const type = last
     ? SettlementType.SETTLEMENT_TYPE_FINAL
     : SettlementType.SETTLEMENT_TYPE_USAGE_BASED;
-  const plan = { escrow, allocation, type, isFinal: last, remaining };
+  const plan = { escrow, allocation, type, isFinal: last, remaining, initiator: request.sender };
   const outcome = settlements.settle(ctx, plan);
   if (!last) return outcome;
   const status = EscrowStatus.ESCROW_STATUS_RELEASED;
@@ -91,7 +92,7 @@ export function settleExpired(
 ): number {
   const { records, settlements, escrows } = keepers;
   const limit = minSize(budget, records.params(ctx).extended.maxRecordsPerSettlement);
-  const selected = firstOpen(ctx, records, escrow, { limit, eligible: () => true });
+  const selected = firstOpen(ctx, records, escrow, { limit, eligible: () => true, isFinal: true });
   const open = records.openUsageCount(ctx, escrow.seq);
   const status = EscrowStatus.ESCROW_STATUS_EXPIRED;
   const end = { status, reason: "expired", kind: "escrow_expiry" };
@@ -105,7 +106,8 @@ export function settleExpired(
   const type = isFinal
     ? SettlementType.SETTLEMENT_TYPE_FINAL
     : SettlementType.SETTLEMENT_TYPE_USAGE_BASED;
-  const outcome = settlements.settle(ctx, { escrow, allocation, type, isFinal, remaining });
+  const plan = { escrow, allocation, type, isFinal, remaining, initiator: "" };
+  const outcome = settlements.settle(ctx, plan);
   if (isFinal) escrows.close(ctx, outcome.escrow, end);
   return selected.length;
 }
@@ -137,11 +139,12 @@ function select(
   const eligible = (usage: UsageState): boolean =>
     request.sender !== escrow.recipient ||
     usage.acknowledged ||
-    ctx.time >= addSeconds(usage.submittedAtNs as TimeNs, autoSettleAfter);
+    ctx.time >= settleableFrom(usage, autoSettleAfter);
   if (request.usageIds.length === 0) {
     const waiting = request.isFinal && request.sender === escrow.recipient;
     if (waiting) requireAllEligible(ctx, records, escrow, { limit, eligible });
-    return firstOpen(ctx, records, escrow, { limit, eligible });
+    const { isFinal } = request;
+    return firstOpen(ctx, records, escrow, { limit, eligible, isFinal });
   }
   if (request.usageIds.length > limit) {
     const detail = `at most ${limit} records in one settlement, found ${request.usageIds.length}`;
@@ -171,15 +174,13 @@ function requireOpenOfOrder(
     const detail = `usage ${id} was recorded under escrow-${usage.escrowSeq}, not under ${escrowId(escrow.seq)}`;
     throw new ChainError(errors.ErrInvalidUsageRecord, detail);
   }
-  if (usage.status !== UsageStatus.USAGE_STATUS_OPEN) {
-    throw new ChainError(errors.ErrUsageAlreadySettled, `usage ${id}`);
-  }
+  requireOpen(usage);
   return usage;
 }
 
 function waits(ctx: Context, usage: UsageState, after: bigint): ChainError {
   const id = timedId("usage", usage.submittedAtNs, usage.seq);
-  const from = formatTime(addSeconds(usage.submittedAtNs as TimeNs, after));
+  const from = formatTime(settleableFrom(usage, after));
   const detail = `usage ${id} is not acknowledged: the provider may settle it from ${from}, block time is ${formatTime(ctx.time)}`;
   return new ChainError(errors.ErrInvalidSettlement, detail);
 }
@@ -188,19 +189,27 @@ function firstOpen(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  { limit, eligible }: { limit: number; eligible: (usage: UsageState) => boolean },
+  {
+    limit,
+    eligible,
+    isFinal,
+  }: { limit: number; eligible: (usage: UsageState) => boolean; isFinal: boolean },
 ): UsageState[] {
   const selected: UsageState[] = [];
+  const means = isFinal ? undefined : new Means(coinsIn(escrow.balance));
   let units = 0n;
+  let taken = 0;
   for (const seq of records.openUsage(ctx, escrow.seq)) {
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
-    if (!eligible(usage)) {
+    if (!eligible(usage) || means?.isSpent(usage.denom) === true) {
       ctx.gas.consume(LOOKED_AT_GAS, "look at record");
       continue;
     }
-    units += usage.units;
+    const isTaken = means === undefined || means.covers(usage);
+    if (isTaken) units += usage.units;
     // The units of a settlement are one 64-bit field: what does not fit waits for the next part.
-    if (selected.length === limit || units > UINT64_MAX) break;
+    if (taken === limit || units > UINT64_MAX) break;
+    if (isTaken) taken += 1;
     selected.push(usage);
   }
   return selected;
@@ -219,7 +228,8 @@ function requireAllEligible(
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
     if (!eligible(usage)) throw waits(ctx, usage, records.params(ctx).autoSettleAfter);
     count += 1;
-    if (count > limit) return;
+    // Those that it does not take are its next part's.
+    if (count === limit) return;
   }
 }
 

@@ -1,7 +1,10 @@
 import type {
   EscrowStatus,
+  InvoiceLedgerKind,
   InvoiceStatus,
+  PayoutLedgerKind,
   PayoutStatus,
+  ReleaseConditionKind,
   RewardSource,
   SettlementType,
   UsageStatus,
@@ -27,7 +30,21 @@ const PAYOUT: readonly string[] = [
   ...["", "pending", "processing", "completed", "failed", "held", "refunded", "cancelled"],
 ];
 const SOURCE: readonly string[] = ["", "staking", "usage", "verification", "provider"];
-const USAGE: readonly string[] = ["open", "settled", "written_off"];
+const USAGE: readonly string[] = ["open", "settled", "written_off", "superseded", "withdrawn"];
+
+const CONDITION: readonly string[] = [
+  ...["", "timelock", "signature", "multisig", "usage_threshold", "verification"],
+];
+
+export function conditionName(kind: ReleaseConditionKind): string {
+  return CONDITION[kind] ?? "";
+}
+
+/** undefined for a word that is no kind of condition. */
+export function conditionKindOf(name: string): ReleaseConditionKind | undefined {
+  const index = CONDITION.indexOf(name);
+  return index > 0 ? (index as ReleaseConditionKind) : undefined;
+}
 
 export function statusName(status: EscrowStatus): string {
   return ESCROW[status] ?? "";
@@ -45,6 +62,36 @@ export function settlementTypeName(type: SettlementType): string {
 
 export function invoiceStatusName(status: InvoiceStatus): string {
   return INVOICE[status] ?? "";
+}
+
+/** undefined for a word that is no state. */
+export function invoiceStatusOf(name: string): InvoiceStatus | undefined {
+  const index = INVOICE.indexOf(name);
+  return index >= 0 ? (index as InvoiceStatus) : undefined;
+}
+
+const INVOICE_LEDGER: readonly string[] = [
+  ...["created", "issued", "payment", "disputed", "resolved", "cancelled", "refunded", "overdue"],
+  "credited",
+];
+
+export function invoiceLedgerKindName(kind: InvoiceLedgerKind): string {
+  return INVOICE_LEDGER[kind] ?? "";
+}
+
+const PAYOUT_LEDGER: readonly string[] = [
+  ...["created", "processing", "completed", "failed", "held", "released", "refunded"],
+  ...["cancelled", "holdback_released"],
+];
+
+export function payoutLedgerKindName(kind: PayoutLedgerKind): string {
+  return PAYOUT_LEDGER[kind] ?? "";
+}
+
+/** undefined for a word that is no state. */
+export function payoutStatusOf(name: string): PayoutStatus | undefined {
+  const index = PAYOUT.indexOf(name);
+  return index > 0 ? (index as PayoutStatus) : undefined;
 }
 
 export function payoutStatusName(status: PayoutStatus): string {

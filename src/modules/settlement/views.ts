@@ -1,10 +1,13 @@
 import type { Coin } from "../../gen/cosmos/base/v1beta1/coin.ts";
 import type * as q from "../../gen/settled/settlement/v1/query.ts";
-import type * as state from "../../gen/settled/settlement/v1/state.ts";
+import * as state from "../../gen/settled/settlement/v1/state.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
+import { toHex } from "../../lib/bytes.ts";
 import { coinsOf, wireCoins } from "../../types/coins.ts";
 import { secondsOf, type TimeNs } from "../../types/time.ts";
+import { anomalyText } from "./anomaly.ts";
 import { escrowId, payoutIdempotencyKey, timedId } from "./ids.ts";
+import { isSatisfied } from "./keeper_release.ts";
 import { distributionId } from "./keeper_reward.ts";
 import * as names from "./status_names.ts";
 import { normaliseUsageType, unitOf } from "./usage_type.ts";
@@ -17,7 +20,8 @@ function amountCoins(denom: string, amount: string): Coin[] {
   return amount === "" ? [] : wireCoins(coinsOf(denom, BigInt(amount)));
 }
 
-export function escrowView(escrow: state.EscrowState): wire.EscrowAccount {
+/** @param time for what a time lock says */
+export function escrowView(escrow: state.EscrowState, time: TimeNs): wire.EscrowAccount {
   return {
     escrowId: escrowId(escrow.seq),
     orderId: escrow.orderId,
@@ -27,7 +31,7 @@ export function escrowView(escrow: state.EscrowState): wire.EscrowAccount {
     amount: escrow.amount,
     balance: escrow.balance,
     state: names.statusName(escrow.status),
-    conditions: [],
+    conditions: (escrow.release?.conditions ?? []).map((each) => conditionView(each, time)),
     createdAt: seconds(escrow.createdAtNs),
     expiresAt: seconds(escrow.expiresAtNs),
     activatedAt: seconds(escrow.activatedAtNs),
@@ -36,6 +40,25 @@ export function escrowView(escrow: state.EscrowState): wire.EscrowAccount {
     totalSettled: escrow.totalSettled,
     settlementCount: escrow.settlementCount,
     blockHeight: escrow.height,
+  };
+}
+
+function conditionView(
+  condition: state.ReleaseConditionState,
+  time: TimeNs,
+): wire.ReleaseCondition {
+  const satisfied = isSatisfied(time, condition);
+  const locked = condition.kind === state.ReleaseConditionKind.RELEASE_CONDITION_KIND_TIMELOCK;
+  const at = locked ? condition.unlockAfter : seconds(condition.satisfiedAtNs);
+  return {
+    type: names.conditionName(condition.kind),
+    unlockAfter: condition.unlockAfter,
+    requiredSigners: condition.requiredSigners,
+    signatureThreshold: condition.signatureThreshold,
+    minUsageUnits: condition.minUsageUnits,
+    requiredVerificationScore: condition.requiredVerificationScore,
+    satisfied,
+    satisfiedAt: satisfied ? at : 0n,
   };
 }
 
@@ -64,8 +87,24 @@ export function usageView(
     settlementId,
     submittedAt: seconds(usage.submittedAtNs),
     blockHeight: usage.height,
-    metadata: {},
+    metadata: usageMetadata(usage),
   };
+}
+
+/** What the deployed record has no field for; keys only where they apply. */
+function usageMetadata(usage: state.UsageState): Record<string, string> {
+  const { submittedAtNs, correctsSeq, correctedBySeq, anomalies } = usage;
+  const metadata: Record<string, string> = {};
+  // Corrections keep the time that is part of the id.
+  if (correctsSeq !== 0n) metadata["corrects"] = timedId("usage", submittedAtNs, correctsSeq);
+  if (correctedBySeq !== 0n) {
+    metadata["corrected_by"] = timedId("usage", submittedAtNs, correctedBySeq);
+  }
+  const status = names.usageStatusName(usage.status);
+  if (status !== "open" && status !== "settled") metadata["status"] = status;
+  if (anomalies.length > 0) metadata["anomalies"] = anomalyText(anomalies);
+  if (usage.anomalyCleared) metadata["anomaly_cleared"] = "true";
+  return metadata;
 }
 
 export function usageRewardView(usage: state.UsageState): Coin[] {
@@ -137,6 +176,11 @@ export function invoiceView(
     lineCount: invoice.lineCount,
     lines: parts.lines,
     blockHeight: invoice.height,
+    credited: invoice.credited,
+    voidReason: invoice.voidReason,
+    overdueAtNs: invoice.overdueAtNs,
+    ledgerCount: invoice.ledgerCount,
+    ledgerHash: invoice.ledgerHash,
   };
 }
 
@@ -177,12 +221,13 @@ export function payoutView(
     netAmount: payout.net,
     state: names.payoutStatusName(payout.status),
     disputeId: "",
-    holdReason: "",
-    idempotencyKey: payoutIdempotencyKey(ids.invoiceId, ids.settlementId),
+    holdReason: payout.holdReason,
+    // A settlement has one payout; an amount due may be paid in parts, each of its own.
+    idempotencyKey: payoutIdempotencyKey(ids.invoiceId, ids.settlementId || payoutId),
     executionAttempts: payout.attempts,
     lastAttemptAt: seconds(payout.lastAttemptAtNs),
-    lastError: "",
-    txHash: `payout-${payoutId}-${payout.height}`,
+    lastError: payout.lastError,
+    txHash: toHex(payout.txHash).toUpperCase(),
     createdAt: seconds(payout.createdAtNs),
     processedAt: seconds(payout.processedAtNs),
     completedAt: seconds(payout.completedAtNs),

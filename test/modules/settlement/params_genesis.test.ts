@@ -76,10 +76,10 @@ describe("params of genesis", () => {
       "rate",
     ],
     [
-      "a holdback, which is not there yet",
-      { payout_holdback_rate: "0.1" },
-      "params.payout_holdback_rate",
-      "holdback",
+      "RULES 28 a holdback with which the three rates sum to more than 1",
+      { payout_holdback_rate: "0.940000000000000001" },
+      "params",
+      "1.000000000000000001",
     ],
     [
       "fiat conversion",

@@ -167,6 +167,7 @@ describe("RULES 22", () => {
   });
 
   test("RULES 22 the provider settles what the customer had auto_settle_after to look at", async () => {
+    chain = await openChain({ extended: { auto_settle_enabled: false } });
     await activeEscrow(chain);
     const submitted = chain.time;
     const [id = ""] = await recordedCosts(chain, [2000]);

@@ -6,6 +6,7 @@ import { sha256 } from "../../../src/lib/sha256.ts";
 import { customer, provider, stranger, type TestAccount } from "../../testkit/accounts.ts";
 import { CHAIN_ID, openChain, type TestChain } from "../../testkit/chain.ts";
 import { price } from "../../testkit/coins.ts";
+import { correct, corrected, withdraw } from "../../testkit/corrections.ts";
 import { LEASE, msg, ORDER } from "../../testkit/messages.ts";
 import { activeEscrow, recorded } from "../../testkit/orders.ts";
 import { slot } from "../../testkit/times.ts";
@@ -87,6 +88,52 @@ describe("with require_usage_signature", () => {
     }
     await chain.ok(msg.acknowledge(customer, usageId, sign(customer, {})));
     expect((await see.usage(chain, usageId)).customerAcknowledged).toBe(true);
+  });
+});
+
+describe("RULES 18 a correction with require_usage_signature", () => {
+  let chain: TestChain;
+  let id: string;
+  beforeEach(async () => {
+    chain = await openChain({ extended: { require_usage_signature: true } });
+    await activeEscrow(chain);
+    id = await recorded(chain, { ...REPORT, signature: signed(provider, {}) });
+  });
+
+  test("is signed over the corrected facts", async () => {
+    const to = { units: 5n, price: "1uve" };
+    const doc = { usageUnits: 5n, unitPrice: price("1uve") };
+    const bad = [
+      signed(provider, {}),
+      signed(provider, { ...doc, usageUnits: 4n }),
+      signed(provider, { ...doc, unitPrice: price("2uve") }),
+      signed(provider, { ...doc, chainId: "settled-2" }),
+      signed(stranger, doc),
+    ];
+    for (const signature of bad) {
+      await chain.refused(correct(id, { ...to, signature }), 1524, provider.address);
+    }
+    const newId = await corrected(chain, id, { ...to, signature: signed(provider, doc) });
+    expect((await see.usage(chain, newId)).providerSignature).toEqual(signed(provider, doc));
+  });
+
+  test("is signed, to withdraw, over 0 units at the price of the record", async () => {
+    for (const doc of [{}, { usageUnits: 0n, unitPrice: undefined }]) {
+      const signature = signed(provider, doc);
+      await chain.refused(withdraw(id, { signature }), 1524, provider.address);
+    }
+    await chain.ok(withdraw(id, { signature: signed(provider, { usageUnits: 0n }) }));
+  });
+
+  test("needs an acknowledgement of its own id and cost", async () => {
+    const doc = { usageUnits: 5n };
+    const signature = signed(provider, doc);
+    const newId = await corrected(chain, id, { units: 5n, price: "2uve", signature });
+    const sign = (usageId: string, totalCost: string): Uint8Array =>
+      customer.sign(sha256(acknowledgeSignBytes({ chainId: CHAIN_ID, usageId, totalCost })));
+    await chain.refused(msg.acknowledge(customer, newId, sign(id, "6uve")), 1524);
+    await chain.refused(msg.acknowledge(customer, newId, sign(newId, "6uve")), 1524);
+    await chain.ok(msg.acknowledge(customer, newId, sign(newId, "10uve")));
   });
 });
 

@@ -70,7 +70,8 @@ const LISTS = [
   ...[`${WIRE}/ClaimableRewards`, `${WIRE}/PayoutsByProvider`],
   ...[`${OWN}/Usage`, `${OWN}/Invoice`, `${OWN}/InvoicesByOrder`, `${OWN}/Escrows`],
   ...[`${OWN}/Settlements`, `${OWN}/Payouts`, `${OWN}/RewardEntries`, `${OWN}/Distributions`],
-  ...[`${OWN}/Totals`, `${OWN}/UsageByNaturalKey`],
+  ...[`${OWN}/Totals`, `${OWN}/UsageByNaturalKey`, `${OWN}/PriceCeilings`, `${OWN}/Treasury`],
+  ...[`${OWN}/Invoices`, `${OWN}/InvoiceLedger`, `${OWN}/CreditNotes`, `${OWN}/PayoutLedger`],
 ];
 
 /** Queries that read no record, or answer nothing. */
@@ -208,6 +209,9 @@ function requestOf(path: string): object {
     [`${WIRE}/RewardDistribution`]: { distributionId: ids.distribution },
     [`${WIRE}/EscrowsByState`]: { state: "active" },
     [`${OWN}/Invoice`]: { invoiceId: ids.invoice },
+    [`${OWN}/InvoiceLedger`]: { invoiceId: ids.invoice },
+    [`${OWN}/CreditNotes`]: { invoiceId: ids.invoice },
+    [`${OWN}/PayoutLedger`]: { payoutId: ids.payout },
     [`${OWN}/Usage`]: { orderId: ORDER },
     [`${OWN}/UsageByNaturalKey`]: {
       ...{ orderId: ORDER, leaseId: LEASE, usageType: "cpu" },
@@ -218,7 +222,7 @@ function requestOf(path: string): object {
   return known[path] ?? { address, provider: address, orderId: ORDER, epochNumber: 0n };
 }
 
-const ids = { settlement: "", distribution: "", invoice: "" };
+const ids = { settlement: "", distribution: "", invoice: "", payout: "" };
 beforeAll(async () => {
   const ask = chain.query.bind(chain) as <T>(path: string, request: object) => Promise<T>;
   const byOrder = { orderId: ORDER };
@@ -230,6 +234,13 @@ beforeAll(async () => {
     ...(["settled.settlement.v1.Query/InvoicesByOrder", byOrder] as const),
   );
   ids.invoice = must(invoices[0], "invoiced").invoiceId;
+  const { payouts } = await ask<{ payouts: { payoutId: string }[] }>(
+    ...([
+      "virtengine.settlement.v1.Query/PayoutsByProvider",
+      { provider: provider.address },
+    ] as const),
+  );
+  ids.payout = must(payouts[0], "paid out").payoutId;
   const { entries } = await ask<{ entries: { distributionId: string }[] }>(
     ...(["settled.settlement.v1.Query/RewardEntries", { address: provider.address }] as const),
   );

@@ -9,7 +9,11 @@ import { openChain } from "../../testkit/chain.ts";
 
 const KEY = "\x7f\x01order" as Key;
 const OTHER = "\x7f\x01other" as Key;
-const order = (escrowSeq: bigint): OrderState => ({ escrowSeq, escrowCount: 1 });
+const order = (escrowSeq: bigint): OrderState => ({
+  escrowSeq,
+  escrowCount: 1,
+  priceCeilings: 0,
+});
 
 async function setUp(countMax = 10) {
   const { overlay } = await machineOf(await openChain());

@@ -13,17 +13,9 @@ describe("the summary of a replay", () => {
     tally.addSettled("5uusd,7uve");
     tally.addSettled("");
     tally.addClaimed("1uve");
-    const distributed = (value: string) => ({
-      response: new Uint8Array(0),
-      events: [
-        {
-          type: "virtengine.settlement.v1.EventRewardsDistributed",
-          attributes: [{ key: "total_rewards", value }],
-        },
-      ],
-    });
-    tally.addRewards(distributed("3uve"));
-    tally.addRewards(distributed('"4uve"'));
+    const coins = (amount: bigint) => [{ denom: "uve", amount }];
+    // One was claimed, eight are there, two of which were there before.
+    tally.countRewards({ before: coins(2n), after: coins(8n) });
     expect(tally.summary({ jobs: 1, skipped: 2, windows: 3, seconds: 0.5 })).toEqual({
       ...{ jobs: 1, skipped: 2, windows: 3, records: 1, refused: 0, txs: 0, orders: 0 },
       units: { cpu: 0, memory: 0, storage: 0, gpu: 3, network: 0 },

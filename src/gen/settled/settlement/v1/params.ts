@@ -39,6 +39,10 @@ export interface Params {
   /** Base units of the bond denom per epoch. */
   stakingRewardPerEpoch: string;
   invoiceDueAfter: bigint;
+  /** A payout waits so long after its settlement. */
+  payoutDelay: bigint;
+  /** Whether what may be settled is settled each settlement_period without being asked for. */
+  autoSettleEnabled: boolean;
 }
 
 function createBaseParams(): Params {
@@ -57,6 +61,8 @@ function createBaseParams(): Params {
     rewardPoolAddress: "",
     stakingRewardPerEpoch: "",
     invoiceDueAfter: 0n,
+    payoutDelay: 0n,
+    autoSettleEnabled: false,
   };
 }
 
@@ -103,6 +109,12 @@ export const Params: MessageFns<Params> = {
     }
     if (message.invoiceDueAfter !== 0n) {
       writer.uint32(112).uint64(message.invoiceDueAfter);
+    }
+    if (message.payoutDelay !== 0n) {
+      writer.uint32(120).uint64(message.payoutDelay);
+    }
+    if (message.autoSettleEnabled !== false) {
+      writer.uint32(128).bool(message.autoSettleEnabled);
     }
     return writer;
   },
@@ -234,6 +246,22 @@ export const Params: MessageFns<Params> = {
             message.invoiceDueAfter = reader.uint64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.payoutDelay = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.autoSettleEnabled = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -273,6 +301,10 @@ export const Params: MessageFns<Params> = {
     message.invoiceDueAfter = (object.invoiceDueAfter !== undefined && object.invoiceDueAfter !== null)
       ? BigInt(object.invoiceDueAfter)
       : 0n;
+    message.payoutDelay = (object.payoutDelay !== undefined && object.payoutDelay !== null)
+      ? BigInt(object.payoutDelay)
+      : 0n;
+    message.autoSettleEnabled = object.autoSettleEnabled ?? false;
     return message;
   },
 };
@@ -308,6 +340,8 @@ export function read_settled_settlement_v1_Params(reader: WireReader, end: numbe
   let rewardPoolAddress_: Params["rewardPoolAddress"] = "";
   let stakingRewardPerEpoch_: Params["stakingRewardPerEpoch"] = "";
   let invoiceDueAfter_: Params["invoiceDueAfter"] = 0n;
+  let payoutDelay_: Params["payoutDelay"] = 0n;
+  let autoSettleEnabled_: Params["autoSettleEnabled"] = false;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -367,9 +401,17 @@ export function read_settled_settlement_v1_Params(reader: WireReader, end: numbe
         seen = reader.once(seen, 8192);
         invoiceDueAfter_ = reader.uint64(end);
         break;
+      case 120:
+        seen = reader.once(seen, 16384);
+        payoutDelay_ = reader.uint64(end);
+        break;
+      case 128:
+        seen = reader.once(seen, 32768);
+        autoSettleEnabled_ = reader.bool(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { authority: authority_, billingEnabled: billingEnabled_, finalRemainder: finalRemainder_, releaseFees: releaseFees_, rewardFunding: rewardFunding_, rewardEpochMintCap: rewardEpochMintCap_, maxRecordsPerSettlement: maxRecordsPerSettlement_, maxClockDrift: maxClockDrift_, maxUsagePeriod: maxUsagePeriod_, autoSettleAfter: autoSettleAfter_, requireUsageSignature: requireUsageSignature_, rewardPoolAddress: rewardPoolAddress_, stakingRewardPerEpoch: stakingRewardPerEpoch_, invoiceDueAfter: invoiceDueAfter_ };
+  return { authority: authority_, billingEnabled: billingEnabled_, finalRemainder: finalRemainder_, releaseFees: releaseFees_, rewardFunding: rewardFunding_, rewardEpochMintCap: rewardEpochMintCap_, maxRecordsPerSettlement: maxRecordsPerSettlement_, maxClockDrift: maxClockDrift_, maxUsagePeriod: maxUsagePeriod_, autoSettleAfter: autoSettleAfter_, requireUsageSignature: requireUsageSignature_, rewardPoolAddress: rewardPoolAddress_, stakingRewardPerEpoch: stakingRewardPerEpoch_, invoiceDueAfter: invoiceDueAfter_, payoutDelay: payoutDelay_, autoSettleEnabled: autoSettleEnabled_ };
 }

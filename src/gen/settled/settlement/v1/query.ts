@@ -18,6 +18,7 @@ import {
   UsageRecord,
 } from "../../../virtengine/settlement/v1/query.ts";
 import { Params } from "./params.ts";
+import { PendingParams } from "./state.ts";
 
 export const protobufPackage = "settled.settlement.v1";
 
@@ -35,6 +36,30 @@ export interface QueryUsageByNaturalKeyResponse {
   usageRecord: UsageRecord | undefined;
 }
 
+export interface UsagePriceStep {
+  /** Periods that start at this time or later, unix seconds. */
+  from: bigint;
+  /** Per unit. Absent: no ceiling. */
+  maxUnitPrice: DecCoin | undefined;
+}
+
+export interface UsagePriceCeiling {
+  /** Normalised. */
+  usageType: string;
+  /** Ascending by time; each holds until the next one. */
+  steps: UsagePriceStep[];
+}
+
+export interface QueryPriceCeilingsRequest {
+  orderId: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryPriceCeilingsResponse {
+  priceCeilings: UsagePriceCeiling[];
+  pagination: PageResponse | undefined;
+}
+
 export interface QueryUsageDetailRequest {
   usageId: string;
 }
@@ -43,7 +68,7 @@ export interface QueryUsageDetailResponse {
   usageRecord:
     | UsageRecord
     | undefined;
-  /** "open", "settled", "written_off" */
+  /** "open", "settled", "written_off", "superseded", "withdrawn" */
   status: string;
   submittedAtNs: bigint;
   settledAmount: Coin[];
@@ -88,6 +113,46 @@ export interface Invoice {
   /** Of Query/Invoice only. */
   lines: InvoiceLine[];
   blockHeight: bigint;
+  /** Given back by credit notes. */
+  credited: Coin[];
+  voidReason: string;
+  /** When it became overdue; 0 for never. */
+  overdueAtNs: bigint;
+  /** Entries of its ledger, and the hash of the last one. */
+  ledgerCount: number;
+  ledgerHash: Uint8Array;
+}
+
+export interface InvoiceLedgerLine {
+  /** From 1 without gaps. */
+  number: number;
+  /** "issued", "payment", "overdue", "cancelled", "credited", "refunded" */
+  kind: string;
+  previousStatus: string;
+  status: string;
+  amount: Coin[];
+  /** Empty for the chain itself. */
+  initiator: string;
+  /** The settlement, payout or credit note; the reason of a void. */
+  reference: string;
+  blockHeight: bigint;
+  timeNs: bigint;
+  /** 32 zero bytes for the first. */
+  previousHash: Uint8Array;
+  /** sha256(previous hash, then the stored InvoiceLedgerEntry without its hash). */
+  hash: Uint8Array;
+}
+
+export interface CreditNote {
+  creditNoteId: string;
+  creditNoteNumber: string;
+  invoiceId: string;
+  provider: string;
+  customer: string;
+  amount: Coin[];
+  reason: string;
+  issuedAtNs: bigint;
+  blockHeight: bigint;
 }
 
 export interface QueryInvoiceRequest {
@@ -105,6 +170,45 @@ export interface QueryInvoicesByOrderRequest {
 
 export interface QueryInvoicesByOrderResponse {
   invoices: Invoice[];
+  pagination: PageResponse | undefined;
+}
+
+/** What is empty or 0 is not asked for. */
+export interface QueryInvoicesRequest {
+  provider: string;
+  customer: string;
+  orderId: string;
+  /** "pending", "paid", "partially_paid", "overdue", "cancelled", "refunded" */
+  state: string;
+  /** Issued at or after, unix seconds. */
+  issuedFrom: bigint;
+  /** Issued before, unix seconds. */
+  issuedTo: bigint;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryInvoicesResponse {
+  invoices: Invoice[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QueryInvoiceLedgerRequest {
+  invoiceId: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryInvoiceLedgerResponse {
+  entries: InvoiceLedgerLine[];
+  pagination: PageResponse | undefined;
+}
+
+export interface QueryCreditNotesRequest {
+  invoiceId: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryCreditNotesResponse {
+  creditNotes: CreditNote[];
   pagination: PageResponse | undefined;
 }
 
@@ -140,14 +244,68 @@ export interface QuerySettlementsResponse {
   pagination: PageResponse | undefined;
 }
 
+/** What is empty or 0 is not asked for. */
 export interface QueryPayoutsRequest {
   provider: string;
   pagination: PageRequest | undefined;
+  customer: string;
+  /** "pending", "processing", "completed", "failed", "held", "refunded", "cancelled" */
+  state: string;
+  /** Created at or after, unix seconds. */
+  createdFrom: bigint;
+  /** Created before, unix seconds. */
+  createdTo: bigint;
 }
 
+/** A page may be short when few payouts match: next_key tells whether there may be more. */
 export interface QueryPayoutsResponse {
   payouts: PayoutRecord[];
   pagination: PageResponse | undefined;
+}
+
+export interface PayoutLedgerLine {
+  /** From 1 without gaps. */
+  number: number;
+  /**
+   * "created", "processing", "completed", "failed", "held", "released", "refunded", "cancelled",
+   * "holdback_released"
+   */
+  kind: string;
+  previousState: string;
+  state: string;
+  amount: Coin[];
+  reason: string;
+  blockHeight: bigint;
+  timeNs: bigint;
+  /** Of the entry in the bank's journal that moved the coins; 0 for none. */
+  journalSeq: bigint;
+}
+
+export interface QueryPayoutLedgerRequest {
+  payoutId: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryPayoutLedgerResponse {
+  entries: PayoutLedgerLine[];
+  pagination: PageResponse | undefined;
+}
+
+export interface TreasuryAccount {
+  /** "platform_fee", "validator_fee", "settlement", "escrow", "rewards", "reward_pool" */
+  name: string;
+  address: string;
+  balance: Coin[];
+  /** Of the fee accounts: what ever came in, and what was withdrawn of it. */
+  credited: Coin[];
+  withdrawn: Coin[];
+}
+
+export interface QueryTreasuryRequest {
+}
+
+export interface QueryTreasuryResponse {
+  accounts: TreasuryAccount[];
 }
 
 export interface QueryRewardEntriesRequest {
@@ -176,6 +334,8 @@ export interface QueryParamsRequest {
 export interface QueryParamsResponse {
   params: Params | undefined;
   paramsVersion: bigint;
+  /** What replaces both params at the start of the next block; absent when nothing does. */
+  pending: PendingParams | undefined;
 }
 
 export interface QueryTotalsRequest {
@@ -353,6 +513,280 @@ export const QueryUsageByNaturalKeyResponse: MessageFns<QueryUsageByNaturalKeyRe
     const message = createBaseQueryUsageByNaturalKeyResponse();
     message.usageRecord = (object.usageRecord !== undefined && object.usageRecord !== null)
       ? UsageRecord.fromPartial(object.usageRecord)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUsagePriceStep(): UsagePriceStep {
+  return { from: 0n, maxUnitPrice: undefined };
+}
+
+export const UsagePriceStep: MessageFns<UsagePriceStep> = {
+  encode(message: UsagePriceStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0n) {
+      writer.uint32(8).int64(message.from);
+    }
+    if (message.maxUnitPrice !== undefined) {
+      DecCoin.encode(message.maxUnitPrice, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsagePriceStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsagePriceStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.maxUnitPrice = DecCoin.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsagePriceStep>): UsagePriceStep {
+    return UsagePriceStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsagePriceStep>): UsagePriceStep {
+    const message = createBaseUsagePriceStep();
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.maxUnitPrice = (object.maxUnitPrice !== undefined && object.maxUnitPrice !== null)
+      ? DecCoin.fromPartial(object.maxUnitPrice)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUsagePriceCeiling(): UsagePriceCeiling {
+  return { usageType: "", steps: [] };
+}
+
+export const UsagePriceCeiling: MessageFns<UsagePriceCeiling> = {
+  encode(message: UsagePriceCeiling, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usageType !== "") {
+      writer.uint32(10).string(message.usageType);
+    }
+    for (const v of message.steps) {
+      UsagePriceStep.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsagePriceCeiling {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsagePriceCeiling();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usageType = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.steps.push(UsagePriceStep.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsagePriceCeiling>): UsagePriceCeiling {
+    return UsagePriceCeiling.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsagePriceCeiling>): UsagePriceCeiling {
+    const message = createBaseUsagePriceCeiling();
+    message.usageType = object.usageType ?? "";
+    message.steps = object.steps?.map((e) => UsagePriceStep.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryPriceCeilingsRequest(): QueryPriceCeilingsRequest {
+  return { orderId: "", pagination: undefined };
+}
+
+export const QueryPriceCeilingsRequest: MessageFns<QueryPriceCeilingsRequest> = {
+  encode(message: QueryPriceCeilingsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryPriceCeilingsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryPriceCeilingsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryPriceCeilingsRequest>): QueryPriceCeilingsRequest {
+    return QueryPriceCeilingsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryPriceCeilingsRequest>): QueryPriceCeilingsRequest {
+    const message = createBaseQueryPriceCeilingsRequest();
+    message.orderId = object.orderId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryPriceCeilingsResponse(): QueryPriceCeilingsResponse {
+  return { priceCeilings: [], pagination: undefined };
+}
+
+export const QueryPriceCeilingsResponse: MessageFns<QueryPriceCeilingsResponse> = {
+  encode(message: QueryPriceCeilingsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.priceCeilings) {
+      UsagePriceCeiling.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryPriceCeilingsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryPriceCeilingsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.priceCeilings.push(UsagePriceCeiling.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryPriceCeilingsResponse>): QueryPriceCeilingsResponse {
+    return QueryPriceCeilingsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryPriceCeilingsResponse>): QueryPriceCeilingsResponse {
+    const message = createBaseQueryPriceCeilingsResponse();
+    message.priceCeilings = object.priceCeilings?.map((e) => UsagePriceCeiling.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
       : undefined;
     return message;
   },
@@ -739,6 +1173,11 @@ function createBaseInvoice(): Invoice {
     lineCount: 0,
     lines: [],
     blockHeight: 0n,
+    credited: [],
+    voidReason: "",
+    overdueAtNs: 0n,
+    ledgerCount: 0,
+    ledgerHash: new Uint8Array(0),
   };
 }
 
@@ -803,6 +1242,21 @@ export const Invoice: MessageFns<Invoice> = {
     }
     if (message.blockHeight !== 0n) {
       writer.uint32(160).int64(message.blockHeight);
+    }
+    for (const v of message.credited) {
+      Coin.encode(v!, writer.uint32(170).fork()).join();
+    }
+    if (message.voidReason !== "") {
+      writer.uint32(178).string(message.voidReason);
+    }
+    if (message.overdueAtNs !== 0n) {
+      writer.uint32(184).int64(message.overdueAtNs);
+    }
+    if (message.ledgerCount !== 0) {
+      writer.uint32(192).uint32(message.ledgerCount);
+    }
+    if (message.ledgerHash.length !== 0) {
+      writer.uint32(202).bytes(message.ledgerHash);
     }
     return writer;
   },
@@ -980,6 +1434,46 @@ export const Invoice: MessageFns<Invoice> = {
             message.blockHeight = reader.int64() as bigint;
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.credited.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.voidReason = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.overdueAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.ledgerCount = reader.uint32();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.ledgerHash = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1020,6 +1514,367 @@ export const Invoice: MessageFns<Invoice> = {
     message.periodEnd = (object.periodEnd !== undefined && object.periodEnd !== null) ? BigInt(object.periodEnd) : 0n;
     message.lineCount = object.lineCount ?? 0;
     message.lines = object.lines?.map((e) => InvoiceLine.fromPartial(e)) || [];
+    message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
+      ? BigInt(object.blockHeight)
+      : 0n;
+    message.credited = object.credited?.map((e) => Coin.fromPartial(e)) || [];
+    message.voidReason = object.voidReason ?? "";
+    message.overdueAtNs = (object.overdueAtNs !== undefined && object.overdueAtNs !== null)
+      ? BigInt(object.overdueAtNs)
+      : 0n;
+    message.ledgerCount = object.ledgerCount ?? 0;
+    message.ledgerHash = object.ledgerHash ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseInvoiceLedgerLine(): InvoiceLedgerLine {
+  return {
+    number: 0,
+    kind: "",
+    previousStatus: "",
+    status: "",
+    amount: [],
+    initiator: "",
+    reference: "",
+    blockHeight: 0n,
+    timeNs: 0n,
+    previousHash: new Uint8Array(0),
+    hash: new Uint8Array(0),
+  };
+}
+
+export const InvoiceLedgerLine: MessageFns<InvoiceLedgerLine> = {
+  encode(message: InvoiceLedgerLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.previousStatus !== "") {
+      writer.uint32(26).string(message.previousStatus);
+    }
+    if (message.status !== "") {
+      writer.uint32(34).string(message.status);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.initiator !== "") {
+      writer.uint32(50).string(message.initiator);
+    }
+    if (message.reference !== "") {
+      writer.uint32(58).string(message.reference);
+    }
+    if (message.blockHeight !== 0n) {
+      writer.uint32(64).int64(message.blockHeight);
+    }
+    if (message.timeNs !== 0n) {
+      writer.uint32(72).int64(message.timeNs);
+    }
+    if (message.previousHash.length !== 0) {
+      writer.uint32(82).bytes(message.previousHash);
+    }
+    if (message.hash.length !== 0) {
+      writer.uint32(90).bytes(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvoiceLedgerLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvoiceLedgerLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.previousStatus = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.status = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.initiator = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.blockHeight = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.timeNs = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.previousHash = reader.bytes();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.hash = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InvoiceLedgerLine>): InvoiceLedgerLine {
+    return InvoiceLedgerLine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InvoiceLedgerLine>): InvoiceLedgerLine {
+    const message = createBaseInvoiceLedgerLine();
+    message.number = object.number ?? 0;
+    message.kind = object.kind ?? "";
+    message.previousStatus = object.previousStatus ?? "";
+    message.status = object.status ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.initiator = object.initiator ?? "";
+    message.reference = object.reference ?? "";
+    message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
+      ? BigInt(object.blockHeight)
+      : 0n;
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.previousHash = object.previousHash ?? new Uint8Array(0);
+    message.hash = object.hash ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseCreditNote(): CreditNote {
+  return {
+    creditNoteId: "",
+    creditNoteNumber: "",
+    invoiceId: "",
+    provider: "",
+    customer: "",
+    amount: [],
+    reason: "",
+    issuedAtNs: 0n,
+    blockHeight: 0n,
+  };
+}
+
+export const CreditNote: MessageFns<CreditNote> = {
+  encode(message: CreditNote, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.creditNoteId !== "") {
+      writer.uint32(10).string(message.creditNoteId);
+    }
+    if (message.creditNoteNumber !== "") {
+      writer.uint32(18).string(message.creditNoteNumber);
+    }
+    if (message.invoiceId !== "") {
+      writer.uint32(26).string(message.invoiceId);
+    }
+    if (message.provider !== "") {
+      writer.uint32(34).string(message.provider);
+    }
+    if (message.customer !== "") {
+      writer.uint32(42).string(message.customer);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.issuedAtNs !== 0n) {
+      writer.uint32(64).int64(message.issuedAtNs);
+    }
+    if (message.blockHeight !== 0n) {
+      writer.uint32(72).int64(message.blockHeight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreditNote {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreditNote();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.creditNoteId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.creditNoteNumber = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.invoiceId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.issuedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.blockHeight = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreditNote>): CreditNote {
+    return CreditNote.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreditNote>): CreditNote {
+    const message = createBaseCreditNote();
+    message.creditNoteId = object.creditNoteId ?? "";
+    message.creditNoteNumber = object.creditNoteNumber ?? "";
+    message.invoiceId = object.invoiceId ?? "";
+    message.provider = object.provider ?? "";
+    message.customer = object.customer ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.issuedAtNs = (object.issuedAtNs !== undefined && object.issuedAtNs !== null)
+      ? BigInt(object.issuedAtNs)
+      : 0n;
     message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
       ? BigInt(object.blockHeight)
       : 0n;
@@ -1270,6 +2125,482 @@ export const QueryInvoicesByOrderResponse: MessageFns<QueryInvoicesByOrderRespon
   fromPartial(object: DeepPartial<QueryInvoicesByOrderResponse>): QueryInvoicesByOrderResponse {
     const message = createBaseQueryInvoicesByOrderResponse();
     message.invoices = object.invoices?.map((e) => Invoice.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryInvoicesRequest(): QueryInvoicesRequest {
+  return { provider: "", customer: "", orderId: "", state: "", issuedFrom: 0n, issuedTo: 0n, pagination: undefined };
+}
+
+export const QueryInvoicesRequest: MessageFns<QueryInvoicesRequest> = {
+  encode(message: QueryInvoicesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.provider !== "") {
+      writer.uint32(10).string(message.provider);
+    }
+    if (message.customer !== "") {
+      writer.uint32(18).string(message.customer);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(26).string(message.orderId);
+    }
+    if (message.state !== "") {
+      writer.uint32(34).string(message.state);
+    }
+    if (message.issuedFrom !== 0n) {
+      writer.uint32(40).int64(message.issuedFrom);
+    }
+    if (message.issuedTo !== 0n) {
+      writer.uint32(48).int64(message.issuedTo);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryInvoicesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryInvoicesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.issuedFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.issuedTo = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryInvoicesRequest>): QueryInvoicesRequest {
+    return QueryInvoicesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryInvoicesRequest>): QueryInvoicesRequest {
+    const message = createBaseQueryInvoicesRequest();
+    message.provider = object.provider ?? "";
+    message.customer = object.customer ?? "";
+    message.orderId = object.orderId ?? "";
+    message.state = object.state ?? "";
+    message.issuedFrom = (object.issuedFrom !== undefined && object.issuedFrom !== null)
+      ? BigInt(object.issuedFrom)
+      : 0n;
+    message.issuedTo = (object.issuedTo !== undefined && object.issuedTo !== null) ? BigInt(object.issuedTo) : 0n;
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryInvoicesResponse(): QueryInvoicesResponse {
+  return { invoices: [], pagination: undefined };
+}
+
+export const QueryInvoicesResponse: MessageFns<QueryInvoicesResponse> = {
+  encode(message: QueryInvoicesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.invoices) {
+      Invoice.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryInvoicesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryInvoicesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.invoices.push(Invoice.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryInvoicesResponse>): QueryInvoicesResponse {
+    return QueryInvoicesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryInvoicesResponse>): QueryInvoicesResponse {
+    const message = createBaseQueryInvoicesResponse();
+    message.invoices = object.invoices?.map((e) => Invoice.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryInvoiceLedgerRequest(): QueryInvoiceLedgerRequest {
+  return { invoiceId: "", pagination: undefined };
+}
+
+export const QueryInvoiceLedgerRequest: MessageFns<QueryInvoiceLedgerRequest> = {
+  encode(message: QueryInvoiceLedgerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.invoiceId !== "") {
+      writer.uint32(10).string(message.invoiceId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryInvoiceLedgerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryInvoiceLedgerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.invoiceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryInvoiceLedgerRequest>): QueryInvoiceLedgerRequest {
+    return QueryInvoiceLedgerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryInvoiceLedgerRequest>): QueryInvoiceLedgerRequest {
+    const message = createBaseQueryInvoiceLedgerRequest();
+    message.invoiceId = object.invoiceId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryInvoiceLedgerResponse(): QueryInvoiceLedgerResponse {
+  return { entries: [], pagination: undefined };
+}
+
+export const QueryInvoiceLedgerResponse: MessageFns<QueryInvoiceLedgerResponse> = {
+  encode(message: QueryInvoiceLedgerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      InvoiceLedgerLine.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryInvoiceLedgerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryInvoiceLedgerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(InvoiceLedgerLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryInvoiceLedgerResponse>): QueryInvoiceLedgerResponse {
+    return QueryInvoiceLedgerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryInvoiceLedgerResponse>): QueryInvoiceLedgerResponse {
+    const message = createBaseQueryInvoiceLedgerResponse();
+    message.entries = object.entries?.map((e) => InvoiceLedgerLine.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryCreditNotesRequest(): QueryCreditNotesRequest {
+  return { invoiceId: "", pagination: undefined };
+}
+
+export const QueryCreditNotesRequest: MessageFns<QueryCreditNotesRequest> = {
+  encode(message: QueryCreditNotesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.invoiceId !== "") {
+      writer.uint32(10).string(message.invoiceId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryCreditNotesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryCreditNotesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.invoiceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryCreditNotesRequest>): QueryCreditNotesRequest {
+    return QueryCreditNotesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryCreditNotesRequest>): QueryCreditNotesRequest {
+    const message = createBaseQueryCreditNotesRequest();
+    message.invoiceId = object.invoiceId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryCreditNotesResponse(): QueryCreditNotesResponse {
+  return { creditNotes: [], pagination: undefined };
+}
+
+export const QueryCreditNotesResponse: MessageFns<QueryCreditNotesResponse> = {
+  encode(message: QueryCreditNotesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.creditNotes) {
+      CreditNote.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryCreditNotesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryCreditNotesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.creditNotes.push(CreditNote.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryCreditNotesResponse>): QueryCreditNotesResponse {
+    return QueryCreditNotesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryCreditNotesResponse>): QueryCreditNotesResponse {
+    const message = createBaseQueryCreditNotesResponse();
+    message.creditNotes = object.creditNotes?.map((e) => CreditNote.fromPartial(e)) || [];
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
@@ -1704,7 +3035,7 @@ export const QuerySettlementsResponse: MessageFns<QuerySettlementsResponse> = {
 };
 
 function createBaseQueryPayoutsRequest(): QueryPayoutsRequest {
-  return { provider: "", pagination: undefined };
+  return { provider: "", pagination: undefined, customer: "", state: "", createdFrom: 0n, createdTo: 0n };
 }
 
 export const QueryPayoutsRequest: MessageFns<QueryPayoutsRequest> = {
@@ -1714,6 +3045,18 @@ export const QueryPayoutsRequest: MessageFns<QueryPayoutsRequest> = {
     }
     if (message.pagination !== undefined) {
       PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    if (message.customer !== "") {
+      writer.uint32(26).string(message.customer);
+    }
+    if (message.state !== "") {
+      writer.uint32(34).string(message.state);
+    }
+    if (message.createdFrom !== 0n) {
+      writer.uint32(40).int64(message.createdFrom);
+    }
+    if (message.createdTo !== 0n) {
+      writer.uint32(48).int64(message.createdTo);
     }
     return writer;
   },
@@ -1747,6 +3090,38 @@ export const QueryPayoutsRequest: MessageFns<QueryPayoutsRequest> = {
             message.pagination = PageRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.createdFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.createdTo = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1768,6 +3143,12 @@ export const QueryPayoutsRequest: MessageFns<QueryPayoutsRequest> = {
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageRequest.fromPartial(object.pagination)
       : undefined;
+    message.customer = object.customer ?? "";
+    message.state = object.state ?? "";
+    message.createdFrom = (object.createdFrom !== undefined && object.createdFrom !== null)
+      ? BigInt(object.createdFrom)
+      : 0n;
+    message.createdTo = (object.createdTo !== undefined && object.createdTo !== null) ? BigInt(object.createdTo) : 0n;
     return message;
   },
 };
@@ -1837,6 +3218,510 @@ export const QueryPayoutsResponse: MessageFns<QueryPayoutsResponse> = {
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
+    return message;
+  },
+};
+
+function createBasePayoutLedgerLine(): PayoutLedgerLine {
+  return {
+    number: 0,
+    kind: "",
+    previousState: "",
+    state: "",
+    amount: [],
+    reason: "",
+    blockHeight: 0n,
+    timeNs: 0n,
+    journalSeq: 0n,
+  };
+}
+
+export const PayoutLedgerLine: MessageFns<PayoutLedgerLine> = {
+  encode(message: PayoutLedgerLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.previousState !== "") {
+      writer.uint32(26).string(message.previousState);
+    }
+    if (message.state !== "") {
+      writer.uint32(34).string(message.state);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    if (message.blockHeight !== 0n) {
+      writer.uint32(56).int64(message.blockHeight);
+    }
+    if (message.timeNs !== 0n) {
+      writer.uint32(64).int64(message.timeNs);
+    }
+    if (message.journalSeq !== 0n) {
+      writer.uint32(72).uint64(message.journalSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PayoutLedgerLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePayoutLedgerLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.previousState = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.blockHeight = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.timeNs = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.journalSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PayoutLedgerLine>): PayoutLedgerLine {
+    return PayoutLedgerLine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PayoutLedgerLine>): PayoutLedgerLine {
+    const message = createBasePayoutLedgerLine();
+    message.number = object.number ?? 0;
+    message.kind = object.kind ?? "";
+    message.previousState = object.previousState ?? "";
+    message.state = object.state ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
+      ? BigInt(object.blockHeight)
+      : 0n;
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.journalSeq = (object.journalSeq !== undefined && object.journalSeq !== null)
+      ? BigInt(object.journalSeq)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryPayoutLedgerRequest(): QueryPayoutLedgerRequest {
+  return { payoutId: "", pagination: undefined };
+}
+
+export const QueryPayoutLedgerRequest: MessageFns<QueryPayoutLedgerRequest> = {
+  encode(message: QueryPayoutLedgerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.payoutId !== "") {
+      writer.uint32(10).string(message.payoutId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryPayoutLedgerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryPayoutLedgerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.payoutId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryPayoutLedgerRequest>): QueryPayoutLedgerRequest {
+    return QueryPayoutLedgerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryPayoutLedgerRequest>): QueryPayoutLedgerRequest {
+    const message = createBaseQueryPayoutLedgerRequest();
+    message.payoutId = object.payoutId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryPayoutLedgerResponse(): QueryPayoutLedgerResponse {
+  return { entries: [], pagination: undefined };
+}
+
+export const QueryPayoutLedgerResponse: MessageFns<QueryPayoutLedgerResponse> = {
+  encode(message: QueryPayoutLedgerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      PayoutLedgerLine.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryPayoutLedgerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryPayoutLedgerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(PayoutLedgerLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryPayoutLedgerResponse>): QueryPayoutLedgerResponse {
+    return QueryPayoutLedgerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryPayoutLedgerResponse>): QueryPayoutLedgerResponse {
+    const message = createBaseQueryPayoutLedgerResponse();
+    message.entries = object.entries?.map((e) => PayoutLedgerLine.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTreasuryAccount(): TreasuryAccount {
+  return { name: "", address: "", balance: [], credited: [], withdrawn: [] };
+}
+
+export const TreasuryAccount: MessageFns<TreasuryAccount> = {
+  encode(message: TreasuryAccount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    for (const v of message.balance) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.credited) {
+      Coin.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.withdrawn) {
+      Coin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TreasuryAccount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTreasuryAccount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.balance.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.credited.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.withdrawn.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TreasuryAccount>): TreasuryAccount {
+    return TreasuryAccount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TreasuryAccount>): TreasuryAccount {
+    const message = createBaseTreasuryAccount();
+    message.name = object.name ?? "";
+    message.address = object.address ?? "";
+    message.balance = object.balance?.map((e) => Coin.fromPartial(e)) || [];
+    message.credited = object.credited?.map((e) => Coin.fromPartial(e)) || [];
+    message.withdrawn = object.withdrawn?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryTreasuryRequest(): QueryTreasuryRequest {
+  return {};
+}
+
+export const QueryTreasuryRequest: MessageFns<QueryTreasuryRequest> = {
+  encode(_: QueryTreasuryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryTreasuryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryTreasuryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryTreasuryRequest>): QueryTreasuryRequest {
+    return QueryTreasuryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<QueryTreasuryRequest>): QueryTreasuryRequest {
+    const message = createBaseQueryTreasuryRequest();
+    return message;
+  },
+};
+
+function createBaseQueryTreasuryResponse(): QueryTreasuryResponse {
+  return { accounts: [] };
+}
+
+export const QueryTreasuryResponse: MessageFns<QueryTreasuryResponse> = {
+  encode(message: QueryTreasuryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.accounts) {
+      TreasuryAccount.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryTreasuryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryTreasuryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.accounts.push(TreasuryAccount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryTreasuryResponse>): QueryTreasuryResponse {
+    return QueryTreasuryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryTreasuryResponse>): QueryTreasuryResponse {
+    const message = createBaseQueryTreasuryResponse();
+    message.accounts = object.accounts?.map((e) => TreasuryAccount.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2163,7 +4048,7 @@ export const QueryParamsRequest: MessageFns<QueryParamsRequest> = {
 };
 
 function createBaseQueryParamsResponse(): QueryParamsResponse {
-  return { params: undefined, paramsVersion: 0n };
+  return { params: undefined, paramsVersion: 0n, pending: undefined };
 }
 
 export const QueryParamsResponse: MessageFns<QueryParamsResponse> = {
@@ -2173,6 +4058,9 @@ export const QueryParamsResponse: MessageFns<QueryParamsResponse> = {
     }
     if (message.paramsVersion !== 0n) {
       writer.uint32(16).uint64(message.paramsVersion);
+    }
+    if (message.pending !== undefined) {
+      PendingParams.encode(message.pending, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2206,6 +4094,14 @@ export const QueryParamsResponse: MessageFns<QueryParamsResponse> = {
             message.paramsVersion = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pending = PendingParams.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2229,6 +4125,9 @@ export const QueryParamsResponse: MessageFns<QueryParamsResponse> = {
     message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
       ? BigInt(object.paramsVersion)
       : 0n;
+    message.pending = (object.pending !== undefined && object.pending !== null)
+      ? PendingParams.fromPartial(object.pending)
+      : undefined;
     return message;
   },
 };

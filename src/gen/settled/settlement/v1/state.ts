@@ -42,10 +42,37 @@ export namespace EscrowStatus {
   export type UNRECOGNIZED = typeof EscrowStatus.UNRECOGNIZED;
 }
 
+export const ReleaseConditionKind = {
+  RELEASE_CONDITION_KIND_UNSPECIFIED: 0,
+  RELEASE_CONDITION_KIND_TIMELOCK: 1,
+  RELEASE_CONDITION_KIND_SIGNATURE: 2,
+  RELEASE_CONDITION_KIND_MULTISIG: 3,
+  RELEASE_CONDITION_KIND_USAGE_THRESHOLD: 4,
+  RELEASE_CONDITION_KIND_VERIFICATION: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ReleaseConditionKind = typeof ReleaseConditionKind[keyof typeof ReleaseConditionKind];
+
+export namespace ReleaseConditionKind {
+  export type RELEASE_CONDITION_KIND_UNSPECIFIED = typeof ReleaseConditionKind.RELEASE_CONDITION_KIND_UNSPECIFIED;
+  export type RELEASE_CONDITION_KIND_TIMELOCK = typeof ReleaseConditionKind.RELEASE_CONDITION_KIND_TIMELOCK;
+  export type RELEASE_CONDITION_KIND_SIGNATURE = typeof ReleaseConditionKind.RELEASE_CONDITION_KIND_SIGNATURE;
+  export type RELEASE_CONDITION_KIND_MULTISIG = typeof ReleaseConditionKind.RELEASE_CONDITION_KIND_MULTISIG;
+  export type RELEASE_CONDITION_KIND_USAGE_THRESHOLD =
+    typeof ReleaseConditionKind.RELEASE_CONDITION_KIND_USAGE_THRESHOLD;
+  export type RELEASE_CONDITION_KIND_VERIFICATION = typeof ReleaseConditionKind.RELEASE_CONDITION_KIND_VERIFICATION;
+  export type UNRECOGNIZED = typeof ReleaseConditionKind.UNRECOGNIZED;
+}
+
 export const UsageStatus = {
   USAGE_STATUS_OPEN: 0,
   USAGE_STATUS_SETTLED: 1,
   USAGE_STATUS_WRITTEN_OFF: 2,
+  /** USAGE_STATUS_SUPERSEDED - Another record took its place. */
+  USAGE_STATUS_SUPERSEDED: 3,
+  /** USAGE_STATUS_WITHDRAWN - By its provider: the period can be recorded again. */
+  USAGE_STATUS_WITHDRAWN: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -55,7 +82,45 @@ export namespace UsageStatus {
   export type USAGE_STATUS_OPEN = typeof UsageStatus.USAGE_STATUS_OPEN;
   export type USAGE_STATUS_SETTLED = typeof UsageStatus.USAGE_STATUS_SETTLED;
   export type USAGE_STATUS_WRITTEN_OFF = typeof UsageStatus.USAGE_STATUS_WRITTEN_OFF;
+  export type USAGE_STATUS_SUPERSEDED = typeof UsageStatus.USAGE_STATUS_SUPERSEDED;
+  export type USAGE_STATUS_WITHDRAWN = typeof UsageStatus.USAGE_STATUS_WITHDRAWN;
   export type UNRECOGNIZED = typeof UsageStatus.UNRECOGNIZED;
+}
+
+export const AnomalyKind = {
+  ANOMALY_KIND_UNSPECIFIED: 0,
+  ANOMALY_KIND_DURATION_TOO_SHORT: 1,
+  ANOMALY_KIND_DURATION_TOO_LONG: 2,
+  ANOMALY_KIND_VARIANCE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type AnomalyKind = typeof AnomalyKind[keyof typeof AnomalyKind];
+
+export namespace AnomalyKind {
+  export type ANOMALY_KIND_UNSPECIFIED = typeof AnomalyKind.ANOMALY_KIND_UNSPECIFIED;
+  export type ANOMALY_KIND_DURATION_TOO_SHORT = typeof AnomalyKind.ANOMALY_KIND_DURATION_TOO_SHORT;
+  export type ANOMALY_KIND_DURATION_TOO_LONG = typeof AnomalyKind.ANOMALY_KIND_DURATION_TOO_LONG;
+  export type ANOMALY_KIND_VARIANCE = typeof AnomalyKind.ANOMALY_KIND_VARIANCE;
+  export type UNRECOGNIZED = typeof AnomalyKind.UNRECOGNIZED;
+}
+
+export const AnomalySeverity = {
+  ANOMALY_SEVERITY_UNSPECIFIED: 0,
+  ANOMALY_SEVERITY_MEDIUM: 1,
+  ANOMALY_SEVERITY_HIGH: 2,
+  ANOMALY_SEVERITY_CRITICAL: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type AnomalySeverity = typeof AnomalySeverity[keyof typeof AnomalySeverity];
+
+export namespace AnomalySeverity {
+  export type ANOMALY_SEVERITY_UNSPECIFIED = typeof AnomalySeverity.ANOMALY_SEVERITY_UNSPECIFIED;
+  export type ANOMALY_SEVERITY_MEDIUM = typeof AnomalySeverity.ANOMALY_SEVERITY_MEDIUM;
+  export type ANOMALY_SEVERITY_HIGH = typeof AnomalySeverity.ANOMALY_SEVERITY_HIGH;
+  export type ANOMALY_SEVERITY_CRITICAL = typeof AnomalySeverity.ANOMALY_SEVERITY_CRITICAL;
+  export type UNRECOGNIZED = typeof AnomalySeverity.UNRECOGNIZED;
 }
 
 export const SettlementType = {
@@ -104,6 +169,34 @@ export namespace InvoiceStatus {
   export type UNRECOGNIZED = typeof InvoiceStatus.UNRECOGNIZED;
 }
 
+export const InvoiceLedgerKind = {
+  INVOICE_LEDGER_KIND_CREATED: 0,
+  INVOICE_LEDGER_KIND_ISSUED: 1,
+  INVOICE_LEDGER_KIND_PAYMENT: 2,
+  INVOICE_LEDGER_KIND_DISPUTED: 3,
+  INVOICE_LEDGER_KIND_RESOLVED: 4,
+  INVOICE_LEDGER_KIND_CANCELLED: 5,
+  INVOICE_LEDGER_KIND_REFUNDED: 6,
+  INVOICE_LEDGER_KIND_OVERDUE: 7,
+  INVOICE_LEDGER_KIND_CREDITED: 8,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type InvoiceLedgerKind = typeof InvoiceLedgerKind[keyof typeof InvoiceLedgerKind];
+
+export namespace InvoiceLedgerKind {
+  export type INVOICE_LEDGER_KIND_CREATED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_CREATED;
+  export type INVOICE_LEDGER_KIND_ISSUED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_ISSUED;
+  export type INVOICE_LEDGER_KIND_PAYMENT = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_PAYMENT;
+  export type INVOICE_LEDGER_KIND_DISPUTED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_DISPUTED;
+  export type INVOICE_LEDGER_KIND_RESOLVED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_RESOLVED;
+  export type INVOICE_LEDGER_KIND_CANCELLED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_CANCELLED;
+  export type INVOICE_LEDGER_KIND_REFUNDED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_REFUNDED;
+  export type INVOICE_LEDGER_KIND_OVERDUE = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_OVERDUE;
+  export type INVOICE_LEDGER_KIND_CREDITED = typeof InvoiceLedgerKind.INVOICE_LEDGER_KIND_CREDITED;
+  export type UNRECOGNIZED = typeof InvoiceLedgerKind.UNRECOGNIZED;
+}
+
 export const PayoutStatus = {
   PAYOUT_STATUS_UNSPECIFIED: 0,
   PAYOUT_STATUS_PENDING: 1,
@@ -128,6 +221,34 @@ export namespace PayoutStatus {
   export type PAYOUT_STATUS_REFUNDED = typeof PayoutStatus.PAYOUT_STATUS_REFUNDED;
   export type PAYOUT_STATUS_CANCELLED = typeof PayoutStatus.PAYOUT_STATUS_CANCELLED;
   export type UNRECOGNIZED = typeof PayoutStatus.UNRECOGNIZED;
+}
+
+export const PayoutLedgerKind = {
+  PAYOUT_LEDGER_KIND_CREATED: 0,
+  PAYOUT_LEDGER_KIND_PROCESSING: 1,
+  PAYOUT_LEDGER_KIND_COMPLETED: 2,
+  PAYOUT_LEDGER_KIND_FAILED: 3,
+  PAYOUT_LEDGER_KIND_HELD: 4,
+  PAYOUT_LEDGER_KIND_RELEASED: 5,
+  PAYOUT_LEDGER_KIND_REFUNDED: 6,
+  PAYOUT_LEDGER_KIND_CANCELLED: 7,
+  PAYOUT_LEDGER_KIND_HOLDBACK_RELEASED: 8,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type PayoutLedgerKind = typeof PayoutLedgerKind[keyof typeof PayoutLedgerKind];
+
+export namespace PayoutLedgerKind {
+  export type PAYOUT_LEDGER_KIND_CREATED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_CREATED;
+  export type PAYOUT_LEDGER_KIND_PROCESSING = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_PROCESSING;
+  export type PAYOUT_LEDGER_KIND_COMPLETED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_COMPLETED;
+  export type PAYOUT_LEDGER_KIND_FAILED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_FAILED;
+  export type PAYOUT_LEDGER_KIND_HELD = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_HELD;
+  export type PAYOUT_LEDGER_KIND_RELEASED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_RELEASED;
+  export type PAYOUT_LEDGER_KIND_REFUNDED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_REFUNDED;
+  export type PAYOUT_LEDGER_KIND_CANCELLED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_CANCELLED;
+  export type PAYOUT_LEDGER_KIND_HOLDBACK_RELEASED = typeof PayoutLedgerKind.PAYOUT_LEDGER_KIND_HOLDBACK_RELEASED;
+  export type UNRECOGNIZED = typeof PayoutLedgerKind.UNRECOGNIZED;
 }
 
 export const RewardSource = {
@@ -173,12 +294,54 @@ export interface EscrowState {
   /** The end of its last settlement, for the next one's provider. */
   lastSettledAtNs: bigint;
   expiryAttempts: number;
+  /** When it is looked at for automatic settlement, while it is active; 0 before. */
+  autoSettleAtNs: bigint;
+  autoSettleAttempts: number;
+  /** What has to be so before it is released. */
+  release: ReleaseTerms | undefined;
+}
+
+export interface ReleaseTerms {
+  conditions: ReleaseConditionState[];
+  /** Units of all its usage, counted while a condition asks for them. */
+  recordedUnits: bigint;
+  /** Who agreed, in the order in which they did, and when. */
+  signatures: ReleaseSignature[];
+  /** Of the last attestation; 0 before. */
+  verificationScore: number;
+  verifiedAtNs: bigint;
+}
+
+export interface ReleaseSignature {
+  signer: string;
+  signedAtNs: bigint;
+}
+
+export interface ReleaseConditionState {
+  kind: ReleaseConditionKind;
+  /** Unix seconds. */
+  unlockAfter: bigint;
+  requiredSigners: string[];
+  /** Of a multisig; all of a signature's signers have to agree. */
+  signatureThreshold: number;
+  minUsageUnits: bigint;
+  requiredVerificationScore: number;
+  /** 0 until it is satisfied; it stays satisfied then. */
+  satisfiedAtNs: bigint;
 }
 
 /** What an order is now: its newest escrow and how many it has had. */
 export interface OrderState {
   escrowSeq: bigint;
   escrowCount: number;
+  /** Usage types that have a price ceiling. */
+  priceCeilings: number;
+}
+
+/** Something about a record that somebody should look at before it is settled unasked. */
+export interface UsageAnomaly {
+  kind: AnomalyKind;
+  severity: AnomalySeverity;
 }
 
 /** Order, lease, provider and customer are those of the escrow. */
@@ -206,6 +369,17 @@ export interface UsageState {
   /** What was paid: the cost unless a final settlement paid in part. */
   settledAmount: string;
   reward: string;
+  /** The record that this one took the place of; 0 for none. */
+  correctsSeq: bigint;
+  /** The record that took its place; 0 for none. */
+  correctedBySeq: bigint;
+  anomalies: UsageAnomaly[];
+  /** By the authority. */
+  anomalyCleared: boolean;
+  /** When it took another's place; 0 for a record that did not. */
+  correctedAtNs: bigint;
+  /** Its number on its meter, from 1; a correction has that of what it corrects. */
+  meterPlace: bigint;
 }
 
 /**
@@ -217,6 +391,38 @@ export interface Coverage {
   ends: bigint[];
   /** Number of the meter, from 1, given at its first record. */
   meter: bigint;
+  /**
+   * Of its last records, at most eight, oldest first: units and length of the period in seconds.
+   * A correction stands in the place of what it corrects; 0 for a record that was withdrawn.
+   */
+  recentUnits: bigint[];
+  recentSeconds: number[];
+  /** Records that it has had, but for corrections. */
+  reports: bigint;
+}
+
+/** Highest prices of an order's usage type, for periods that start at a time or later. */
+export interface PriceCeilingState {
+  orderId: string;
+  /** Normalised. */
+  usageType: string;
+  /** Ascending by time. */
+  steps: PriceCeilingStep[];
+}
+
+export interface PriceCeilingStep {
+  /** Unix seconds. */
+  from: bigint;
+  denom: string;
+  /** Price of a unit in 10^-18 of the denom's base unit; empty: no ceiling from then on. */
+  maxUnitPrice: string;
+}
+
+/** Params that hold from the next block on. */
+export interface PendingParams {
+  params: Params | undefined;
+  extendedParams: Params1 | undefined;
+  proposedHeight: bigint;
 }
 
 export interface SettlementState {
@@ -259,6 +465,44 @@ export interface InvoiceState {
   periodStart: bigint;
   periodEnd: bigint;
   height: bigint;
+  /** By credit notes. */
+  credited: Coin[];
+  voidReason: string;
+  /** Entries of its ledger, and the hash of the last one. */
+  ledgerCount: number;
+  ledgerHash: Uint8Array;
+  /** When it became overdue, which it does once; 0 before. */
+  overdueAtNs: bigint;
+}
+
+/** What happened to an invoice. Entries are numbered from 1 and chained by their hashes. */
+export interface InvoiceLedgerEntry {
+  invoiceSeq: bigint;
+  number: number;
+  kind: InvoiceLedgerKind;
+  previousStatus: InvoiceStatus;
+  status: InvoiceStatus;
+  amount: Coin[];
+  /** Who caused it; empty for the chain itself. */
+  initiator: string;
+  reference: string;
+  height: bigint;
+  timeNs: bigint;
+  /** Of the entry before; 32 zero bytes for the first. */
+  previousHash: Uint8Array;
+  /** sha256(previous hash, then this message without its hash). */
+  hash: Uint8Array;
+}
+
+export interface CreditNoteState {
+  seq: bigint;
+  /** Of the provider's own series, from 1 without gaps. */
+  number: bigint;
+  invoiceSeq: bigint;
+  amount: Coin[];
+  reason: string;
+  issuedAtNs: bigint;
+  height: bigint;
 }
 
 export interface PayoutState {
@@ -278,6 +522,37 @@ export interface PayoutState {
   processedAtNs: bigint;
   completedAtNs: bigint;
   height: bigint;
+  /** Of the holdback: paid to the provider. */
+  holdbackReleased: Coin[];
+  /** What went back to the customer: of the holdback first, then of the net. */
+  refunded: Coin[];
+  holdReason: string;
+  lastError: string;
+  /** When a pending payout is paid. */
+  dueAtNs: bigint;
+  /** The first height at which a failed one is tried again; 0 when it is not. */
+  nextAttemptHeight: bigint;
+  /** When the holdback is released; 0 when there is none. */
+  holdbackDueAtNs: bigint;
+  holdbackHeld: boolean;
+  /** Of the tx that paid it; empty when a block did. */
+  txHash: Uint8Array;
+  ledgerCount: number;
+}
+
+/** What happened to a payout. Entries are numbered from 1. */
+export interface PayoutLedgerEntry {
+  payoutSeq: bigint;
+  number: number;
+  kind: PayoutLedgerKind;
+  previousStatus: PayoutStatus;
+  status: PayoutStatus;
+  amount: Coin[];
+  reason: string;
+  height: bigint;
+  timeNs: bigint;
+  /** Of the entry in the bank's journal that moved the coins; 0 for none. */
+  journalSeq: bigint;
 }
 
 /**
@@ -334,6 +609,13 @@ export interface EpochMint {
   minted: string;
 }
 
+/** Where the epochs of the present staking_reward_epoch_length begin. */
+export interface EpochBase {
+  epoch: bigint;
+  /** The first height of that epoch. */
+  height: bigint;
+}
+
 /** Next numbers, from 1. */
 export interface Sequences {
   escrow: bigint;
@@ -343,12 +625,15 @@ export interface Sequences {
   payout: bigint;
   invoice: bigint;
   rewardEntry: bigint;
+  creditNote: bigint;
 }
 
 /** Next invoice number of one provider. */
 export interface InvoiceSeries {
   provider: string;
   next: bigint;
+  /** Of its credit notes. */
+  nextCreditNote: bigint;
 }
 
 export interface GenesisState {
@@ -366,6 +651,16 @@ export interface GenesisState {
   rewardEntries: RewardEntryState[];
   invoiceSeries: InvoiceSeries[];
   epochMint: EpochMint | undefined;
+  pendingParams: PendingParams | undefined;
+  priceCeilings: PriceCeilingState[];
+  payoutLedger: PayoutLedgerEntry[];
+  invoiceLedger: InvoiceLedgerEntry[];
+  creditNotes: CreditNoteState[];
+  /** What was ever taken out of the fee accounts. */
+  platformFeesWithdrawn: Coin[];
+  validatorFeesWithdrawn: Coin[];
+  /** Absent until staking_reward_epoch_length is changed: epoch 0 begins at height 0. */
+  epochBase: EpochBase | undefined;
 }
 
 function createBaseEscrowState(): EscrowState {
@@ -391,6 +686,9 @@ function createBaseEscrowState(): EscrowState {
     disputeEvidence: "",
     lastSettledAtNs: 0n,
     expiryAttempts: 0,
+    autoSettleAtNs: 0n,
+    autoSettleAttempts: 0,
+    release: undefined,
   };
 }
 
@@ -458,6 +756,15 @@ export const EscrowState: MessageFns<EscrowState> = {
     }
     if (message.expiryAttempts !== 0) {
       writer.uint32(176).uint32(message.expiryAttempts);
+    }
+    if (message.autoSettleAtNs !== 0n) {
+      writer.uint32(184).int64(message.autoSettleAtNs);
+    }
+    if (message.autoSettleAttempts !== 0) {
+      writer.uint32(192).uint32(message.autoSettleAttempts);
+    }
+    if (message.release !== undefined) {
+      ReleaseTerms.encode(message.release, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -645,6 +952,30 @@ export const EscrowState: MessageFns<EscrowState> = {
             message.expiryAttempts = reader.uint32();
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.autoSettleAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.autoSettleAttempts = reader.uint32();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.release = ReleaseTerms.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -695,12 +1026,342 @@ export const EscrowState: MessageFns<EscrowState> = {
       ? BigInt(object.lastSettledAtNs)
       : 0n;
     message.expiryAttempts = object.expiryAttempts ?? 0;
+    message.autoSettleAtNs = (object.autoSettleAtNs !== undefined && object.autoSettleAtNs !== null)
+      ? BigInt(object.autoSettleAtNs)
+      : 0n;
+    message.autoSettleAttempts = object.autoSettleAttempts ?? 0;
+    message.release = (object.release !== undefined && object.release !== null)
+      ? ReleaseTerms.fromPartial(object.release)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReleaseTerms(): ReleaseTerms {
+  return { conditions: [], recordedUnits: 0n, signatures: [], verificationScore: 0, verifiedAtNs: 0n };
+}
+
+export const ReleaseTerms: MessageFns<ReleaseTerms> = {
+  encode(message: ReleaseTerms, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.conditions) {
+      ReleaseConditionState.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.recordedUnits !== 0n) {
+      writer.uint32(16).uint64(message.recordedUnits);
+    }
+    for (const v of message.signatures) {
+      ReleaseSignature.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.verificationScore !== 0) {
+      writer.uint32(32).uint32(message.verificationScore);
+    }
+    if (message.verifiedAtNs !== 0n) {
+      writer.uint32(40).int64(message.verifiedAtNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseTerms {
+    const plain = readPlain(input, read_settled_settlement_v1_ReleaseTerms);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseTerms();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conditions.push(ReleaseConditionState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.recordedUnits = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signatures.push(ReleaseSignature.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.verificationScore = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.verifiedAtNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseTerms>): ReleaseTerms {
+    return ReleaseTerms.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseTerms>): ReleaseTerms {
+    const message = createBaseReleaseTerms();
+    message.conditions = object.conditions?.map((e) => ReleaseConditionState.fromPartial(e)) || [];
+    message.recordedUnits = (object.recordedUnits !== undefined && object.recordedUnits !== null)
+      ? BigInt(object.recordedUnits)
+      : 0n;
+    message.signatures = object.signatures?.map((e) => ReleaseSignature.fromPartial(e)) || [];
+    message.verificationScore = object.verificationScore ?? 0;
+    message.verifiedAtNs = (object.verifiedAtNs !== undefined && object.verifiedAtNs !== null)
+      ? BigInt(object.verifiedAtNs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseReleaseSignature(): ReleaseSignature {
+  return { signer: "", signedAtNs: 0n };
+}
+
+export const ReleaseSignature: MessageFns<ReleaseSignature> = {
+  encode(message: ReleaseSignature, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.signer !== "") {
+      writer.uint32(10).string(message.signer);
+    }
+    if (message.signedAtNs !== 0n) {
+      writer.uint32(16).int64(message.signedAtNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseSignature {
+    const plain = readPlain(input, read_settled_settlement_v1_ReleaseSignature);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseSignature();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.signer = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.signedAtNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseSignature>): ReleaseSignature {
+    return ReleaseSignature.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseSignature>): ReleaseSignature {
+    const message = createBaseReleaseSignature();
+    message.signer = object.signer ?? "";
+    message.signedAtNs = (object.signedAtNs !== undefined && object.signedAtNs !== null)
+      ? BigInt(object.signedAtNs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseReleaseConditionState(): ReleaseConditionState {
+  return {
+    kind: 0,
+    unlockAfter: 0n,
+    requiredSigners: [],
+    signatureThreshold: 0,
+    minUsageUnits: 0n,
+    requiredVerificationScore: 0,
+    satisfiedAtNs: 0n,
+  };
+}
+
+export const ReleaseConditionState: MessageFns<ReleaseConditionState> = {
+  encode(message: ReleaseConditionState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.unlockAfter !== 0n) {
+      writer.uint32(16).int64(message.unlockAfter);
+    }
+    for (const v of message.requiredSigners) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.signatureThreshold !== 0) {
+      writer.uint32(32).uint32(message.signatureThreshold);
+    }
+    if (message.minUsageUnits !== 0n) {
+      writer.uint32(40).uint64(message.minUsageUnits);
+    }
+    if (message.requiredVerificationScore !== 0) {
+      writer.uint32(48).uint32(message.requiredVerificationScore);
+    }
+    if (message.satisfiedAtNs !== 0n) {
+      writer.uint32(56).int64(message.satisfiedAtNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseConditionState {
+    const plain = readPlain(input, read_settled_settlement_v1_ReleaseConditionState);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseConditionState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.unlockAfter = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requiredSigners.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.signatureThreshold = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.minUsageUnits = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.requiredVerificationScore = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.satisfiedAtNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseConditionState>): ReleaseConditionState {
+    return ReleaseConditionState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseConditionState>): ReleaseConditionState {
+    const message = createBaseReleaseConditionState();
+    message.kind = object.kind ?? 0;
+    message.unlockAfter = (object.unlockAfter !== undefined && object.unlockAfter !== null)
+      ? BigInt(object.unlockAfter)
+      : 0n;
+    message.requiredSigners = object.requiredSigners?.map((e) => e) || [];
+    message.signatureThreshold = object.signatureThreshold ?? 0;
+    message.minUsageUnits = (object.minUsageUnits !== undefined && object.minUsageUnits !== null)
+      ? BigInt(object.minUsageUnits)
+      : 0n;
+    message.requiredVerificationScore = object.requiredVerificationScore ?? 0;
+    message.satisfiedAtNs = (object.satisfiedAtNs !== undefined && object.satisfiedAtNs !== null)
+      ? BigInt(object.satisfiedAtNs)
+      : 0n;
     return message;
   },
 };
 
 function createBaseOrderState(): OrderState {
-  return { escrowSeq: 0n, escrowCount: 0 };
+  return { escrowSeq: 0n, escrowCount: 0, priceCeilings: 0 };
 }
 
 export const OrderState: MessageFns<OrderState> = {
@@ -710,6 +1371,9 @@ export const OrderState: MessageFns<OrderState> = {
     }
     if (message.escrowCount !== 0) {
       writer.uint32(16).uint32(message.escrowCount);
+    }
+    if (message.priceCeilings !== 0) {
+      writer.uint32(24).uint32(message.priceCeilings);
     }
     return writer;
   },
@@ -745,6 +1409,14 @@ export const OrderState: MessageFns<OrderState> = {
             message.escrowCount = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.priceCeilings = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -764,6 +1436,76 @@ export const OrderState: MessageFns<OrderState> = {
     const message = createBaseOrderState();
     message.escrowSeq = (object.escrowSeq !== undefined && object.escrowSeq !== null) ? BigInt(object.escrowSeq) : 0n;
     message.escrowCount = object.escrowCount ?? 0;
+    message.priceCeilings = object.priceCeilings ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsageAnomaly(): UsageAnomaly {
+  return { kind: 0, severity: 0 };
+}
+
+export const UsageAnomaly: MessageFns<UsageAnomaly> = {
+  encode(message: UsageAnomaly, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.severity !== 0) {
+      writer.uint32(16).int32(message.severity);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageAnomaly {
+    const plain = readPlain(input, read_settled_settlement_v1_UsageAnomaly);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageAnomaly();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.severity = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsageAnomaly>): UsageAnomaly {
+    return UsageAnomaly.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageAnomaly>): UsageAnomaly {
+    const message = createBaseUsageAnomaly();
+    message.kind = object.kind ?? 0;
+    message.severity = object.severity ?? 0;
     return message;
   },
 };
@@ -789,6 +1531,12 @@ function createBaseUsageState(): UsageState {
     invoiceSeq: 0n,
     settledAmount: "",
     reward: "",
+    correctsSeq: 0n,
+    correctedBySeq: 0n,
+    anomalies: [],
+    anomalyCleared: false,
+    correctedAtNs: 0n,
+    meterPlace: 0n,
   };
 }
 
@@ -850,6 +1598,24 @@ export const UsageState: MessageFns<UsageState> = {
     }
     if (message.reward !== "") {
       writer.uint32(154).string(message.reward);
+    }
+    if (message.correctsSeq !== 0n) {
+      writer.uint32(160).uint64(message.correctsSeq);
+    }
+    if (message.correctedBySeq !== 0n) {
+      writer.uint32(168).uint64(message.correctedBySeq);
+    }
+    for (const v of message.anomalies) {
+      UsageAnomaly.encode(v!, writer.uint32(178).fork()).join();
+    }
+    if (message.anomalyCleared !== false) {
+      writer.uint32(184).bool(message.anomalyCleared);
+    }
+    if (message.correctedAtNs !== 0n) {
+      writer.uint32(192).int64(message.correctedAtNs);
+    }
+    if (message.meterPlace !== 0n) {
+      writer.uint32(200).uint64(message.meterPlace);
     }
     return writer;
   },
@@ -1021,6 +1787,54 @@ export const UsageState: MessageFns<UsageState> = {
             message.reward = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.correctsSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.correctedBySeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.anomalies.push(UsageAnomaly.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.anomalyCleared = reader.bool();
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.correctedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.meterPlace = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1065,12 +1879,26 @@ export const UsageState: MessageFns<UsageState> = {
       : 0n;
     message.settledAmount = object.settledAmount ?? "";
     message.reward = object.reward ?? "";
+    message.correctsSeq = (object.correctsSeq !== undefined && object.correctsSeq !== null)
+      ? BigInt(object.correctsSeq)
+      : 0n;
+    message.correctedBySeq = (object.correctedBySeq !== undefined && object.correctedBySeq !== null)
+      ? BigInt(object.correctedBySeq)
+      : 0n;
+    message.anomalies = object.anomalies?.map((e) => UsageAnomaly.fromPartial(e)) || [];
+    message.anomalyCleared = object.anomalyCleared ?? false;
+    message.correctedAtNs = (object.correctedAtNs !== undefined && object.correctedAtNs !== null)
+      ? BigInt(object.correctedAtNs)
+      : 0n;
+    message.meterPlace = (object.meterPlace !== undefined && object.meterPlace !== null)
+      ? BigInt(object.meterPlace)
+      : 0n;
     return message;
   },
 };
 
 function createBaseCoverage(): Coverage {
-  return { starts: [], ends: [], meter: 0n };
+  return { starts: [], ends: [], meter: 0n, recentUnits: [], recentSeconds: [], reports: 0n };
 }
 
 export const Coverage: MessageFns<Coverage> = {
@@ -1091,6 +1919,23 @@ export const Coverage: MessageFns<Coverage> = {
     }
     if (message.meter !== 0n) {
       writer.uint32(24).uint64(message.meter);
+    }
+    if (message.recentUnits.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.recentUnits) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.recentSeconds.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.recentSeconds) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.reports !== 0n) {
+      writer.uint32(48).uint64(message.reports);
     }
     return writer;
   },
@@ -1154,6 +1999,50 @@ export const Coverage: MessageFns<Coverage> = {
             message.meter = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.recentUnits.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.recentUnits.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.recentSeconds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.recentSeconds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.reports = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1174,6 +2063,256 @@ export const Coverage: MessageFns<Coverage> = {
     message.starts = object.starts?.map((e) => BigInt(e)) || [];
     message.ends = object.ends?.map((e) => BigInt(e)) || [];
     message.meter = (object.meter !== undefined && object.meter !== null) ? BigInt(object.meter) : 0n;
+    message.recentUnits = object.recentUnits?.map((e) => BigInt(e)) || [];
+    message.recentSeconds = object.recentSeconds?.map((e) => e) || [];
+    message.reports = (object.reports !== undefined && object.reports !== null) ? BigInt(object.reports) : 0n;
+    return message;
+  },
+};
+
+function createBasePriceCeilingState(): PriceCeilingState {
+  return { orderId: "", usageType: "", steps: [] };
+}
+
+export const PriceCeilingState: MessageFns<PriceCeilingState> = {
+  encode(message: PriceCeilingState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.usageType !== "") {
+      writer.uint32(18).string(message.usageType);
+    }
+    for (const v of message.steps) {
+      PriceCeilingStep.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PriceCeilingState {
+    const plain = readPlain(input, read_settled_settlement_v1_PriceCeilingState);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePriceCeilingState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usageType = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.steps.push(PriceCeilingStep.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PriceCeilingState>): PriceCeilingState {
+    return PriceCeilingState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PriceCeilingState>): PriceCeilingState {
+    const message = createBasePriceCeilingState();
+    message.orderId = object.orderId ?? "";
+    message.usageType = object.usageType ?? "";
+    message.steps = object.steps?.map((e) => PriceCeilingStep.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePriceCeilingStep(): PriceCeilingStep {
+  return { from: 0n, denom: "", maxUnitPrice: "" };
+}
+
+export const PriceCeilingStep: MessageFns<PriceCeilingStep> = {
+  encode(message: PriceCeilingStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0n) {
+      writer.uint32(8).int64(message.from);
+    }
+    if (message.denom !== "") {
+      writer.uint32(18).string(message.denom);
+    }
+    if (message.maxUnitPrice !== "") {
+      writer.uint32(26).string(message.maxUnitPrice);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PriceCeilingStep {
+    const plain = readPlain(input, read_settled_settlement_v1_PriceCeilingStep);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePriceCeilingStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.denom = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.maxUnitPrice = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PriceCeilingStep>): PriceCeilingStep {
+    return PriceCeilingStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PriceCeilingStep>): PriceCeilingStep {
+    const message = createBasePriceCeilingStep();
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.denom = object.denom ?? "";
+    message.maxUnitPrice = object.maxUnitPrice ?? "";
+    return message;
+  },
+};
+
+function createBasePendingParams(): PendingParams {
+  return { params: undefined, extendedParams: undefined, proposedHeight: 0n };
+}
+
+export const PendingParams: MessageFns<PendingParams> = {
+  encode(message: PendingParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.params !== undefined) {
+      Params.encode(message.params, writer.uint32(10).fork()).join();
+    }
+    if (message.extendedParams !== undefined) {
+      Params1.encode(message.extendedParams, writer.uint32(18).fork()).join();
+    }
+    if (message.proposedHeight !== 0n) {
+      writer.uint32(24).int64(message.proposedHeight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingParams {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingParams();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.params = Params.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.extendedParams = Params1.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.proposedHeight = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PendingParams>): PendingParams {
+    return PendingParams.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PendingParams>): PendingParams {
+    const message = createBasePendingParams();
+    message.params = (object.params !== undefined && object.params !== null)
+      ? Params.fromPartial(object.params)
+      : undefined;
+    message.extendedParams = (object.extendedParams !== undefined && object.extendedParams !== null)
+      ? Params1.fromPartial(object.extendedParams)
+      : undefined;
+    message.proposedHeight = (object.proposedHeight !== undefined && object.proposedHeight !== null)
+      ? BigInt(object.proposedHeight)
+      : 0n;
     return message;
   },
 };
@@ -1498,6 +2637,11 @@ function createBaseInvoiceState(): InvoiceState {
     periodStart: 0n,
     periodEnd: 0n,
     height: 0n,
+    credited: [],
+    voidReason: "",
+    ledgerCount: 0,
+    ledgerHash: new Uint8Array(0),
+    overdueAtNs: 0n,
   };
 }
 
@@ -1547,6 +2691,21 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     }
     if (message.height !== 0n) {
       writer.uint32(120).int64(message.height);
+    }
+    for (const v of message.credited) {
+      Coin.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.voidReason !== "") {
+      writer.uint32(138).string(message.voidReason);
+    }
+    if (message.ledgerCount !== 0) {
+      writer.uint32(144).uint32(message.ledgerCount);
+    }
+    if (message.ledgerHash.length !== 0) {
+      writer.uint32(154).bytes(message.ledgerHash);
+    }
+    if (message.overdueAtNs !== 0n) {
+      writer.uint32(160).int64(message.overdueAtNs);
     }
     return writer;
   },
@@ -1686,6 +2845,46 @@ export const InvoiceState: MessageFns<InvoiceState> = {
             message.height = reader.int64() as bigint;
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.credited.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.voidReason = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.ledgerCount = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.ledgerHash = reader.bytes();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.overdueAtNs = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1724,6 +2923,350 @@ export const InvoiceState: MessageFns<InvoiceState> = {
       : 0n;
     message.periodEnd = (object.periodEnd !== undefined && object.periodEnd !== null) ? BigInt(object.periodEnd) : 0n;
     message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.credited = object.credited?.map((e) => Coin.fromPartial(e)) || [];
+    message.voidReason = object.voidReason ?? "";
+    message.ledgerCount = object.ledgerCount ?? 0;
+    message.ledgerHash = object.ledgerHash ?? new Uint8Array(0);
+    message.overdueAtNs = (object.overdueAtNs !== undefined && object.overdueAtNs !== null)
+      ? BigInt(object.overdueAtNs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseInvoiceLedgerEntry(): InvoiceLedgerEntry {
+  return {
+    invoiceSeq: 0n,
+    number: 0,
+    kind: 0,
+    previousStatus: 0,
+    status: 0,
+    amount: [],
+    initiator: "",
+    reference: "",
+    height: 0n,
+    timeNs: 0n,
+    previousHash: new Uint8Array(0),
+    hash: new Uint8Array(0),
+  };
+}
+
+export const InvoiceLedgerEntry: MessageFns<InvoiceLedgerEntry> = {
+  encode(message: InvoiceLedgerEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.invoiceSeq !== 0n) {
+      writer.uint32(8).uint64(message.invoiceSeq);
+    }
+    if (message.number !== 0) {
+      writer.uint32(16).uint32(message.number);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
+    }
+    if (message.previousStatus !== 0) {
+      writer.uint32(32).int32(message.previousStatus);
+    }
+    if (message.status !== 0) {
+      writer.uint32(40).int32(message.status);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.initiator !== "") {
+      writer.uint32(58).string(message.initiator);
+    }
+    if (message.reference !== "") {
+      writer.uint32(66).string(message.reference);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(72).int64(message.height);
+    }
+    if (message.timeNs !== 0n) {
+      writer.uint32(80).int64(message.timeNs);
+    }
+    if (message.previousHash.length !== 0) {
+      writer.uint32(90).bytes(message.previousHash);
+    }
+    if (message.hash.length !== 0) {
+      writer.uint32(98).bytes(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvoiceLedgerEntry {
+    const plain = readPlain(input, read_settled_settlement_v1_InvoiceLedgerEntry);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvoiceLedgerEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.invoiceSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.previousStatus = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.initiator = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.timeNs = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.previousHash = reader.bytes();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.hash = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InvoiceLedgerEntry>): InvoiceLedgerEntry {
+    return InvoiceLedgerEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InvoiceLedgerEntry>): InvoiceLedgerEntry {
+    const message = createBaseInvoiceLedgerEntry();
+    message.invoiceSeq = (object.invoiceSeq !== undefined && object.invoiceSeq !== null)
+      ? BigInt(object.invoiceSeq)
+      : 0n;
+    message.number = object.number ?? 0;
+    message.kind = object.kind ?? 0;
+    message.previousStatus = object.previousStatus ?? 0;
+    message.status = object.status ?? 0;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.initiator = object.initiator ?? "";
+    message.reference = object.reference ?? "";
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.previousHash = object.previousHash ?? new Uint8Array(0);
+    message.hash = object.hash ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseCreditNoteState(): CreditNoteState {
+  return { seq: 0n, number: 0n, invoiceSeq: 0n, amount: [], reason: "", issuedAtNs: 0n, height: 0n };
+}
+
+export const CreditNoteState: MessageFns<CreditNoteState> = {
+  encode(message: CreditNoteState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0n) {
+      writer.uint32(8).uint64(message.seq);
+    }
+    if (message.number !== 0n) {
+      writer.uint32(16).uint64(message.number);
+    }
+    if (message.invoiceSeq !== 0n) {
+      writer.uint32(24).uint64(message.invoiceSeq);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.issuedAtNs !== 0n) {
+      writer.uint32(48).int64(message.issuedAtNs);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(56).int64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreditNoteState {
+    const plain = readPlain(input, read_settled_settlement_v1_CreditNoteState);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreditNoteState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.invoiceSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.issuedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreditNoteState>): CreditNoteState {
+    return CreditNoteState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreditNoteState>): CreditNoteState {
+    const message = createBaseCreditNoteState();
+    message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.invoiceSeq = (object.invoiceSeq !== undefined && object.invoiceSeq !== null)
+      ? BigInt(object.invoiceSeq)
+      : 0n;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.issuedAtNs = (object.issuedAtNs !== undefined && object.issuedAtNs !== null)
+      ? BigInt(object.issuedAtNs)
+      : 0n;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
     return message;
   },
 };
@@ -1746,6 +3289,16 @@ function createBasePayoutState(): PayoutState {
     processedAtNs: 0n,
     completedAtNs: 0n,
     height: 0n,
+    holdbackReleased: [],
+    refunded: [],
+    holdReason: "",
+    lastError: "",
+    dueAtNs: 0n,
+    nextAttemptHeight: 0n,
+    holdbackDueAtNs: 0n,
+    holdbackHeld: false,
+    txHash: new Uint8Array(0),
+    ledgerCount: 0,
   };
 }
 
@@ -1798,6 +3351,36 @@ export const PayoutState: MessageFns<PayoutState> = {
     }
     if (message.height !== 0n) {
       writer.uint32(128).int64(message.height);
+    }
+    for (const v of message.holdbackReleased) {
+      Coin.encode(v!, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.refunded) {
+      Coin.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.holdReason !== "") {
+      writer.uint32(154).string(message.holdReason);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(162).string(message.lastError);
+    }
+    if (message.dueAtNs !== 0n) {
+      writer.uint32(168).int64(message.dueAtNs);
+    }
+    if (message.nextAttemptHeight !== 0n) {
+      writer.uint32(176).int64(message.nextAttemptHeight);
+    }
+    if (message.holdbackDueAtNs !== 0n) {
+      writer.uint32(184).int64(message.holdbackDueAtNs);
+    }
+    if (message.holdbackHeld !== false) {
+      writer.uint32(192).bool(message.holdbackHeld);
+    }
+    if (message.txHash.length !== 0) {
+      writer.uint32(202).bytes(message.txHash);
+    }
+    if (message.ledgerCount !== 0) {
+      writer.uint32(208).uint32(message.ledgerCount);
     }
     return writer;
   },
@@ -1945,6 +3528,86 @@ export const PayoutState: MessageFns<PayoutState> = {
             message.height = reader.int64() as bigint;
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.holdbackReleased.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.refunded.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.holdReason = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.dueAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.nextAttemptHeight = reader.int64() as bigint;
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.holdbackDueAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.holdbackHeld = reader.bool();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.txHash = reader.bytes();
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.ledgerCount = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1990,6 +3653,198 @@ export const PayoutState: MessageFns<PayoutState> = {
       ? BigInt(object.completedAtNs)
       : 0n;
     message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.holdbackReleased = object.holdbackReleased?.map((e) => Coin.fromPartial(e)) || [];
+    message.refunded = object.refunded?.map((e) => Coin.fromPartial(e)) || [];
+    message.holdReason = object.holdReason ?? "";
+    message.lastError = object.lastError ?? "";
+    message.dueAtNs = (object.dueAtNs !== undefined && object.dueAtNs !== null) ? BigInt(object.dueAtNs) : 0n;
+    message.nextAttemptHeight = (object.nextAttemptHeight !== undefined && object.nextAttemptHeight !== null)
+      ? BigInt(object.nextAttemptHeight)
+      : 0n;
+    message.holdbackDueAtNs = (object.holdbackDueAtNs !== undefined && object.holdbackDueAtNs !== null)
+      ? BigInt(object.holdbackDueAtNs)
+      : 0n;
+    message.holdbackHeld = object.holdbackHeld ?? false;
+    message.txHash = object.txHash ?? new Uint8Array(0);
+    message.ledgerCount = object.ledgerCount ?? 0;
+    return message;
+  },
+};
+
+function createBasePayoutLedgerEntry(): PayoutLedgerEntry {
+  return {
+    payoutSeq: 0n,
+    number: 0,
+    kind: 0,
+    previousStatus: 0,
+    status: 0,
+    amount: [],
+    reason: "",
+    height: 0n,
+    timeNs: 0n,
+    journalSeq: 0n,
+  };
+}
+
+export const PayoutLedgerEntry: MessageFns<PayoutLedgerEntry> = {
+  encode(message: PayoutLedgerEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.payoutSeq !== 0n) {
+      writer.uint32(8).uint64(message.payoutSeq);
+    }
+    if (message.number !== 0) {
+      writer.uint32(16).uint32(message.number);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
+    }
+    if (message.previousStatus !== 0) {
+      writer.uint32(32).int32(message.previousStatus);
+    }
+    if (message.status !== 0) {
+      writer.uint32(40).int32(message.status);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(64).int64(message.height);
+    }
+    if (message.timeNs !== 0n) {
+      writer.uint32(72).int64(message.timeNs);
+    }
+    if (message.journalSeq !== 0n) {
+      writer.uint32(80).uint64(message.journalSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PayoutLedgerEntry {
+    const plain = readPlain(input, read_settled_settlement_v1_PayoutLedgerEntry);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePayoutLedgerEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.payoutSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.previousStatus = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.timeNs = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.journalSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PayoutLedgerEntry>): PayoutLedgerEntry {
+    return PayoutLedgerEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PayoutLedgerEntry>): PayoutLedgerEntry {
+    const message = createBasePayoutLedgerEntry();
+    message.payoutSeq = (object.payoutSeq !== undefined && object.payoutSeq !== null) ? BigInt(object.payoutSeq) : 0n;
+    message.number = object.number ?? 0;
+    message.kind = object.kind ?? 0;
+    message.previousStatus = object.previousStatus ?? 0;
+    message.status = object.status ?? 0;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.journalSeq = (object.journalSeq !== undefined && object.journalSeq !== null)
+      ? BigInt(object.journalSeq)
+      : 0n;
     return message;
   },
 };
@@ -2614,8 +4469,86 @@ export const EpochMint: MessageFns<EpochMint> = {
   },
 };
 
+function createBaseEpochBase(): EpochBase {
+  return { epoch: 0n, height: 0n };
+}
+
+export const EpochBase: MessageFns<EpochBase> = {
+  encode(message: EpochBase, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(16).int64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EpochBase {
+    const plain = readPlain(input, read_settled_settlement_v1_EpochBase);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEpochBase();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EpochBase>): EpochBase {
+    return EpochBase.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EpochBase>): EpochBase {
+    const message = createBaseEpochBase();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    return message;
+  },
+};
+
 function createBaseSequences(): Sequences {
-  return { escrow: 0n, usage: 0n, settlement: 0n, distribution: 0n, payout: 0n, invoice: 0n, rewardEntry: 0n };
+  return {
+    escrow: 0n,
+    usage: 0n,
+    settlement: 0n,
+    distribution: 0n,
+    payout: 0n,
+    invoice: 0n,
+    rewardEntry: 0n,
+    creditNote: 0n,
+  };
 }
 
 export const Sequences: MessageFns<Sequences> = {
@@ -2640,6 +4573,9 @@ export const Sequences: MessageFns<Sequences> = {
     }
     if (message.rewardEntry !== 0n) {
       writer.uint32(56).uint64(message.rewardEntry);
+    }
+    if (message.creditNote !== 0n) {
+      writer.uint32(64).uint64(message.creditNote);
     }
     return writer;
   },
@@ -2715,6 +4651,14 @@ export const Sequences: MessageFns<Sequences> = {
             message.rewardEntry = reader.uint64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.creditNote = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2745,12 +4689,15 @@ export const Sequences: MessageFns<Sequences> = {
     message.rewardEntry = (object.rewardEntry !== undefined && object.rewardEntry !== null)
       ? BigInt(object.rewardEntry)
       : 0n;
+    message.creditNote = (object.creditNote !== undefined && object.creditNote !== null)
+      ? BigInt(object.creditNote)
+      : 0n;
     return message;
   },
 };
 
 function createBaseInvoiceSeries(): InvoiceSeries {
-  return { provider: "", next: 0n };
+  return { provider: "", next: 0n, nextCreditNote: 0n };
 }
 
 export const InvoiceSeries: MessageFns<InvoiceSeries> = {
@@ -2760,6 +4707,9 @@ export const InvoiceSeries: MessageFns<InvoiceSeries> = {
     }
     if (message.next !== 0n) {
       writer.uint32(16).uint64(message.next);
+    }
+    if (message.nextCreditNote !== 0n) {
+      writer.uint32(24).uint64(message.nextCreditNote);
     }
     return writer;
   },
@@ -2795,6 +4745,14 @@ export const InvoiceSeries: MessageFns<InvoiceSeries> = {
             message.next = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nextCreditNote = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2814,6 +4772,9 @@ export const InvoiceSeries: MessageFns<InvoiceSeries> = {
     const message = createBaseInvoiceSeries();
     message.provider = object.provider ?? "";
     message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.nextCreditNote = (object.nextCreditNote !== undefined && object.nextCreditNote !== null)
+      ? BigInt(object.nextCreditNote)
+      : 0n;
     return message;
   },
 };
@@ -2834,6 +4795,14 @@ function createBaseGenesisState(): GenesisState {
     rewardEntries: [],
     invoiceSeries: [],
     epochMint: undefined,
+    pendingParams: undefined,
+    priceCeilings: [],
+    payoutLedger: [],
+    invoiceLedger: [],
+    creditNotes: [],
+    platformFeesWithdrawn: [],
+    validatorFeesWithdrawn: [],
+    epochBase: undefined,
   };
 }
 
@@ -2880,6 +4849,30 @@ export const GenesisState: MessageFns<GenesisState> = {
     }
     if (message.epochMint !== undefined) {
       EpochMint.encode(message.epochMint, writer.uint32(114).fork()).join();
+    }
+    if (message.pendingParams !== undefined) {
+      PendingParams.encode(message.pendingParams, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.priceCeilings) {
+      PriceCeilingState.encode(v!, writer.uint32(130).fork()).join();
+    }
+    for (const v of message.payoutLedger) {
+      PayoutLedgerEntry.encode(v!, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.invoiceLedger) {
+      InvoiceLedgerEntry.encode(v!, writer.uint32(146).fork()).join();
+    }
+    for (const v of message.creditNotes) {
+      CreditNoteState.encode(v!, writer.uint32(154).fork()).join();
+    }
+    for (const v of message.platformFeesWithdrawn) {
+      Coin.encode(v!, writer.uint32(202).fork()).join();
+    }
+    for (const v of message.validatorFeesWithdrawn) {
+      Coin.encode(v!, writer.uint32(210).fork()).join();
+    }
+    if (message.epochBase !== undefined) {
+      EpochBase.encode(message.epochBase, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -3009,6 +5002,70 @@ export const GenesisState: MessageFns<GenesisState> = {
             message.epochMint = EpochMint.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.pendingParams = PendingParams.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.priceCeilings.push(PriceCeilingState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.payoutLedger.push(PayoutLedgerEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.invoiceLedger.push(InvoiceLedgerEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.creditNotes.push(CreditNoteState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.platformFeesWithdrawn.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.validatorFeesWithdrawn.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.epochBase = EpochBase.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3049,6 +5106,18 @@ export const GenesisState: MessageFns<GenesisState> = {
     message.invoiceSeries = object.invoiceSeries?.map((e) => InvoiceSeries.fromPartial(e)) || [];
     message.epochMint = (object.epochMint !== undefined && object.epochMint !== null)
       ? EpochMint.fromPartial(object.epochMint)
+      : undefined;
+    message.pendingParams = (object.pendingParams !== undefined && object.pendingParams !== null)
+      ? PendingParams.fromPartial(object.pendingParams)
+      : undefined;
+    message.priceCeilings = object.priceCeilings?.map((e) => PriceCeilingState.fromPartial(e)) || [];
+    message.payoutLedger = object.payoutLedger?.map((e) => PayoutLedgerEntry.fromPartial(e)) || [];
+    message.invoiceLedger = object.invoiceLedger?.map((e) => InvoiceLedgerEntry.fromPartial(e)) || [];
+    message.creditNotes = object.creditNotes?.map((e) => CreditNoteState.fromPartial(e)) || [];
+    message.platformFeesWithdrawn = object.platformFeesWithdrawn?.map((e) => Coin.fromPartial(e)) || [];
+    message.validatorFeesWithdrawn = object.validatorFeesWithdrawn?.map((e) => Coin.fromPartial(e)) || [];
+    message.epochBase = (object.epochBase !== undefined && object.epochBase !== null)
+      ? EpochBase.fromPartial(object.epochBase)
       : undefined;
     return message;
   },
@@ -3092,6 +5161,9 @@ export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: 
   let disputeEvidence_: EscrowState["disputeEvidence"] = "";
   let lastSettledAtNs_: EscrowState["lastSettledAtNs"] = 0n;
   let expiryAttempts_: EscrowState["expiryAttempts"] = 0;
+  let autoSettleAtNs_: EscrowState["autoSettleAtNs"] = 0n;
+  let autoSettleAttempts_: EscrowState["autoSettleAttempts"] = 0;
+  let release_: EscrowState["release"] = undefined;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3175,17 +5247,133 @@ export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: 
         seen = reader.once(seen, 65536);
         expiryAttempts_ = reader.uint32(end);
         break;
+      case 184:
+        seen = reader.once(seen, 131072);
+        autoSettleAtNs_ = reader.int64(end);
+        break;
+      case 192:
+        seen = reader.once(seen, 262144);
+        autoSettleAttempts_ = reader.uint32(end);
+        break;
+      case 202:
+        seen = reader.once(seen, 524288);
+        release_ = reader.message(end, read_settled_settlement_v1_ReleaseTerms);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_ };
+  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_, autoSettleAtNs: autoSettleAtNs_, autoSettleAttempts: autoSettleAttempts_, release: release_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_ReleaseTerms(reader: WireReader, end: number): ReleaseTerms {
+  let conditions_: ReleaseTerms["conditions"] = [];
+  let recordedUnits_: ReleaseTerms["recordedUnits"] = 0n;
+  let signatures_: ReleaseTerms["signatures"] = [];
+  let verificationScore_: ReleaseTerms["verificationScore"] = 0;
+  let verifiedAtNs_: ReleaseTerms["verifiedAtNs"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        conditions_.push(reader.message(end, read_settled_settlement_v1_ReleaseConditionState));
+        break;
+      case 16:
+        seen = reader.once(seen, 1);
+        recordedUnits_ = reader.uint64(end);
+        break;
+      case 26:
+        signatures_.push(reader.message(end, read_settled_settlement_v1_ReleaseSignature));
+        break;
+      case 32:
+        seen = reader.once(seen, 2);
+        verificationScore_ = reader.uint32(end);
+        break;
+      case 40:
+        seen = reader.once(seen, 4);
+        verifiedAtNs_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { conditions: conditions_, recordedUnits: recordedUnits_, signatures: signatures_, verificationScore: verificationScore_, verifiedAtNs: verifiedAtNs_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_ReleaseSignature(reader: WireReader, end: number): ReleaseSignature {
+  let signer_: ReleaseSignature["signer"] = "";
+  let signedAtNs_: ReleaseSignature["signedAtNs"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        signer_ = reader.string(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        signedAtNs_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { signer: signer_, signedAtNs: signedAtNs_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_ReleaseConditionState(reader: WireReader, end: number): ReleaseConditionState {
+  let kind_: ReleaseConditionState["kind"] = 0;
+  let unlockAfter_: ReleaseConditionState["unlockAfter"] = 0n;
+  let requiredSigners_: ReleaseConditionState["requiredSigners"] = [];
+  let signatureThreshold_: ReleaseConditionState["signatureThreshold"] = 0;
+  let minUsageUnits_: ReleaseConditionState["minUsageUnits"] = 0n;
+  let requiredVerificationScore_: ReleaseConditionState["requiredVerificationScore"] = 0;
+  let satisfiedAtNs_: ReleaseConditionState["satisfiedAtNs"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        kind_ = reader.int32(end) as never;
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        unlockAfter_ = reader.int64(end);
+        break;
+      case 26:
+        requiredSigners_.push(reader.string(end));
+        break;
+      case 32:
+        seen = reader.once(seen, 4);
+        signatureThreshold_ = reader.uint32(end);
+        break;
+      case 40:
+        seen = reader.once(seen, 8);
+        minUsageUnits_ = reader.uint64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 16);
+        requiredVerificationScore_ = reader.uint32(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 32);
+        satisfiedAtNs_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { kind: kind_, unlockAfter: unlockAfter_, requiredSigners: requiredSigners_, signatureThreshold: signatureThreshold_, minUsageUnits: minUsageUnits_, requiredVerificationScore: requiredVerificationScore_, satisfiedAtNs: satisfiedAtNs_ };
 }
 
 /** Reads what is plain; see WireReader. */
 export function read_settled_settlement_v1_OrderState(reader: WireReader, end: number): OrderState {
   let escrowSeq_: OrderState["escrowSeq"] = 0n;
   let escrowCount_: OrderState["escrowCount"] = 0;
+  let priceCeilings_: OrderState["priceCeilings"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3197,11 +5385,37 @@ export function read_settled_settlement_v1_OrderState(reader: WireReader, end: n
         seen = reader.once(seen, 2);
         escrowCount_ = reader.uint32(end);
         break;
+      case 24:
+        seen = reader.once(seen, 4);
+        priceCeilings_ = reader.uint32(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { escrowSeq: escrowSeq_, escrowCount: escrowCount_ };
+  return { escrowSeq: escrowSeq_, escrowCount: escrowCount_, priceCeilings: priceCeilings_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_UsageAnomaly(reader: WireReader, end: number): UsageAnomaly {
+  let kind_: UsageAnomaly["kind"] = 0;
+  let severity_: UsageAnomaly["severity"] = 0;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        kind_ = reader.int32(end) as never;
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        severity_ = reader.int32(end) as never;
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { kind: kind_, severity: severity_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -3225,6 +5439,12 @@ export function read_settled_settlement_v1_UsageState(reader: WireReader, end: n
   let invoiceSeq_: UsageState["invoiceSeq"] = 0n;
   let settledAmount_: UsageState["settledAmount"] = "";
   let reward_: UsageState["reward"] = "";
+  let correctsSeq_: UsageState["correctsSeq"] = 0n;
+  let correctedBySeq_: UsageState["correctedBySeq"] = 0n;
+  let anomalies_: UsageState["anomalies"] = [];
+  let anomalyCleared_: UsageState["anomalyCleared"] = false;
+  let correctedAtNs_: UsageState["correctedAtNs"] = 0n;
+  let meterPlace_: UsageState["meterPlace"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3304,11 +5524,34 @@ export function read_settled_settlement_v1_UsageState(reader: WireReader, end: n
         seen = reader.once(seen, 262144);
         reward_ = reader.string(end);
         break;
+      case 160:
+        seen = reader.once(seen, 524288);
+        correctsSeq_ = reader.uint64(end);
+        break;
+      case 168:
+        seen = reader.once(seen, 1048576);
+        correctedBySeq_ = reader.uint64(end);
+        break;
+      case 178:
+        anomalies_.push(reader.message(end, read_settled_settlement_v1_UsageAnomaly));
+        break;
+      case 184:
+        seen = reader.once(seen, 2097152);
+        anomalyCleared_ = reader.bool(end);
+        break;
+      case 192:
+        seen = reader.once(seen, 4194304);
+        correctedAtNs_ = reader.int64(end);
+        break;
+      case 200:
+        seen = reader.once(seen, 8388608);
+        meterPlace_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, escrowSeq: escrowSeq_, units: units_, usageType: usageType_, periodStart: periodStart_, periodEnd: periodEnd_, denom: denom_, unitPrice: unitPrice_, cost: cost_, providerSignature: providerSignature_, acknowledged: acknowledged_, customerSignature: customerSignature_, status: status_, submittedAtNs: submittedAtNs_, height: height_, settlementSeq: settlementSeq_, invoiceSeq: invoiceSeq_, settledAmount: settledAmount_, reward: reward_ };
+  return { seq: seq_, escrowSeq: escrowSeq_, units: units_, usageType: usageType_, periodStart: periodStart_, periodEnd: periodEnd_, denom: denom_, unitPrice: unitPrice_, cost: cost_, providerSignature: providerSignature_, acknowledged: acknowledged_, customerSignature: customerSignature_, status: status_, submittedAtNs: submittedAtNs_, height: height_, settlementSeq: settlementSeq_, invoiceSeq: invoiceSeq_, settledAmount: settledAmount_, reward: reward_, correctsSeq: correctsSeq_, correctedBySeq: correctedBySeq_, anomalies: anomalies_, anomalyCleared: anomalyCleared_, correctedAtNs: correctedAtNs_, meterPlace: meterPlace_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -3316,6 +5559,9 @@ export function read_settled_settlement_v1_Coverage(reader: WireReader, end: num
   let starts_: Coverage["starts"] = [];
   let ends_: Coverage["ends"] = [];
   let meter_: Coverage["meter"] = 0n;
+  let recentUnits_: Coverage["recentUnits"] = [];
+  let recentSeconds_: Coverage["recentSeconds"] = [];
+  let reports_: Coverage["reports"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3329,11 +5575,74 @@ export function read_settled_settlement_v1_Coverage(reader: WireReader, end: num
         seen = reader.once(seen, 1);
         meter_ = reader.uint64(end);
         break;
+      case 34:
+        for (const to = reader.delimited(end); reader.pos < to; ) recentUnits_.push(reader.uint64(to));
+        break;
+      case 42:
+        for (const to = reader.delimited(end); reader.pos < to; ) recentSeconds_.push(reader.uint32(to));
+        break;
+      case 48:
+        seen = reader.once(seen, 2);
+        reports_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { starts: starts_, ends: ends_, meter: meter_ };
+  return { starts: starts_, ends: ends_, meter: meter_, recentUnits: recentUnits_, recentSeconds: recentSeconds_, reports: reports_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_PriceCeilingState(reader: WireReader, end: number): PriceCeilingState {
+  let orderId_: PriceCeilingState["orderId"] = "";
+  let usageType_: PriceCeilingState["usageType"] = "";
+  let steps_: PriceCeilingState["steps"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        orderId_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        usageType_ = reader.string(end);
+        break;
+      case 26:
+        steps_.push(reader.message(end, read_settled_settlement_v1_PriceCeilingStep));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { orderId: orderId_, usageType: usageType_, steps: steps_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_PriceCeilingStep(reader: WireReader, end: number): PriceCeilingStep {
+  let from_: PriceCeilingStep["from"] = 0n;
+  let denom_: PriceCeilingStep["denom"] = "";
+  let maxUnitPrice_: PriceCeilingStep["maxUnitPrice"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        from_ = reader.int64(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        denom_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        maxUnitPrice_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { from: from_, denom: denom_, maxUnitPrice: maxUnitPrice_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -3456,6 +5765,11 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
   let periodStart_: InvoiceState["periodStart"] = 0n;
   let periodEnd_: InvoiceState["periodEnd"] = 0n;
   let height_: InvoiceState["height"] = 0n;
+  let credited_: InvoiceState["credited"] = [];
+  let voidReason_: InvoiceState["voidReason"] = "";
+  let ledgerCount_: InvoiceState["ledgerCount"] = 0;
+  let ledgerHash_: InvoiceState["ledgerHash"] = EMPTY_BYTES;
+  let overdueAtNs_: InvoiceState["overdueAtNs"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3516,11 +5830,147 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
         seen = reader.once(seen, 2048);
         height_ = reader.int64(end);
         break;
+      case 130:
+        credited_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 138:
+        seen = reader.once(seen, 4096);
+        voidReason_ = reader.string(end);
+        break;
+      case 144:
+        seen = reader.once(seen, 8192);
+        ledgerCount_ = reader.uint32(end);
+        break;
+      case 154:
+        seen = reader.once(seen, 16384);
+        ledgerHash_ = reader.bytes(end);
+        break;
+      case 160:
+        seen = reader.once(seen, 32768);
+        overdueAtNs_ = reader.int64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_ };
+  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_InvoiceLedgerEntry(reader: WireReader, end: number): InvoiceLedgerEntry {
+  let invoiceSeq_: InvoiceLedgerEntry["invoiceSeq"] = 0n;
+  let number_: InvoiceLedgerEntry["number"] = 0;
+  let kind_: InvoiceLedgerEntry["kind"] = 0;
+  let previousStatus_: InvoiceLedgerEntry["previousStatus"] = 0;
+  let status_: InvoiceLedgerEntry["status"] = 0;
+  let amount_: InvoiceLedgerEntry["amount"] = [];
+  let initiator_: InvoiceLedgerEntry["initiator"] = "";
+  let reference_: InvoiceLedgerEntry["reference"] = "";
+  let height_: InvoiceLedgerEntry["height"] = 0n;
+  let timeNs_: InvoiceLedgerEntry["timeNs"] = 0n;
+  let previousHash_: InvoiceLedgerEntry["previousHash"] = EMPTY_BYTES;
+  let hash_: InvoiceLedgerEntry["hash"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        invoiceSeq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        number_ = reader.uint32(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        kind_ = reader.int32(end) as never;
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        previousStatus_ = reader.int32(end) as never;
+        break;
+      case 40:
+        seen = reader.once(seen, 16);
+        status_ = reader.int32(end) as never;
+        break;
+      case 50:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        seen = reader.once(seen, 32);
+        initiator_ = reader.string(end);
+        break;
+      case 66:
+        seen = reader.once(seen, 64);
+        reference_ = reader.string(end);
+        break;
+      case 72:
+        seen = reader.once(seen, 128);
+        height_ = reader.int64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 256);
+        timeNs_ = reader.int64(end);
+        break;
+      case 90:
+        seen = reader.once(seen, 512);
+        previousHash_ = reader.bytes(end);
+        break;
+      case 98:
+        seen = reader.once(seen, 1024);
+        hash_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { invoiceSeq: invoiceSeq_, number: number_, kind: kind_, previousStatus: previousStatus_, status: status_, amount: amount_, initiator: initiator_, reference: reference_, height: height_, timeNs: timeNs_, previousHash: previousHash_, hash: hash_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_CreditNoteState(reader: WireReader, end: number): CreditNoteState {
+  let seq_: CreditNoteState["seq"] = 0n;
+  let number_: CreditNoteState["number"] = 0n;
+  let invoiceSeq_: CreditNoteState["invoiceSeq"] = 0n;
+  let amount_: CreditNoteState["amount"] = [];
+  let reason_: CreditNoteState["reason"] = "";
+  let issuedAtNs_: CreditNoteState["issuedAtNs"] = 0n;
+  let height_: CreditNoteState["height"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        number_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        invoiceSeq_ = reader.uint64(end);
+        break;
+      case 34:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 42:
+        seen = reader.once(seen, 8);
+        reason_ = reader.string(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 16);
+        issuedAtNs_ = reader.int64(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 32);
+        height_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, number: number_, invoiceSeq: invoiceSeq_, amount: amount_, reason: reason_, issuedAtNs: issuedAtNs_, height: height_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -3541,6 +5991,16 @@ export function read_settled_settlement_v1_PayoutState(reader: WireReader, end: 
   let processedAtNs_: PayoutState["processedAtNs"] = 0n;
   let completedAtNs_: PayoutState["completedAtNs"] = 0n;
   let height_: PayoutState["height"] = 0n;
+  let holdbackReleased_: PayoutState["holdbackReleased"] = [];
+  let refunded_: PayoutState["refunded"] = [];
+  let holdReason_: PayoutState["holdReason"] = "";
+  let lastError_: PayoutState["lastError"] = "";
+  let dueAtNs_: PayoutState["dueAtNs"] = 0n;
+  let nextAttemptHeight_: PayoutState["nextAttemptHeight"] = 0n;
+  let holdbackDueAtNs_: PayoutState["holdbackDueAtNs"] = 0n;
+  let holdbackHeld_: PayoutState["holdbackHeld"] = false;
+  let txHash_: PayoutState["txHash"] = EMPTY_BYTES;
+  let ledgerCount_: PayoutState["ledgerCount"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3603,11 +6063,110 @@ export function read_settled_settlement_v1_PayoutState(reader: WireReader, end: 
         seen = reader.once(seen, 1024);
         height_ = reader.int64(end);
         break;
+      case 138:
+        holdbackReleased_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 146:
+        refunded_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 154:
+        seen = reader.once(seen, 2048);
+        holdReason_ = reader.string(end);
+        break;
+      case 162:
+        seen = reader.once(seen, 4096);
+        lastError_ = reader.string(end);
+        break;
+      case 168:
+        seen = reader.once(seen, 8192);
+        dueAtNs_ = reader.int64(end);
+        break;
+      case 176:
+        seen = reader.once(seen, 16384);
+        nextAttemptHeight_ = reader.int64(end);
+        break;
+      case 184:
+        seen = reader.once(seen, 32768);
+        holdbackDueAtNs_ = reader.int64(end);
+        break;
+      case 192:
+        seen = reader.once(seen, 65536);
+        holdbackHeld_ = reader.bool(end);
+        break;
+      case 202:
+        seen = reader.once(seen, 131072);
+        txHash_ = reader.bytes(end);
+        break;
+      case 208:
+        seen = reader.once(seen, 262144);
+        ledgerCount_ = reader.uint32(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, invoiceSeq: invoiceSeq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, gross: gross_, platformFee: platformFee_, validatorFee: validatorFee_, holdback: holdback_, net: net_, status: status_, attempts: attempts_, createdAtNs: createdAtNs_, lastAttemptAtNs: lastAttemptAtNs_, processedAtNs: processedAtNs_, completedAtNs: completedAtNs_, height: height_ };
+  return { seq: seq_, invoiceSeq: invoiceSeq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, gross: gross_, platformFee: platformFee_, validatorFee: validatorFee_, holdback: holdback_, net: net_, status: status_, attempts: attempts_, createdAtNs: createdAtNs_, lastAttemptAtNs: lastAttemptAtNs_, processedAtNs: processedAtNs_, completedAtNs: completedAtNs_, height: height_, holdbackReleased: holdbackReleased_, refunded: refunded_, holdReason: holdReason_, lastError: lastError_, dueAtNs: dueAtNs_, nextAttemptHeight: nextAttemptHeight_, holdbackDueAtNs: holdbackDueAtNs_, holdbackHeld: holdbackHeld_, txHash: txHash_, ledgerCount: ledgerCount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_PayoutLedgerEntry(reader: WireReader, end: number): PayoutLedgerEntry {
+  let payoutSeq_: PayoutLedgerEntry["payoutSeq"] = 0n;
+  let number_: PayoutLedgerEntry["number"] = 0;
+  let kind_: PayoutLedgerEntry["kind"] = 0;
+  let previousStatus_: PayoutLedgerEntry["previousStatus"] = 0;
+  let status_: PayoutLedgerEntry["status"] = 0;
+  let amount_: PayoutLedgerEntry["amount"] = [];
+  let reason_: PayoutLedgerEntry["reason"] = "";
+  let height_: PayoutLedgerEntry["height"] = 0n;
+  let timeNs_: PayoutLedgerEntry["timeNs"] = 0n;
+  let journalSeq_: PayoutLedgerEntry["journalSeq"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        payoutSeq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        number_ = reader.uint32(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        kind_ = reader.int32(end) as never;
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        previousStatus_ = reader.int32(end) as never;
+        break;
+      case 40:
+        seen = reader.once(seen, 16);
+        status_ = reader.int32(end) as never;
+        break;
+      case 50:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        seen = reader.once(seen, 32);
+        reason_ = reader.string(end);
+        break;
+      case 64:
+        seen = reader.once(seen, 64);
+        height_ = reader.int64(end);
+        break;
+      case 72:
+        seen = reader.once(seen, 128);
+        timeNs_ = reader.int64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 256);
+        journalSeq_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { payoutSeq: payoutSeq_, number: number_, kind: kind_, previousStatus: previousStatus_, status: status_, amount: amount_, reason: reason_, height: height_, timeNs: timeNs_, journalSeq: journalSeq_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -3814,6 +6373,28 @@ export function read_settled_settlement_v1_EpochMint(reader: WireReader, end: nu
 }
 
 /** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_EpochBase(reader: WireReader, end: number): EpochBase {
+  let epoch_: EpochBase["epoch"] = 0n;
+  let height_: EpochBase["height"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        epoch_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        height_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { epoch: epoch_, height: height_ };
+}
+
+/** Reads what is plain; see WireReader. */
 export function read_settled_settlement_v1_Sequences(reader: WireReader, end: number): Sequences {
   let escrow_: Sequences["escrow"] = 0n;
   let usage_: Sequences["usage"] = 0n;
@@ -3822,6 +6403,7 @@ export function read_settled_settlement_v1_Sequences(reader: WireReader, end: nu
   let payout_: Sequences["payout"] = 0n;
   let invoice_: Sequences["invoice"] = 0n;
   let rewardEntry_: Sequences["rewardEntry"] = 0n;
+  let creditNote_: Sequences["creditNote"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3853,17 +6435,22 @@ export function read_settled_settlement_v1_Sequences(reader: WireReader, end: nu
         seen = reader.once(seen, 64);
         rewardEntry_ = reader.uint64(end);
         break;
+      case 64:
+        seen = reader.once(seen, 128);
+        creditNote_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { escrow: escrow_, usage: usage_, settlement: settlement_, distribution: distribution_, payout: payout_, invoice: invoice_, rewardEntry: rewardEntry_ };
+  return { escrow: escrow_, usage: usage_, settlement: settlement_, distribution: distribution_, payout: payout_, invoice: invoice_, rewardEntry: rewardEntry_, creditNote: creditNote_ };
 }
 
 /** Reads what is plain; see WireReader. */
 export function read_settled_settlement_v1_InvoiceSeries(reader: WireReader, end: number): InvoiceSeries {
   let provider_: InvoiceSeries["provider"] = "";
   let next_: InvoiceSeries["next"] = 0n;
+  let nextCreditNote_: InvoiceSeries["nextCreditNote"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -3875,9 +6462,13 @@ export function read_settled_settlement_v1_InvoiceSeries(reader: WireReader, end
         seen = reader.once(seen, 2);
         next_ = reader.uint64(end);
         break;
+      case 24:
+        seen = reader.once(seen, 4);
+        nextCreditNote_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { provider: provider_, next: next_ };
+  return { provider: provider_, next: next_, nextCreditNote: nextCreditNote_ };
 }

@@ -5,6 +5,8 @@
 // source: virtengine/settlement/v1/query.proto
 
 /* eslint-disable */
+import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
+import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin, DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
@@ -506,6 +508,8 @@ export const ReleaseCondition: MessageFns<ReleaseCondition> = {
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ReleaseCondition {
+    const plain = readPlain(input, read_virtengine_settlement_v1_ReleaseCondition);
+    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -6602,4 +6606,55 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_virtengine_settlement_v1_ReleaseCondition(reader: WireReader, end: number): ReleaseCondition {
+  let type_: ReleaseCondition["type"] = "";
+  let unlockAfter_: ReleaseCondition["unlockAfter"] = 0n;
+  let requiredSigners_: ReleaseCondition["requiredSigners"] = [];
+  let signatureThreshold_: ReleaseCondition["signatureThreshold"] = 0;
+  let minUsageUnits_: ReleaseCondition["minUsageUnits"] = 0n;
+  let requiredVerificationScore_: ReleaseCondition["requiredVerificationScore"] = 0;
+  let satisfied_: ReleaseCondition["satisfied"] = false;
+  let satisfiedAt_: ReleaseCondition["satisfiedAt"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        type_ = reader.string(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        unlockAfter_ = reader.int64(end);
+        break;
+      case 26:
+        requiredSigners_.push(reader.string(end));
+        break;
+      case 32:
+        seen = reader.once(seen, 4);
+        signatureThreshold_ = reader.uint32(end);
+        break;
+      case 40:
+        seen = reader.once(seen, 8);
+        minUsageUnits_ = reader.uint64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 16);
+        requiredVerificationScore_ = reader.uint32(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 32);
+        satisfied_ = reader.bool(end);
+        break;
+      case 64:
+        seen = reader.once(seen, 64);
+        satisfiedAt_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { type: type_, unlockAfter: unlockAfter_, requiredSigners: requiredSigners_, signatureThreshold: signatureThreshold_, minUsageUnits: minUsageUnits_, requiredVerificationScore: requiredVerificationScore_, satisfied: satisfied_, satisfiedAt: satisfiedAt_ };
 }

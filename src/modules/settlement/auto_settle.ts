@@ -1,0 +1,146 @@
+import type { Context } from "../../baseapp/context.ts";
+import { isolated } from "../../baseapp/isolated.ts";
+import {
+  type EscrowState,
+  SettlementType,
+  type UsageState,
+} from "../../gen/settled/settlement/v1/state.ts";
+import { must } from "../../lib/assert.ts";
+import { minSize, UINT64_MAX } from "../../lib/int.ts";
+import { i64FromKey } from "../../lib/key.ts";
+import { allocate, dropBelowMinimum } from "./allocate.ts";
+import { isFlagged } from "./anomaly.ts";
+import { mayRetry } from "./back_off.ts";
+import { autoSettleFailed } from "./events_invoice.ts";
+import { escrowId } from "./ids.ts";
+import { isExpired } from "./keeper_escrow.ts";
+import type { SettlementKeeper } from "./keeper_settlement.ts";
+import * as keys from "./keys.ts";
+import { Means } from "./means.ts";
+import { coinsIn, type Records } from "./records.ts";
+import { settleableFrom } from "./usage_facts.ts";
+
+/** Bounds of a block's automatic settlement (RULES 32). */
+const ESCROWS_MAX = 100;
+const SCANNED_MAX = 1000;
+const RECORDS_MAX = 1000;
+/** Open records that are read, those that have to wait included. */
+const READ_MAX = 10_000;
+/** After so many failures in a row it is left until the next period. */
+const ATTEMPTS_MAX = 10;
+
+export interface AutoSettlers {
+  readonly records: Records;
+  readonly settlements: SettlementKeeper;
+}
+
+/** Records of an escrow that may be settled unasked, in recording order. */
+interface Selection {
+  readonly selected: readonly UsageState[];
+  /** Open records that were read for it. */
+  readonly read: number;
+  /** Whether the limit of a settlement ended it: the next block goes on. */
+  readonly isCut: boolean;
+}
+
+/**
+ * Settles what may be settled of the escrows whose period is over, by (due time, id), each on an
+ * overlay of its own. What does not fit into the block's bounds stays queued for the next one.
+ */
+export function settleDueEscrows(ctx: Context, keepers: AutoSettlers): void {
+  const { records } = keepers;
+  if (!records.params(ctx).extended.autoSettleEnabled) return;
+  const left = { records: RECORDS_MAX, read: READ_MAX };
+  for (const [index, seq] of dueEscrows(ctx, records).entries()) {
+    const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
+    const selection = select(ctx, records, escrow);
+    // The first one always fits: a settlement's limit is at most the block's.
+    const fits = selection.selected.length <= left.records && selection.read <= left.read;
+    if (index > 0 && !fits) return;
+    left.records -= selection.selected.length;
+    left.read -= selection.read;
+    const failure = isolated(ctx, (inner) => settleEscrow(inner, keepers, escrow, selection));
+    if (failure !== undefined) noteFailure(ctx, records, { escrow, error: failure.message });
+  }
+}
+
+/** The first escrows whose time has come; those that failed wait for their block. */
+function dueEscrows(ctx: Context, records: Records): bigint[] {
+  const due: bigint[] = [];
+  let scanned = 0;
+  for (const [key] of ctx.kv.iterate(keys.AUTO_SETTLE_QUEUE_PREFIX)) {
+    const isDue = i64FromKey(key, keys.AUTO_SETTLE_QUEUE_PREFIX.length) <= ctx.time;
+    if (!isDue || due.length === ESCROWS_MAX || scanned === SCANNED_MAX) break;
+    scanned += 1;
+    const seq = keys.seqAtEnd(key);
+    const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
+    if (mayRetry(ctx, escrow.autoSettleAttempts)) due.push(seq);
+  }
+  return due;
+}
+
+/** As for a provider: acknowledged, or the customer has had the time to look. Not flagged ones. */
+function select(ctx: Context, records: Records, escrow: EscrowState): Selection {
+  const { extended, autoSettleAfter } = records.params(ctx);
+  const limit = minSize(extended.maxRecordsPerSettlement, RECORDS_MAX);
+  const selected: UsageState[] = [];
+  const means = new Means(coinsIn(escrow.balance));
+  let read = 0;
+  let taken = 0;
+  let units = 0n;
+  // An expired one is ended by BeginBlock.
+  if (isExpired(ctx, escrow)) return { selected, read, isCut: false };
+  for (const seq of records.openUsage(ctx, escrow.seq)) {
+    if (read === READ_MAX) break;
+    read += 1;
+    const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
+    const from = settleableFrom(usage, autoSettleAfter);
+    if (isFlagged(usage) || (!usage.acknowledged && ctx.time < from)) continue;
+    if (means.isSpent(usage.denom)) continue;
+    const isTaken = means.covers(usage);
+    if (isTaken) units += usage.units;
+    // The units of a settlement are one 64-bit field: what does not fit waits for the next one.
+    if (taken === limit || units > UINT64_MAX) return { selected, read, isCut: true };
+    if (isTaken) taken += 1;
+    selected.push(usage);
+  }
+  return { selected, read, isCut: false };
+}
+
+function settleEscrow(
+  ctx: Context,
+  { records, settlements }: AutoSettlers,
+  escrow: EscrowState,
+  { selected, isCut }: Selection,
+): void {
+  const all = allocate(selected, coinsIn(escrow.balance), false);
+  const allocation = dropBelowMinimum(all, records.params(ctx).minSettlementAmount);
+  const count = allocation.taken.length;
+  if (count === 0) {
+    const autoSettleAtNs = records.nextAutoSettle(ctx);
+    records.setEscrow(ctx, escrow, { ...escrow, autoSettleAtNs, autoSettleAttempts: 0 });
+    return;
+  }
+  const remaining = records.openUsageCount(ctx, escrow.seq) - BigInt(count);
+  // What the deployed module calls a settlement of usage that ends nothing, asked for or not.
+  const type = SettlementType.SETTLEMENT_TYPE_USAGE_BASED;
+  const plan = { escrow, allocation, type, isFinal: false, remaining, initiator: "" };
+  const { escrow: after } = settlements.settle(ctx, plan);
+  if (isCut) records.setEscrow(ctx, after, { ...after, autoSettleAtNs: ctx.time });
+}
+
+function noteFailure(
+  ctx: Context,
+  records: Records,
+  { escrow, error }: { escrow: EscrowState; error: string },
+): void {
+  const attempts = escrow.autoSettleAttempts + 1;
+  const isLast = attempts === ATTEMPTS_MAX;
+  records.setEscrow(ctx, escrow, {
+    ...escrow,
+    autoSettleAttempts: isLast ? 0 : attempts,
+    ...(isLast ? { autoSettleAtNs: records.nextAutoSettle(ctx) } : {}),
+  });
+  const { seq, orderId } = escrow;
+  ctx.emit(autoSettleFailed({ escrowId: escrowId(seq), orderId, error, attempts }));
+}

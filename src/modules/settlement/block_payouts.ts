@@ -1,0 +1,42 @@
+import type { Context } from "../../baseapp/context.ts";
+import { isolated } from "../../baseapp/isolated.ts";
+import { must } from "../../lib/assert.ts";
+import { i64FromKey, type Key } from "../../lib/key.ts";
+import { payoutFailed } from "./events_payout.ts";
+import { type PayoutKeeper, payoutId } from "./keeper_payout.ts";
+import * as keys from "./keys.ts";
+import type { Records } from "./records.ts";
+
+/** Payouts that a block looks at in each of the three queues. */
+const PAYOUTS_MAX = 100;
+
+/**
+ * Payouts that have waited their time, those that failed and are tried again, and holdbacks whose
+ * dispute window is over: each on its own, oldest first.
+ */
+export function advancePayouts(ctx: Context, records: Records, payouts: PayoutKeeper): void {
+  const due = [
+    ...dueUnder(ctx, keys.PAYOUT_QUEUE_PREFIX, ctx.time),
+    ...dueUnder(ctx, keys.PAYOUT_RETRY_QUEUE_PREFIX, ctx.height),
+    ...dueUnder(ctx, keys.HOLDBACK_QUEUE_PREFIX, ctx.time),
+  ];
+  for (const seq of due) {
+    const failure = isolated(ctx, (inner) => payouts.advance(inner, seq));
+    if (failure === undefined) continue;
+    // Not the transfer, which fails inside: the state would not take what came of it.
+    const payout = must(records.payout(ctx, seq), "settlement: a queued payout exists");
+    const { attempts } = payout;
+    const facts = { payoutId: payoutId(payout), error: failure.message, attempts, at: ctx.time };
+    ctx.emit(payoutFailed({ ...facts, nextAttemptHeight: ctx.height + 1n }));
+  }
+}
+
+/** Numbers of the entries up to a time or height. */
+function dueUnder(ctx: Context, prefix: Key, limit: bigint): bigint[] {
+  const due: bigint[] = [];
+  for (const [key] of ctx.kv.iterate(prefix)) {
+    if (i64FromKey(key, prefix.length) > limit || due.length === PAYOUTS_MAX) break;
+    due.push(keys.seqAtEnd(key));
+  }
+  return due;
+}

@@ -1,0 +1,48 @@
+import { asSource, type Disagreement, runPlan } from "./compare.ts";
+import { planOf } from "./operations.ts";
+import { shrink } from "./shrink.ts";
+
+/** Operations on one chain; the next one has other params. */
+const PER_CHAIN = 250;
+
+/** Messages by what they came to on both sides. */
+export interface Tally {
+  accepted: number;
+  /** By code. */
+  readonly refused: Map<number, number>;
+}
+
+export interface Simulation {
+  readonly seed: number;
+  /** Messages. */
+  readonly operations: number;
+  /** Called after each chain with the operations run so far. */
+  readonly onProgress?: (done: number) => void;
+  /** Called when a disagreement is found, before it is shrunk. */
+  readonly onDisagreement?: (found: Disagreement) => void;
+}
+
+/**
+ * Runs random operations on the module and on the model.
+ * @returns what came of them, and a shrunk disagreement with the source of a test, if there is one
+ */
+export async function simulate(
+  options: Simulation,
+): Promise<{ tally: Tally; disagreement: string | undefined }> {
+  const { seed, operations } = options;
+  const tally: Tally = { accepted: 0, refused: new Map() };
+  for (let done = 0, chain = 0; done < operations; chain += 1) {
+    const count = Math.min(PER_CHAIN, operations - done);
+    const plan = planOf(seed * 1_000_003 + chain, count);
+    const found = await runPlan(plan, { tally });
+    if (found !== undefined) {
+      options.onDisagreement?.(found);
+      const least = await shrink(plan, found);
+      const disagreement = `seed ${seed}, chain ${chain}: ${least.what}\n\n${asSource(least)}`;
+      return { tally, disagreement };
+    }
+    done += count;
+    options.onProgress?.(done);
+  }
+  return { tally, disagreement: undefined };
+}
