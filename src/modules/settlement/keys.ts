@@ -132,6 +132,9 @@ export const PAYOUT_BY_STATUS_PREFIX = prefix(0xc3, 0x1b);
 
 /** Prefixes that machine code walks. */
 export const ITERABLE_PREFIXES: readonly Key[] = [
+  // Looked at in every block and mostly absent: what is not there is known without the disk.
+  PENDING_PARAMS_KEY,
+  EPOCH_BASE_KEY,
   REWARD_ENTRY_PREFIX,
   TOTAL_PREFIX,
   OPEN_USAGE_PREFIX,
