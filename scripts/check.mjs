@@ -50,7 +50,7 @@ const STEPS = [
     check: () =>
       tool(
         "dependency-cruiser/bin/dependency-cruise.mjs",
-        ...["--config", "dependency-cruiser.cjs", "src", "test"],
+        ...["--config", ".dependency-cruiser.cjs", "src", "test"],
       ),
   },
   {

@@ -30,7 +30,6 @@ export interface MsgRoute {
 /** Builds a route from typed parts. */
 export function msgRoute<M, R>(route: {
   name: string;
-  responseName: string;
   codec: Codec<M>;
   responseCodec: Codec<R>;
   gas: bigint;
@@ -40,7 +39,8 @@ export function msgRoute<M, R>(route: {
 }): MsgRoute {
   return {
     typeUrl: `/${route.name}`,
-    responseTypeUrl: `/${route.responseName}`,
+    // As every Msg service names it.
+    responseTypeUrl: `/${route.name}Response`,
     module: route.name.split(".").at(-3) ?? "",
     gas: route.gas,
     decode: (value) => route.codec.decode(value),

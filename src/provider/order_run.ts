@@ -15,7 +15,7 @@ export interface OrderRun {
   readonly known: Map<string, OrderUsage>;
   escrowId: string;
   /** What its escrow needs before records can come. */
-  todo: "create" | "activate" | "nothing";
+  next: "create" | "activate" | "nothing";
   /** Whether the order's escrow was terminal already: then there is nothing to settle. */
   closed: boolean;
   /** Why none of its records can be submitted. */
@@ -35,7 +35,7 @@ export function orderRun(plan: OrderPlan, customer: TxSender | undefined, ackSha
   const windowsLeft = plan.windows;
   return {
     ...{ plan, customer, acknowledgements, known: new Map(), windowsLeft, reports: 0, open: 0 },
-    ...{ escrowId: "", todo: "nothing", closed: false, refusal: undefined, settledBefore: "" },
+    ...{ escrowId: "", next: "nothing", closed: false, refusal: undefined, settledBefore: "" },
   };
 }
 

@@ -85,17 +85,17 @@ export class Orders {
   #decide(run: OrderRun, newest: OrderEscrow | undefined): void {
     if (newest?.state === "active") return;
     if (newest?.state === "pending") {
-      run.todo = run.customer === undefined ? "nothing" : "activate";
+      run.next = run.customer === undefined ? "nothing" : "activate";
       return;
     }
     run.closed = newest !== undefined && run.known.size >= run.plan.records;
-    if (run.customer !== undefined && !run.closed) run.todo = "create";
+    if (run.customer !== undefined && !run.closed) run.next = "create";
   }
 
   /** Creates and activates the escrows that orders lack. */
   async open(runs: readonly OrderRun[]): Promise<void> {
-    await this.#create(runs.filter(({ todo }) => todo === "create"));
-    await this.#activate(runs.filter(({ todo }) => todo === "activate"));
+    await this.#create(runs.filter(({ next }) => next === "create"));
+    await this.#activate(runs.filter(({ next }) => next === "activate"));
     this.#options.tally.orders += runs.filter((run) => run.customer !== undefined).length;
   }
 
@@ -134,7 +134,7 @@ export class Orders {
       const outcome = outcomes[index]?.[0] as Outcome;
       if (outcome.refusal === undefined) {
         run.escrowId = readCreateEscrow(outcome.response).escrowId;
-        run.todo = "activate";
+        run.next = "activate";
       } else this.#refuse(run, "create escrow", outcome.refusal);
     });
   }
@@ -165,14 +165,14 @@ export class Orders {
     ]);
     runs.forEach((run, index) => {
       const refusal = outcomes[index]?.[0]?.refusal;
-      run.todo = "nothing";
+      run.next = "nothing";
       if (refusal !== undefined) this.#refuse(run, "activate escrow", refusal);
     });
   }
 
   #refuse(run: OrderRun, what: string, refusal: NonNullable<Outcome["refusal"]>): void {
     run.refusal = refusal;
-    run.todo = "nothing";
+    run.next = "nothing";
     this.#options.tally.refuse(`${what} of order ${run.plan.order}`, refusal);
   }
 

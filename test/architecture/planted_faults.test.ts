@@ -139,7 +139,7 @@ let tree: string;
 
 function plant(folder: string, plants: readonly Plant[]): string {
   const root = join(tree, folder);
-  for (const name of ["eslint.config.mjs", "dependency-cruiser.cjs", "tsconfig.json"]) {
+  for (const name of ["eslint.config.mjs", ".dependency-cruiser.cjs", "tsconfig.json"]) {
     cpSync(inRoot(name), join(root, name));
   }
   cpSync(inRoot("package.json"), join(root, "package.json"));
@@ -186,7 +186,7 @@ test("ESLint reports every planted fault and nothing else", async () => {
 test("dependency-cruiser reports every planted edge and nothing else", async () => {
   const root = plant("layers", LAYERS);
   const entry = "dependency-cruiser/bin/dependency-cruise.mjs";
-  const args = ["--config", "dependency-cruiser.cjs", "--output-type", "json", "src"];
+  const args = ["--config", ".dependency-cruiser.cjs", "--output-type", "json", "src"];
   const { summary } = JSON.parse(await tool(root, entry, ...args)) as {
     summary: { violations: { from: string; rule: { name: string } }[] };
   };

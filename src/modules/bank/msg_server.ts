@@ -25,7 +25,6 @@ export function bankMsgs(keeper: BankKeeper, blocked: (address: string) => boole
   return [
     msgRoute({
       name: "cosmos.bank.v1beta1.MsgSend",
-      responseName: "cosmos.bank.v1beta1.MsgSendResponse",
       codec: MsgSend,
       responseCodec: MsgSendResponse,
       gas: SEND_GAS,
@@ -41,7 +40,6 @@ export function bankMsgs(keeper: BankKeeper, blocked: (address: string) => boole
     }),
     msgRoute({
       name: "cosmos.bank.v1beta1.MsgMultiSend",
-      responseName: "cosmos.bank.v1beta1.MsgMultiSendResponse",
       codec: MsgMultiSend,
       responseCodec: MsgMultiSendResponse,
       gas: SEND_GAS,

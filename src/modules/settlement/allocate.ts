@@ -1,9 +1,9 @@
 import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
-import { KeyMap } from "../../lib/key_map.ts";
-import { minBigint, mulDivFloor } from "../../lib/int.ts";
+import { mulDivFloor } from "../../lib/int.ts";
 import { amountOf, type Coins, mapCoins, subCoins } from "../../types/coins.ts";
 import { CoinSums } from "./coin_sums.ts";
 import { DEC_ONE, type Dec } from "../../types/dec.ts";
+import { Means } from "./means.ts";
 
 /** A usage record and what it is settled for, in base units of its denom. */
 export interface Allotment {
@@ -29,23 +29,17 @@ export function allocate(
   balance: Coins,
   final: boolean,
 ): Allocation {
-  const left = new KeyMap<bigint>();
-  const stopped = new KeyMap<true>();
+  const means = new Means(balance);
   const taken: Allotment[] = [];
   let stoppedAt: UsageState | undefined;
   for (const usage of records) {
     const { denom } = usage;
-    if (stopped.has(denom) && !final) continue;
-    const available = left.get(denom) ?? amountOf(balance, denom);
-    const cost = BigInt(usage.cost);
-    if (cost > available) {
-      stopped.set(denom, true);
+    if (means.isSpent(denom) && !final) continue;
+    if (means.covers(usage)) taken.push({ usage, amount: BigInt(usage.cost) });
+    else {
       stoppedAt ??= usage;
-      if (!final) continue;
+      if (final) taken.push({ usage, amount: means.drain(denom) });
     }
-    const amount = minBigint(cost, available);
-    left.set(denom, available - amount);
-    taken.push({ usage, amount });
   }
   return { taken, total: sumOf(taken), stoppedAt };
 }

@@ -6,7 +6,7 @@ import {
   type UsageState,
 } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
-import { minSize, UINT64_MAX } from "../../lib/int.ts";
+import { minSize } from "../../lib/int.ts";
 import { i64FromKey } from "../../lib/key.ts";
 import { allocate, dropBelowMinimum } from "./allocate.ts";
 import { isFlagged } from "./anomaly.ts";
@@ -16,8 +16,8 @@ import { escrowId } from "./ids.ts";
 import { isExpired } from "./keeper_escrow.ts";
 import type { SettlementKeeper } from "./keeper_settlement.ts";
 import * as keys from "./keys.ts";
-import { Means } from "./means.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { type Selection, selectOpen } from "./select_open.ts";
 import { settleableFrom } from "./usage_facts.ts";
 
 /** Bounds of a block's automatic settlement (RULES 32). */
@@ -32,15 +32,6 @@ const ATTEMPTS_MAX = 10;
 export interface AutoSettlers {
   readonly records: Records;
   readonly settlements: SettlementKeeper;
-}
-
-/** Records of an escrow that may be settled unasked, in recording order. */
-interface Selection {
-  readonly selected: readonly UsageState[];
-  /** Open records that were read for it. */
-  readonly read: number;
-  /** Whether the limit of a settlement ended it: the next block goes on. */
-  readonly isCut: boolean;
 }
 
 /**
@@ -83,28 +74,11 @@ function dueEscrows(ctx: Context, records: Records): bigint[] {
 function select(ctx: Context, records: Records, escrow: EscrowState): Selection {
   const { extended, autoSettleAfter } = records.params(ctx);
   const limit = minSize(extended.maxRecordsPerSettlement, RECORDS_MAX);
-  const selected: UsageState[] = [];
-  const means = new Means(coinsIn(escrow.balance));
-  let read = 0;
-  let taken = 0;
-  let units = 0n;
   // An expired one is ended by BeginBlock.
-  if (isExpired(ctx, escrow)) return { selected, read, isCut: false };
-  for (const seq of records.openUsage(ctx, escrow.seq)) {
-    if (read === READ_MAX) break;
-    read += 1;
-    const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
-    const from = settleableFrom(usage, autoSettleAfter);
-    if (isFlagged(usage) || (!usage.acknowledged && ctx.time < from)) continue;
-    if (means.isSpent(usage.denom)) continue;
-    const isTaken = means.covers(usage);
-    if (isTaken) units += usage.units;
-    // The units of a settlement are one 64-bit field: what does not fit waits for the next one.
-    if (taken === limit || units > UINT64_MAX) return { selected, read, isCut: true };
-    if (isTaken) taken += 1;
-    selected.push(usage);
-  }
-  return { selected, read, isCut: false };
+  if (isExpired(ctx, escrow)) return { selected: [], read: 0, isCut: false };
+  const eligible = (usage: UsageState): boolean =>
+    !isFlagged(usage) && (usage.acknowledged || ctx.time >= settleableFrom(usage, autoSettleAfter));
+  return selectOpen(ctx, records, escrow, { limit, eligible, isFinal: false, readMax: READ_MAX });
 }
 
 function settleEscrow(

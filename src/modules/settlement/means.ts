@@ -19,9 +19,20 @@ export class Means {
 
   /** Takes the cost of a record; false, and its denom is spent, when there is less. */
   covers({ denom, cost }: UsageState): boolean {
-    const left = (this.#left.get(denom) ?? amountOf(this.#balance, denom)) - BigInt(cost);
+    const left = this.#leftOf(denom) - BigInt(cost);
     if (left < 0n) this.#spent.set(denom, true);
     else this.#left.set(denom, left);
     return left >= 0n;
+  }
+
+  /** Takes all that is left of a denom. */
+  drain(denom: string): bigint {
+    const left = this.#leftOf(denom);
+    this.#left.set(denom, 0n);
+    return left;
+  }
+
+  #leftOf(denom: string): bigint {
+    return this.#left.get(denom) ?? amountOf(this.#balance, denom);
   }
 }

@@ -25,7 +25,6 @@ export function correctionMsgs({
   return [
     msgRoute({
       name: `${NAME}CorrectUsage`,
-      responseName: `${NAME}CorrectUsageResponse`,
       codec: tx.MsgCorrectUsage,
       responseCodec: tx.MsgCorrectUsageResponse,
       gas: 4000n,
@@ -43,7 +42,6 @@ export function correctionMsgs({
     }),
     msgRoute({
       name: `${NAME}SetPriceCeiling`,
-      responseName: `${NAME}SetPriceCeilingResponse`,
       codec: tx.MsgSetPriceCeiling,
       responseCodec: tx.MsgSetPriceCeilingResponse,
       gas: 5000n,
@@ -57,7 +55,6 @@ export function correctionMsgs({
     }),
     msgRoute({
       name: `${NAME}ClearAnomaly`,
-      responseName: `${NAME}ClearAnomalyResponse`,
       codec: tx.MsgClearAnomaly,
       responseCodec: tx.MsgClearAnomalyResponse,
       gas: 1000n,

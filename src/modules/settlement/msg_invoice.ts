@@ -15,7 +15,6 @@ export function invoiceMsgs(keeper: InvoiceKeeper): MsgRoute[] {
   return [
     msgRoute({
       name: `${NAME}PayInvoice`,
-      responseName: `${NAME}PayInvoiceResponse`,
       codec: tx.MsgPayInvoice,
       responseCodec: tx.MsgPayInvoiceResponse,
       gas: 20_000n,
@@ -38,7 +37,6 @@ export function invoiceMsgs(keeper: InvoiceKeeper): MsgRoute[] {
     }),
     msgRoute({
       name: `${NAME}VoidInvoice`,
-      responseName: `${NAME}VoidInvoiceResponse`,
       codec: tx.MsgVoidInvoice,
       responseCodec: tx.MsgVoidInvoiceResponse,
       gas: 10_000n,
@@ -55,7 +53,6 @@ export function invoiceMsgs(keeper: InvoiceKeeper): MsgRoute[] {
     }),
     msgRoute({
       name: `${NAME}CreditInvoice`,
-      responseName: `${NAME}CreditInvoiceResponse`,
       codec: tx.MsgCreditInvoice,
       responseCodec: tx.MsgCreditInvoiceResponse,
       gas: 20_000n,

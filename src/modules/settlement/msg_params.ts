@@ -14,7 +14,6 @@ export function paramsMsgs(keeper: ParamsKeeper): MsgRoute[] {
   return [
     msgRoute({
       name: `${NAME}UpdateParams`,
-      responseName: `${NAME}UpdateParamsResponse`,
       codec: MsgUpdateParams,
       responseCodec: MsgUpdateParamsResponse,
       gas: UPDATE_PARAMS_GAS,

@@ -25,7 +25,6 @@ function holdMsgs(records: Records, payouts: PayoutKeeper): MsgRoute[] {
   return [
     msgRoute({
       name: `${NAME}HoldPayout`,
-      responseName: `${NAME}HoldPayoutResponse`,
       codec: tx.MsgHoldPayout,
       responseCodec: tx.MsgHoldPayoutResponse,
       gas: 10_000n,
@@ -43,7 +42,6 @@ function holdMsgs(records: Records, payouts: PayoutKeeper): MsgRoute[] {
     }),
     msgRoute({
       name: `${NAME}ReleasePayout`,
-      responseName: `${NAME}ReleasePayoutResponse`,
       codec: tx.MsgReleasePayout,
       responseCodec: tx.MsgReleasePayoutResponse,
       gas: 20_000n,
@@ -64,7 +62,6 @@ function holdMsgs(records: Records, payouts: PayoutKeeper): MsgRoute[] {
 function refundMsg(records: Records, payouts: PayoutKeeper): MsgRoute {
   return msgRoute({
     name: `${NAME}RefundPayout`,
-    responseName: `${NAME}RefundPayoutResponse`,
     codec: tx.MsgRefundPayout,
     responseCodec: tx.MsgRefundPayoutResponse,
     gas: 20_000n,
@@ -87,7 +84,6 @@ function refundMsg(records: Records, payouts: PayoutKeeper): MsgRoute {
 function withdrawMsg(treasury: TreasuryKeeper): MsgRoute {
   return msgRoute({
     name: `${NAME}WithdrawFees`,
-    responseName: `${NAME}WithdrawFeesResponse`,
     codec: tx.MsgWithdrawFees,
     responseCodec: tx.MsgWithdrawFeesResponse,
     gas: 10_000n,

@@ -23,7 +23,6 @@ export function releaseMsgs(keeper: ReleaseKeeper): MsgRoute[] {
   return [
     msgRoute({
       name: `${NAME}SetReleaseConditions`,
-      responseName: `${NAME}SetReleaseConditionsResponse`,
       codec: tx.MsgSetReleaseConditions,
       responseCodec: tx.MsgSetReleaseConditionsResponse,
       gas: 10_000n,
@@ -40,7 +39,6 @@ export function releaseMsgs(keeper: ReleaseKeeper): MsgRoute[] {
     }),
     msgRoute({
       name: `${NAME}SignRelease`,
-      responseName: `${NAME}SignReleaseResponse`,
       codec: tx.MsgSignRelease,
       responseCodec: tx.MsgSignReleaseResponse,
       gas: 5000n,
@@ -53,7 +51,6 @@ export function releaseMsgs(keeper: ReleaseKeeper): MsgRoute[] {
     }),
     msgRoute({
       name: `${NAME}AttestVerification`,
-      responseName: `${NAME}AttestVerificationResponse`,
       codec: tx.MsgAttestVerification,
       responseCodec: tx.MsgAttestVerificationResponse,
       gas: 5000n,

@@ -49,7 +49,6 @@ function route<M extends { sender: string }, R>(
   const [codec, responseCodec] = codecs;
   return msgRoute({
     name: `${NAME}${name}`,
-    responseName: `${NAME}${name}Response`,
     codec,
     responseCodec,
     gas: MESSAGE_GAS[name],

@@ -14,10 +14,10 @@ import { type Allocation, allocate, dropBelowMinimum } from "./allocate.ts";
 import * as errors from "./errors.ts";
 import { escrowId, timedId } from "./ids.ts";
 import { type EscrowKeeper, quote, requireActive } from "./keeper_escrow.ts";
-import { Means } from "./means.ts";
 import type { SettlementKeeper, SettlementOutcome } from "./keeper_settlement.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { selectOpen } from "./select_open.ts";
 import { requireOpen, settleableFrom } from "./usage_facts.ts";
 
 /** Gas of a record that a settlement reads and does not take. */
@@ -132,7 +132,7 @@ function select(
   keepers: Keepers,
   escrow: EscrowState,
   request: SettleRequest,
-): UsageState[] {
+): readonly UsageState[] {
   const { records } = keepers;
   const { extended, autoSettleAfter } = records.params(ctx);
   const limit = extended.maxRecordsPerSettlement;
@@ -189,30 +189,10 @@ function firstOpen(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  {
-    limit,
-    eligible,
-    isFinal,
-  }: { limit: number; eligible: (usage: UsageState) => boolean; isFinal: boolean },
-): UsageState[] {
-  const selected: UsageState[] = [];
-  const means = isFinal ? undefined : new Means(coinsIn(escrow.balance));
-  let units = 0n;
-  let taken = 0;
-  for (const seq of records.openUsage(ctx, escrow.seq)) {
-    const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
-    if (!eligible(usage) || means?.isSpent(usage.denom) === true) {
-      ctx.gas.consume(LOOKED_AT_GAS, "look at record");
-      continue;
-    }
-    const isTaken = means === undefined || means.covers(usage);
-    if (isTaken) units += usage.units;
-    // The units of a settlement are one 64-bit field: what does not fit waits for the next part.
-    if (taken === limit || units > UINT64_MAX) break;
-    if (isTaken) taken += 1;
-    selected.push(usage);
-  }
-  return selected;
+  rules: { limit: number; eligible: (usage: UsageState) => boolean; isFinal: boolean },
+): readonly UsageState[] {
+  const onLeft = (): void => ctx.gas.consume(LOOKED_AT_GAS, "look at record");
+  return selectOpen(ctx, records, escrow, { ...rules, onLeft }).selected;
 }
 
 /** A provider's final settlement may not take what the customer still has time to look at. */
