@@ -25,6 +25,7 @@ const MODULE_ACCOUNTS: readonly (readonly [string, readonly Permission[]])[] = [
   [settlement.SETTLEMENT_ACCOUNT, []],
   [settlement.PLATFORM_FEE_ACCOUNT, []],
   [settlement.VALIDATOR_FEE_ACCOUNT, []],
+  [settlement.TAX_ACCOUNT, []],
   [settlement.REWARDS_ACCOUNT, ["minter", "burner"]],
   [settlement.REWARD_POOL_ACCOUNT, []],
 ];

@@ -11,8 +11,8 @@ import { read_google_protobuf_Any } from "./google/protobuf/any.ts";
 import { read_settled_auth_v1_AccountState, read_settled_auth_v1_GenesisState, read_settled_auth_v1_Params } from "./settled/auth/v1/state.ts";
 import { read_settled_bank_v1_Balance, read_settled_bank_v1_GenesisState, read_settled_bank_v1_JournalEntry, read_settled_bank_v1_JournalHead, read_settled_bank_v1_Posting } from "./settled/bank/v1/state.ts";
 import { read_settled_settlement_v1_Params } from "./settled/settlement/v1/params.ts";
-import { read_settled_settlement_v1_ClaimableState, read_settled_settlement_v1_Coverage, read_settled_settlement_v1_CreditNoteState, read_settled_settlement_v1_DistributionState, read_settled_settlement_v1_EpochBase, read_settled_settlement_v1_EpochMint, read_settled_settlement_v1_EscrowState, read_settled_settlement_v1_InvoiceLedgerEntry, read_settled_settlement_v1_InvoiceSeries, read_settled_settlement_v1_InvoiceState, read_settled_settlement_v1_OrderState, read_settled_settlement_v1_PayoutLedgerEntry, read_settled_settlement_v1_PayoutState, read_settled_settlement_v1_PriceCeilingState, read_settled_settlement_v1_PriceCeilingStep, read_settled_settlement_v1_ReleaseConditionState, read_settled_settlement_v1_ReleaseSignature, read_settled_settlement_v1_ReleaseTerms, read_settled_settlement_v1_RewardEntryState, read_settled_settlement_v1_RewardRow, read_settled_settlement_v1_Sequences, read_settled_settlement_v1_SettlementState, read_settled_settlement_v1_UsageAnomaly, read_settled_settlement_v1_UsageState } from "./settled/settlement/v1/state.ts";
-import { read_settled_settlement_v1_MsgAttestVerification, read_settled_settlement_v1_MsgClearAnomaly, read_settled_settlement_v1_MsgCorrectUsage, read_settled_settlement_v1_MsgCreditInvoice, read_settled_settlement_v1_MsgHoldPayout, read_settled_settlement_v1_MsgPayInvoice, read_settled_settlement_v1_MsgRefundPayout, read_settled_settlement_v1_MsgReleasePayout, read_settled_settlement_v1_MsgSetPriceCeiling, read_settled_settlement_v1_MsgSetReleaseConditions, read_settled_settlement_v1_MsgSignRelease, read_settled_settlement_v1_MsgVoidInvoice, read_settled_settlement_v1_MsgWithdrawFees } from "./settled/settlement/v1/tx.ts";
+import { read_settled_settlement_v1_BillingTerms, read_settled_settlement_v1_ClaimableState, read_settled_settlement_v1_Coverage, read_settled_settlement_v1_CreditNoteState, read_settled_settlement_v1_Discount, read_settled_settlement_v1_DisputeResolution, read_settled_settlement_v1_DisputeState, read_settled_settlement_v1_DistributionState, read_settled_settlement_v1_EpochBase, read_settled_settlement_v1_EpochMint, read_settled_settlement_v1_EscrowState, read_settled_settlement_v1_InvoiceDiscount, read_settled_settlement_v1_InvoiceLedgerEntry, read_settled_settlement_v1_InvoiceSeries, read_settled_settlement_v1_InvoiceState, read_settled_settlement_v1_OrderState, read_settled_settlement_v1_PayoutLedgerEntry, read_settled_settlement_v1_PriceCeilingState, read_settled_settlement_v1_PriceCeilingStep, read_settled_settlement_v1_ReceivableState, read_settled_settlement_v1_RefundState, read_settled_settlement_v1_RefundedLegs, read_settled_settlement_v1_ReleaseConditionState, read_settled_settlement_v1_ReleaseSignature, read_settled_settlement_v1_ReleaseTerms, read_settled_settlement_v1_RewardEntryState, read_settled_settlement_v1_RewardRow, read_settled_settlement_v1_Sequences, read_settled_settlement_v1_SettlementState, read_settled_settlement_v1_TaxRate, read_settled_settlement_v1_TaxTerms, read_settled_settlement_v1_UsageAnomaly, read_settled_settlement_v1_UsageState, read_settled_settlement_v1_VolumeTier } from "./settled/settlement/v1/state.ts";
+import { read_settled_settlement_v1_MsgAttestVerification, read_settled_settlement_v1_MsgClearAnomaly, read_settled_settlement_v1_MsgCorrectUsage, read_settled_settlement_v1_MsgCreditInvoice, read_settled_settlement_v1_MsgDisputeUsage, read_settled_settlement_v1_MsgDistributeProviderRewards, read_settled_settlement_v1_MsgDistributeVerificationReward, read_settled_settlement_v1_MsgHoldPayout, read_settled_settlement_v1_MsgPayInvoice, read_settled_settlement_v1_MsgPayReceivable, read_settled_settlement_v1_MsgRefundPayout, read_settled_settlement_v1_MsgRefundSettlement, read_settled_settlement_v1_MsgReleasePayout, read_settled_settlement_v1_MsgResolveDispute, read_settled_settlement_v1_MsgSetDiscounts, read_settled_settlement_v1_MsgSetPriceCeiling, read_settled_settlement_v1_MsgSetReleaseConditions, read_settled_settlement_v1_MsgSetTax, read_settled_settlement_v1_MsgSignRelease, read_settled_settlement_v1_MsgVoidInvoice, read_settled_settlement_v1_MsgWithdrawFees } from "./settled/settlement/v1/tx.ts";
 import { read_virtengine_settlement_v1_ReleaseCondition } from "./virtengine/settlement/v1/query.ts";
 import { read_virtengine_settlement_v1_MsgAcknowledgeUsage, read_virtengine_settlement_v1_MsgActivateEscrow, read_virtengine_settlement_v1_MsgClaimRewards, read_virtengine_settlement_v1_MsgCreateEscrow, read_virtengine_settlement_v1_MsgDisputeEscrow, read_virtengine_settlement_v1_MsgRecordUsage, read_virtengine_settlement_v1_MsgRefundEscrow, read_virtengine_settlement_v1_MsgReleaseEscrow, read_virtengine_settlement_v1_MsgSettleOrder } from "./virtengine/settlement/v1/tx.ts";
 
@@ -53,11 +53,21 @@ export const READERS: readonly (readonly [string, ReadMessage<object>])[] = [
   ["settled.settlement.v1.Coverage", read_settled_settlement_v1_Coverage],
   ["settled.settlement.v1.PriceCeilingState", read_settled_settlement_v1_PriceCeilingState],
   ["settled.settlement.v1.PriceCeilingStep", read_settled_settlement_v1_PriceCeilingStep],
+  ["settled.settlement.v1.DisputeResolution", read_settled_settlement_v1_DisputeResolution],
+  ["settled.settlement.v1.DisputeState", read_settled_settlement_v1_DisputeState],
+  ["settled.settlement.v1.BillingTerms", read_settled_settlement_v1_BillingTerms],
+  ["settled.settlement.v1.Discount", read_settled_settlement_v1_Discount],
+  ["settled.settlement.v1.VolumeTier", read_settled_settlement_v1_VolumeTier],
+  ["settled.settlement.v1.TaxTerms", read_settled_settlement_v1_TaxTerms],
+  ["settled.settlement.v1.TaxRate", read_settled_settlement_v1_TaxRate],
   ["settled.settlement.v1.SettlementState", read_settled_settlement_v1_SettlementState],
+  ["settled.settlement.v1.RefundedLegs", read_settled_settlement_v1_RefundedLegs],
+  ["settled.settlement.v1.RefundState", read_settled_settlement_v1_RefundState],
+  ["settled.settlement.v1.ReceivableState", read_settled_settlement_v1_ReceivableState],
   ["settled.settlement.v1.InvoiceState", read_settled_settlement_v1_InvoiceState],
+  ["settled.settlement.v1.InvoiceDiscount", read_settled_settlement_v1_InvoiceDiscount],
   ["settled.settlement.v1.InvoiceLedgerEntry", read_settled_settlement_v1_InvoiceLedgerEntry],
   ["settled.settlement.v1.CreditNoteState", read_settled_settlement_v1_CreditNoteState],
-  ["settled.settlement.v1.PayoutState", read_settled_settlement_v1_PayoutState],
   ["settled.settlement.v1.PayoutLedgerEntry", read_settled_settlement_v1_PayoutLedgerEntry],
   ["settled.settlement.v1.RewardRow", read_settled_settlement_v1_RewardRow],
   ["settled.settlement.v1.DistributionState", read_settled_settlement_v1_DistributionState],
@@ -80,6 +90,14 @@ export const READERS: readonly (readonly [string, ReadMessage<object>])[] = [
   ["settled.settlement.v1.MsgReleasePayout", read_settled_settlement_v1_MsgReleasePayout],
   ["settled.settlement.v1.MsgRefundPayout", read_settled_settlement_v1_MsgRefundPayout],
   ["settled.settlement.v1.MsgWithdrawFees", read_settled_settlement_v1_MsgWithdrawFees],
+  ["settled.settlement.v1.MsgDisputeUsage", read_settled_settlement_v1_MsgDisputeUsage],
+  ["settled.settlement.v1.MsgResolveDispute", read_settled_settlement_v1_MsgResolveDispute],
+  ["settled.settlement.v1.MsgRefundSettlement", read_settled_settlement_v1_MsgRefundSettlement],
+  ["settled.settlement.v1.MsgPayReceivable", read_settled_settlement_v1_MsgPayReceivable],
+  ["settled.settlement.v1.MsgDistributeProviderRewards", read_settled_settlement_v1_MsgDistributeProviderRewards],
+  ["settled.settlement.v1.MsgDistributeVerificationReward", read_settled_settlement_v1_MsgDistributeVerificationReward],
+  ["settled.settlement.v1.MsgSetDiscounts", read_settled_settlement_v1_MsgSetDiscounts],
+  ["settled.settlement.v1.MsgSetTax", read_settled_settlement_v1_MsgSetTax],
   ["virtengine.settlement.v1.ReleaseCondition", read_virtengine_settlement_v1_ReleaseCondition],
   ["virtengine.settlement.v1.MsgCreateEscrow", read_virtengine_settlement_v1_MsgCreateEscrow],
   ["virtengine.settlement.v1.MsgActivateEscrow", read_virtengine_settlement_v1_MsgActivateEscrow],

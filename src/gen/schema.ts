@@ -1007,6 +1007,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "invoice_due_after", key: "invoiceDueAfter", no: 14, kind: "uint64" },
       { name: "payout_delay", key: "payoutDelay", no: 15, kind: "uint64" },
       { name: "auto_settle_enabled", key: "autoSettleEnabled", no: 16, kind: "bool" },
+      { name: "tax_rounding", key: "taxRounding", no: 17, kind: "string" },
     ],
   },
   {
@@ -1436,6 +1437,9 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "auto_settle_at_ns", key: "autoSettleAtNs", no: 23, kind: "int64" },
       { name: "auto_settle_attempts", key: "autoSettleAttempts", no: 24, kind: "uint32" },
       { name: "release", key: "release", no: 25, kind: "message", typeName: "settled.settlement.v1.ReleaseTerms" },
+      { name: "open_disputes", key: "openDisputes", no: 26, kind: "uint32" },
+      { name: "reserved", key: "reserved", no: 27, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "tax_paid", key: "taxPaid", no: 28, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {
@@ -1473,6 +1477,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "escrow_seq", key: "escrowSeq", no: 1, kind: "uint64" },
       { name: "escrow_count", key: "escrowCount", no: 2, kind: "uint32" },
       { name: "price_ceilings", key: "priceCeilings", no: 3, kind: "uint32" },
+      { name: "has_billing_terms", key: "hasBillingTerms", no: 4, kind: "bool" },
     ],
   },
   {
@@ -1510,6 +1515,10 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "anomaly_cleared", key: "anomalyCleared", no: 23, kind: "bool" },
       { name: "corrected_at_ns", key: "correctedAtNs", no: 24, kind: "int64" },
       { name: "meter_place", key: "meterPlace", no: 25, kind: "uint64" },
+      { name: "dispute_seq", key: "disputeSeq", no: 26, kind: "uint64" },
+      { name: "disputed", key: "disputed", no: 27, kind: "bool" },
+      { name: "discount", key: "discount", no: 28, kind: "string" },
+      { name: "reward_source", key: "rewardSource", no: 29, kind: "enum", typeName: "settled.settlement.v1.RewardSource" },
     ],
   },
   {
@@ -1548,6 +1557,83 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "settled.settlement.v1.DisputeResolution",
+    fields: [
+      { name: "status", key: "status", no: 1, kind: "enum", typeName: "settled.settlement.v1.DisputeStatus" },
+      { name: "units", key: "units", no: 2, kind: "uint64" },
+      { name: "unit_price", key: "unitPrice", no: 3, kind: "string" },
+      { name: "at_ns", key: "atNs", no: 4, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.DisputeState",
+    fields: [
+      { name: "seq", key: "seq", no: 1, kind: "uint64" },
+      { name: "usage_seq", key: "usageSeq", no: 2, kind: "uint64" },
+      { name: "escrow_seq", key: "escrowSeq", no: 3, kind: "uint64" },
+      { name: "status", key: "status", no: 4, kind: "enum", typeName: "settled.settlement.v1.DisputeStatus" },
+      { name: "reason", key: "reason", no: 5, kind: "string" },
+      { name: "evidence_hash", key: "evidenceHash", no: 6, kind: "bytes" },
+      { name: "opened_at_ns", key: "openedAtNs", no: 7, kind: "int64" },
+      { name: "expires_at_ns", key: "expiresAtNs", no: 8, kind: "int64" },
+      { name: "height", key: "height", no: 9, kind: "int64" },
+      { name: "after_settlement", key: "afterSettlement", no: 10, kind: "bool" },
+      { name: "customer_proposal", key: "customerProposal", no: 11, kind: "message", typeName: "settled.settlement.v1.DisputeResolution" },
+      { name: "provider_proposal", key: "providerProposal", no: 12, kind: "message", typeName: "settled.settlement.v1.DisputeResolution" },
+      { name: "resolution", key: "resolution", no: 13, kind: "message", typeName: "settled.settlement.v1.DisputeResolution" },
+      { name: "decided_by", key: "decidedBy", no: 14, kind: "string" },
+      { name: "closed_at_ns", key: "closedAtNs", no: 15, kind: "int64" },
+      { name: "amended_seq", key: "amendedSeq", no: 16, kind: "uint64" },
+      { name: "refund_seq", key: "refundSeq", no: 17, kind: "uint64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.BillingTerms",
+    fields: [
+      { name: "order_id", key: "orderId", no: 1, kind: "string" },
+      { name: "discounts", key: "discounts", no: 2, kind: "message", typeName: "settled.settlement.v1.Discount", repeated: true },
+      { name: "tax", key: "tax", no: 3, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.Discount",
+    fields: [
+      { name: "kind", key: "kind", no: 1, kind: "string" },
+      { name: "rate_bps", key: "rateBps", no: 2, kind: "uint32" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "tiers", key: "tiers", no: 4, kind: "message", typeName: "settled.settlement.v1.VolumeTier", repeated: true },
+      { name: "valid_from", key: "validFrom", no: 5, kind: "int64" },
+      { name: "valid_until", key: "validUntil", no: 6, kind: "int64" },
+      { name: "min_total", key: "minTotal", no: 7, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "max_discount", key: "maxDiscount", no: 8, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "description", key: "description", no: 9, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.VolumeTier",
+    fields: [
+      { name: "min_units", key: "minUnits", no: 1, kind: "uint64" },
+      { name: "rate_bps", key: "rateBps", no: 2, kind: "uint32" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.TaxTerms",
+    fields: [
+      { name: "mode", key: "mode", no: 1, kind: "string" },
+      { name: "jurisdiction", key: "jurisdiction", no: 2, kind: "string" },
+      { name: "rates", key: "rates", no: 3, kind: "message", typeName: "settled.settlement.v1.TaxRate", repeated: true },
+      { name: "customer_tax_id", key: "customerTaxId", no: 4, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.TaxRate",
+    fields: [
+      { name: "name", key: "name", no: 1, kind: "string" },
+      { name: "rate", key: "rate", no: 2, kind: "string" },
+      { name: "compound", key: "compound", no: 3, kind: "bool" },
+    ],
+  },
+  {
     name: "settled.settlement.v1.SettlementState",
     fields: [
       { name: "seq", key: "seq", no: 1, kind: "uint64" },
@@ -1569,6 +1655,53 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "payout_seq", key: "payoutSeq", no: 17, kind: "uint64" },
       { name: "distribution_seq", key: "distributionSeq", no: 18, kind: "uint64" },
       { name: "params_version", key: "paramsVersion", no: 19, kind: "uint64" },
+      { name: "tax", key: "tax", no: 20, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "discount", key: "discount", no: 21, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "journal_seq", key: "journalSeq", no: 22, kind: "uint64" },
+      { name: "refunded", key: "refunded", no: 23, kind: "message", typeName: "settled.settlement.v1.RefundedLegs" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.RefundedLegs",
+    fields: [
+      { name: "platform_fee", key: "platformFee", no: 1, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "validator_fee", key: "validatorFee", no: 2, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "holdback", key: "holdback", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "net", key: "net", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "tax", key: "tax", no: 5, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.RefundState",
+    fields: [
+      { name: "seq", key: "seq", no: 1, kind: "uint64" },
+      { name: "settlement_seq", key: "settlementSeq", no: 2, kind: "uint64" },
+      { name: "escrow_seq", key: "escrowSeq", no: 3, kind: "uint64" },
+      { name: "amount", key: "amount", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "legs", key: "legs", no: 5, kind: "message", typeName: "settled.settlement.v1.RefundedLegs" },
+      { name: "owed", key: "owed", no: 6, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "rewards_cancelled", key: "rewardsCancelled", no: 7, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 8, kind: "string" },
+      { name: "initiator", key: "initiator", no: 9, kind: "string" },
+      { name: "dispute_seq", key: "disputeSeq", no: 10, kind: "uint64" },
+      { name: "credit_note_seq", key: "creditNoteSeq", no: 11, kind: "uint64" },
+      { name: "refunded_at_ns", key: "refundedAtNs", no: 12, kind: "int64" },
+      { name: "height", key: "height", no: 13, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.ReceivableState",
+    fields: [
+      { name: "seq", key: "seq", no: 1, kind: "uint64" },
+      { name: "refund_seq", key: "refundSeq", no: 2, kind: "uint64" },
+      { name: "escrow_seq", key: "escrowSeq", no: 3, kind: "uint64" },
+      { name: "leg", key: "leg", no: 4, kind: "enum", typeName: "settled.settlement.v1.SettlementLeg" },
+      { name: "debtor", key: "debtor", no: 5, kind: "string" },
+      { name: "creditor", key: "creditor", no: 6, kind: "string" },
+      { name: "amount", key: "amount", no: 7, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "paid", key: "paid", no: 8, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "created_at_ns", key: "createdAtNs", no: 9, kind: "int64" },
+      { name: "height", key: "height", no: 10, kind: "int64" },
     ],
   },
   {
@@ -1594,6 +1727,19 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "ledger_count", key: "ledgerCount", no: 18, kind: "uint32" },
       { name: "ledger_hash", key: "ledgerHash", no: 19, kind: "bytes" },
       { name: "overdue_at_ns", key: "overdueAtNs", no: 20, kind: "int64" },
+      { name: "subtotal", key: "subtotal", no: 21, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "discounts", key: "discounts", no: 22, kind: "message", typeName: "settled.settlement.v1.InvoiceDiscount", repeated: true },
+      { name: "tax", key: "tax", no: 23, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "tax_paid", key: "taxPaid", no: 24, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "tax_terms", key: "taxTerms", no: 25, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.InvoiceDiscount",
+    fields: [
+      { name: "kind", key: "kind", no: 1, kind: "string" },
+      { name: "description", key: "description", no: 2, kind: "string" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {
@@ -1654,6 +1800,11 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "holdback_held", key: "holdbackHeld", no: 24, kind: "bool" },
       { name: "tx_hash", key: "txHash", no: 25, kind: "bytes" },
       { name: "ledger_count", key: "ledgerCount", no: 26, kind: "uint32" },
+      { name: "reversed_net", key: "reversedNet", no: 27, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reversed_holdback", key: "reversedHoldback", no: 28, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "open_disputes", key: "openDisputes", no: 29, kind: "uint32" },
+      { name: "dispute_seq", key: "disputeSeq", no: 30, kind: "uint64" },
+      { name: "held_by_dispute", key: "heldByDispute", no: 31, kind: "bool" },
     ],
   },
   {
@@ -1693,6 +1844,10 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "rows", key: "rows", no: 8, kind: "message", typeName: "settled.settlement.v1.RewardRow", repeated: true },
       { name: "row_count", key: "rowCount", no: 9, kind: "uint32" },
       { name: "params_version", key: "paramsVersion", no: 10, kind: "uint64" },
+      { name: "first_entry_seq", key: "firstEntrySeq", no: 11, kind: "uint64" },
+      { name: "entry_count", key: "entryCount", no: 12, kind: "uint32" },
+      { name: "reference", key: "reference", no: 13, kind: "string" },
+      { name: "usage_seqs", key: "usageSeqs", no: 14, kind: "uint64", repeated: true },
     ],
   },
   {
@@ -1703,6 +1858,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "claimed", key: "claimed", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "expired", key: "expired", no: 4, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "updated_at_ns", key: "updatedAtNs", no: 5, kind: "int64" },
+      { name: "cancelled", key: "cancelled", no: 6, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {
@@ -1717,6 +1873,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "expires_at_ns", key: "expiresAtNs", no: 7, kind: "int64" },
       { name: "reason", key: "reason", no: 8, kind: "string" },
       { name: "minted", key: "minted", no: 9, kind: "bool" },
+      { name: "cancelled", key: "cancelled", no: 10, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {
@@ -1744,6 +1901,9 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "invoice", key: "invoice", no: 6, kind: "uint64" },
       { name: "reward_entry", key: "rewardEntry", no: 7, kind: "uint64" },
       { name: "credit_note", key: "creditNote", no: 8, kind: "uint64" },
+      { name: "dispute", key: "dispute", no: 9, kind: "uint64" },
+      { name: "refund", key: "refund", no: 10, kind: "uint64" },
+      { name: "receivable", key: "receivable", no: 11, kind: "uint64" },
     ],
   },
   {
@@ -1779,6 +1939,11 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "platform_fees_withdrawn", key: "platformFeesWithdrawn", no: 25, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "validator_fees_withdrawn", key: "validatorFeesWithdrawn", no: 26, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "epoch_base", key: "epochBase", no: 30, kind: "message", typeName: "settled.settlement.v1.EpochBase" },
+      { name: "disputes", key: "disputes", no: 31, kind: "message", typeName: "settled.settlement.v1.DisputeState", repeated: true },
+      { name: "billing_terms", key: "billingTerms", no: 32, kind: "message", typeName: "settled.settlement.v1.BillingTerms", repeated: true },
+      { name: "refunds", key: "refunds", no: 33, kind: "message", typeName: "settled.settlement.v1.RefundState", repeated: true },
+      { name: "receivables", key: "receivables", no: 34, kind: "message", typeName: "settled.settlement.v1.ReceivableState", repeated: true },
+      { name: "taxes_withdrawn", key: "taxesWithdrawn", no: 35, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {
@@ -1984,6 +2149,127 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "balance", key: "balance", no: 1, kind: "string" },
     ],
+  },
+  {
+    name: "settled.settlement.v1.MsgDisputeUsage", aminoName: "settled/settlement/MsgDisputeUsage", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "usage_id", key: "usageId", no: 2, kind: "string" },
+      { name: "reason", key: "reason", no: 3, kind: "string" },
+      { name: "evidence_hash", key: "evidenceHash", no: 4, kind: "bytes" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgDisputeUsageResponse",
+    fields: [
+      { name: "dispute_id", key: "disputeId", no: 1, kind: "string" },
+      { name: "expires_at", key: "expiresAt", no: 2, kind: "int64" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgResolveDispute", aminoName: "settled/settlement/MsgResolveDispute", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "dispute_id", key: "disputeId", no: 2, kind: "string" },
+      { name: "resolution", key: "resolution", no: 3, kind: "string" },
+      { name: "usage_units", key: "usageUnits", no: 4, kind: "uint64" },
+      { name: "unit_price", key: "unitPrice", no: 5, kind: "message", typeName: "cosmos.base.v1beta1.DecCoin" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgResolveDisputeResponse",
+    fields: [
+      { name: "state", key: "state", no: 1, kind: "string" },
+      { name: "usage_id", key: "usageId", no: 2, kind: "string" },
+      { name: "refund_id", key: "refundId", no: 3, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgRefundSettlement", aminoName: "settled/settlement/MsgRefundSettlement", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "settlement_id", key: "settlementId", no: 2, kind: "string" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "reason", key: "reason", no: 4, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgRefundSettlementResponse",
+    fields: [
+      { name: "refund_id", key: "refundId", no: 1, kind: "string" },
+      { name: "refunded_amount", key: "refundedAmount", no: 2, kind: "string" },
+      { name: "owed_amount", key: "owedAmount", no: 3, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgPayReceivable", aminoName: "settled/settlement/MsgPayReceivable", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "receivable_id", key: "receivableId", no: 2, kind: "string" },
+      { name: "amount", key: "amount", no: 3, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgPayReceivableResponse",
+    fields: [
+      { name: "paid_amount", key: "paidAmount", no: 1, kind: "string" },
+      { name: "owed_amount", key: "owedAmount", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgDistributeProviderRewards", aminoName: "settled/settlement/MsgProviderRewards", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "reference", key: "reference", no: 2, kind: "string" },
+      { name: "usage_ids", key: "usageIds", no: 3, kind: "string", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgDistributeProviderRewardsResponse",
+    fields: [
+      { name: "distribution_id", key: "distributionId", no: 1, kind: "string" },
+      { name: "total_rewards", key: "totalRewards", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgDistributeVerificationReward", aminoName: "settled/settlement/MsgVerifyReward", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "validator", key: "validator", no: 2, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "reference", key: "reference", no: 3, kind: "string" },
+      { name: "score", key: "score", no: 4, kind: "uint32" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgDistributeVerificationRewardResponse",
+    fields: [
+      { name: "distribution_id", key: "distributionId", no: 1, kind: "string" },
+      { name: "total_rewards", key: "totalRewards", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetDiscounts", aminoName: "settled/settlement/MsgSetDiscounts", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "order_id", key: "orderId", no: 2, kind: "string" },
+      { name: "discounts", key: "discounts", no: 3, kind: "message", typeName: "settled.settlement.v1.Discount", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetDiscountsResponse",
+    fields: [],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetTax", aminoName: "settled/settlement/MsgSetTax", signers: ["sender"],
+    fields: [
+      { name: "sender", key: "sender", no: 1, kind: "string", scalar: "cosmos.AddressString" },
+      { name: "order_id", key: "orderId", no: 2, kind: "string" },
+      { name: "tax", key: "tax", no: 3, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.MsgSetTaxResponse",
+    fields: [],
   },
   {
     name: "tendermint.abci.Request",
@@ -3431,7 +3717,9 @@ export const ENUMS: readonly EnumSchema[] = [
   { name: "settled.settlement.v1.UsageStatus", values: [{ name: "USAGE_STATUS_OPEN", no: 0 }, { name: "USAGE_STATUS_SETTLED", no: 1 }, { name: "USAGE_STATUS_WRITTEN_OFF", no: 2 }, { name: "USAGE_STATUS_SUPERSEDED", no: 3 }, { name: "USAGE_STATUS_WITHDRAWN", no: 4 }] },
   { name: "settled.settlement.v1.AnomalyKind", values: [{ name: "ANOMALY_KIND_UNSPECIFIED", no: 0 }, { name: "ANOMALY_KIND_DURATION_TOO_SHORT", no: 1 }, { name: "ANOMALY_KIND_DURATION_TOO_LONG", no: 2 }, { name: "ANOMALY_KIND_VARIANCE", no: 3 }] },
   { name: "settled.settlement.v1.AnomalySeverity", values: [{ name: "ANOMALY_SEVERITY_UNSPECIFIED", no: 0 }, { name: "ANOMALY_SEVERITY_MEDIUM", no: 1 }, { name: "ANOMALY_SEVERITY_HIGH", no: 2 }, { name: "ANOMALY_SEVERITY_CRITICAL", no: 3 }] },
+  { name: "settled.settlement.v1.DisputeStatus", values: [{ name: "DISPUTE_STATUS_UNSPECIFIED", no: 0 }, { name: "DISPUTE_STATUS_OPEN", no: 1 }, { name: "DISPUTE_STATUS_REVIEWING", no: 2 }, { name: "DISPUTE_STATUS_ACCEPTED", no: 3 }, { name: "DISPUTE_STATUS_REJECTED", no: 4 }, { name: "DISPUTE_STATUS_AMENDED", no: 5 }, { name: "DISPUTE_STATUS_EXPIRED", no: 6 }] },
   { name: "settled.settlement.v1.SettlementType", values: [{ name: "SETTLEMENT_TYPE_UNSPECIFIED", no: 0 }, { name: "SETTLEMENT_TYPE_PERIODIC", no: 1 }, { name: "SETTLEMENT_TYPE_USAGE_BASED", no: 2 }, { name: "SETTLEMENT_TYPE_FINAL", no: 3 }, { name: "SETTLEMENT_TYPE_REFUND", no: 4 }] },
+  { name: "settled.settlement.v1.SettlementLeg", values: [{ name: "SETTLEMENT_LEG_UNSPECIFIED", no: 0 }, { name: "SETTLEMENT_LEG_PLATFORM_FEE", no: 1 }, { name: "SETTLEMENT_LEG_VALIDATOR_FEE", no: 2 }, { name: "SETTLEMENT_LEG_HOLDBACK", no: 3 }, { name: "SETTLEMENT_LEG_NET", no: 4 }, { name: "SETTLEMENT_LEG_TAX", no: 5 }] },
   { name: "settled.settlement.v1.InvoiceStatus", values: [{ name: "INVOICE_STATUS_DRAFT", no: 0 }, { name: "INVOICE_STATUS_PENDING", no: 1 }, { name: "INVOICE_STATUS_PAID", no: 2 }, { name: "INVOICE_STATUS_PARTIALLY_PAID", no: 3 }, { name: "INVOICE_STATUS_OVERDUE", no: 4 }, { name: "INVOICE_STATUS_DISPUTED", no: 5 }, { name: "INVOICE_STATUS_CANCELLED", no: 6 }, { name: "INVOICE_STATUS_REFUNDED", no: 7 }] },
   { name: "settled.settlement.v1.InvoiceLedgerKind", values: [{ name: "INVOICE_LEDGER_KIND_CREATED", no: 0 }, { name: "INVOICE_LEDGER_KIND_ISSUED", no: 1 }, { name: "INVOICE_LEDGER_KIND_PAYMENT", no: 2 }, { name: "INVOICE_LEDGER_KIND_DISPUTED", no: 3 }, { name: "INVOICE_LEDGER_KIND_RESOLVED", no: 4 }, { name: "INVOICE_LEDGER_KIND_CANCELLED", no: 5 }, { name: "INVOICE_LEDGER_KIND_REFUNDED", no: 6 }, { name: "INVOICE_LEDGER_KIND_OVERDUE", no: 7 }, { name: "INVOICE_LEDGER_KIND_CREDITED", no: 8 }] },
   { name: "settled.settlement.v1.PayoutStatus", values: [{ name: "PAYOUT_STATUS_UNSPECIFIED", no: 0 }, { name: "PAYOUT_STATUS_PENDING", no: 1 }, { name: "PAYOUT_STATUS_PROCESSING", no: 2 }, { name: "PAYOUT_STATUS_COMPLETED", no: 3 }, { name: "PAYOUT_STATUS_FAILED", no: 4 }, { name: "PAYOUT_STATUS_HELD", no: 5 }, { name: "PAYOUT_STATUS_REFUNDED", no: 6 }, { name: "PAYOUT_STATUS_CANCELLED", no: 7 }] },
@@ -3556,6 +3844,14 @@ export const SERVICES: readonly ServiceSchema[] = [
       { name: "ReleasePayout", input: "settled.settlement.v1.MsgReleasePayout", output: "settled.settlement.v1.MsgReleasePayoutResponse" },
       { name: "RefundPayout", input: "settled.settlement.v1.MsgRefundPayout", output: "settled.settlement.v1.MsgRefundPayoutResponse" },
       { name: "WithdrawFees", input: "settled.settlement.v1.MsgWithdrawFees", output: "settled.settlement.v1.MsgWithdrawFeesResponse" },
+      { name: "DisputeUsage", input: "settled.settlement.v1.MsgDisputeUsage", output: "settled.settlement.v1.MsgDisputeUsageResponse" },
+      { name: "ResolveDispute", input: "settled.settlement.v1.MsgResolveDispute", output: "settled.settlement.v1.MsgResolveDisputeResponse" },
+      { name: "RefundSettlement", input: "settled.settlement.v1.MsgRefundSettlement", output: "settled.settlement.v1.MsgRefundSettlementResponse" },
+      { name: "PayReceivable", input: "settled.settlement.v1.MsgPayReceivable", output: "settled.settlement.v1.MsgPayReceivableResponse" },
+      { name: "DistributeProviderRewards", input: "settled.settlement.v1.MsgDistributeProviderRewards", output: "settled.settlement.v1.MsgDistributeProviderRewardsResponse" },
+      { name: "DistributeVerificationReward", input: "settled.settlement.v1.MsgDistributeVerificationReward", output: "settled.settlement.v1.MsgDistributeVerificationRewardResponse" },
+      { name: "SetDiscounts", input: "settled.settlement.v1.MsgSetDiscounts", output: "settled.settlement.v1.MsgSetDiscountsResponse" },
+      { name: "SetTax", input: "settled.settlement.v1.MsgSetTax", output: "settled.settlement.v1.MsgSetTaxResponse" },
     ],
   },
   {

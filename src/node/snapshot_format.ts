@@ -15,7 +15,7 @@ import type { TimeNs } from "../types/time.ts";
  * commit, txs and index; "S" entries of the state. Entries: see src/store/snapshot.ts.
  */
 /** Goes up with the layout of the state too (src/store/layout.ts). */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 export const MAGIC = utf8("settled snapshot");
 export const CHECKSUM_BYTES = 32;
 export const CHUNK_HEAD_BYTES = 14;

@@ -10,7 +10,7 @@ import { DB_META, type DbBatch, type DbReads } from "./db.ts";
  *   2: open usage in lists, natural keys by meter and start
  *   3: queues of automatic settlement, payouts, holdbacks and due invoices; their ledgers
  */
-export const LAYOUT = 3;
+export const LAYOUT = 4;
 
 export const LAYOUT_KEY = `${DB_META}layout` as Key;
 

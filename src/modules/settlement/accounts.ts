@@ -9,6 +9,7 @@ export interface Accounts {
   readonly settlement: Address;
   readonly platformFee: Address;
   readonly validatorFee: Address;
+  readonly tax: Address;
   /** Coins of claimable rewards. */
   readonly rewards: Address;
   /** Funds rewards when `reward_funding` is "pool". */
@@ -23,6 +24,7 @@ export function accountsOf(bech32Prefix: string): Accounts {
     settlement: of(keys.SETTLEMENT_ACCOUNT),
     platformFee: of(keys.PLATFORM_FEE_ACCOUNT),
     validatorFee: of(keys.VALIDATOR_FEE_ACCOUNT),
+    tax: of(keys.TAX_ACCOUNT),
     rewards: of(keys.REWARDS_ACCOUNT),
     rewardPool: of(keys.REWARD_POOL_ACCOUNT),
     feeCollector: of("fee_collector"),

@@ -37,6 +37,8 @@ export const ErrInvalidAmount = error(1522, "invalid amount");
 export const ErrEscrowDisputed = error(1523, "escrow disputed");
 export const ErrInvalidSignature = error(1524, "invalid signature");
 export const ErrInvalidParams = error(1525, "invalid params");
+export const ErrInvalidEpoch = error(1527, "invalid epoch");
+export const ErrDistributionFailed = error(1528, "distribution failed");
 export const ErrInvalidPayout = error(1530, "invalid payout");
 export const ErrPayoutNotFound = error(1531, "payout not found");
 export const ErrPayoutHeld = error(1534, "payout held");
@@ -46,3 +48,5 @@ export const ErrInvoiceNotPaid = error(1536, "invoice not paid");
 
 // From 1549: codes of Settled's own.
 export const ErrInvoiceNotFound = error(1549, "invoice not found");
+export const ErrDisputeNotFound = error(1550, "dispute not found");
+export const ErrReceivableNotFound = error(1551, "receivable not found");

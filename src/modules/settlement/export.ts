@@ -65,6 +65,9 @@ async function sequences(reader: Reader): Promise<state.Sequences> {
     invoice: await next("invoice"),
     rewardEntry: await next("rewardEntry"),
     creditNote: await next("creditNote"),
+    dispute: await next("dispute"),
+    refund: await next("refund"),
+    receivable: await next("receivable"),
   };
 }
 

@@ -55,6 +55,7 @@ function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisStat
       escrowSeq: maxBigint(before?.escrowSeq ?? 0n, escrow.seq),
       escrowCount: (before?.escrowCount ?? 0) + 1,
       priceCeilings: 0,
+      hasBillingTerms: false,
     });
   });
 }
@@ -119,6 +120,9 @@ function writeSequences(ctx: Context, records: Records, genesis: state.GenesisSt
     ["invoice", "invoice", genesis.invoices],
     ["rewardEntry", "reward_entry", genesis.rewardEntries],
     ["creditNote", "credit_note", genesis.creditNotes],
+    ["dispute", "dispute", genesis.disputes],
+    ["refund", "refund", genesis.refunds],
+    ["receivable", "receivable", genesis.receivables],
   ];
   for (const [name, field, list] of lists) {
     const next = maxBigint(given?.[name] ?? 0n, 1n);

@@ -60,12 +60,13 @@ export function settlementInvariants(parts: {
       (ctx, denom) => bank.balance(ctx, accounts.rewards, denom),
     ),
     equal(
-      "I-13 distributions are claimable, claimed or expired",
+      "I-13 distributions are claimable, claimed, expired or cancelled",
       (ctx, denom) => total(ctx, "distributed", denom),
       (ctx, denom) =>
         total(ctx, "claimable", denom) +
         total(ctx, "claimed", denom) +
-        total(ctx, "expired", denom),
+        total(ctx, "expired", denom) +
+        total(ctx, "cancelled", denom),
     ),
   ];
 }

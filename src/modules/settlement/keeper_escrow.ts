@@ -67,9 +67,13 @@ export class EscrowKeeper {
       coins: amount,
     });
     this.#records.setEscrow(ctx, undefined, escrow);
-    const { escrowCount = 0, priceCeilings = 0 } = this.#records.order(ctx, orderId) ?? {};
-    const order = { escrowSeq: seq, escrowCount: escrowCount + 1, priceCeilings };
-    this.#records.setOrder(ctx, orderId, order);
+    const known = this.#records.order(ctx, orderId);
+    this.#records.setOrder(ctx, orderId, {
+      escrowSeq: seq,
+      escrowCount: (known?.escrowCount ?? 0) + 1,
+      priceCeilings: known?.priceCeilings ?? 0,
+      hasBillingTerms: known?.hasBillingTerms ?? false,
+    });
     const { height } = ctx;
     ctx.emit(
       events.escrowCreated({
@@ -298,6 +302,9 @@ function newEscrow(
     autoSettleAtNs: 0n,
     autoSettleAttempts: 0,
     release: undefined,
+    openDisputes: 0,
+    reserved: [],
+    taxPaid: [],
   };
 }
 

@@ -91,6 +91,11 @@ export function issueInvoice(ctx: Context, records: Records, request: IssueReque
     ledgerCount: 0,
     ledgerHash: EMPTY_BYTES,
     overdueAtNs: 0n,
+    subtotal: wireCoins(total),
+    discounts: [],
+    tax: [],
+    taxPaid: [],
+    taxTerms: undefined,
   };
   const settlementId = settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq);
   const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_ISSUED;

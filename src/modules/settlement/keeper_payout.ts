@@ -462,6 +462,11 @@ function newPayout(ctx: Context, facts: NewPayout): PayoutState {
     holdbackHeld: false,
     txHash: EMPTY_BYTES,
     ledgerCount: 0,
+    reversedNet: [],
+    reversedHoldback: [],
+    openDisputes: 0,
+    disputeSeq: 0n,
+    heldByDispute: false,
   };
 }
 

@@ -246,6 +246,10 @@ export class RewardKeeper {
       rows: plan.rows,
       rowCount: plan.rowCount,
       paramsVersion: this.#records.paramsVersion(ctx),
+      firstEntrySeq: this.#records.peek(ctx, "rewardEntry"),
+      entryCount: plan.claims.length,
+      reference: "",
+      usageSeqs: [],
     };
     const recipients = [...plan.claims.map(({ address }) => address)];
     this.#records.setDistribution(ctx, distribution, distinct(recipients));
@@ -291,6 +295,7 @@ export class RewardKeeper {
       claimable: [],
       claimed: [],
       expired: [],
+      cancelled: [],
       updatedAtNs: 0n,
     };
     this.#records.setClaimable(ctx, before, {
@@ -309,6 +314,7 @@ export class RewardKeeper {
       expiresAtNs: expiry === 0n ? 0n : addSeconds(ctx.time, expiry),
       reason,
       minted: origin.minted,
+      cancelled: [],
     });
   }
 

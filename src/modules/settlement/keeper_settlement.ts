@@ -95,14 +95,15 @@ export class SettlementKeeper {
     const distributionSeq = funded.length > 0 ? this.#rewards.takeDistributionSeq(ctx) : 0n;
     const links = { settlementSeq, invoiceSeq, payoutSeq, distributionSeq };
     this.#closeRecords(ctx, plan, links, funded);
-    if (paid) this.#pay(ctx, plan, shares, links);
+    const journalSeq = paid ? this.#pay(ctx, plan, shares, links) : 0n;
     if (billing) this.#invoice(ctx, plan, links);
     if (payoutSeq !== 0n) this.#payOut(ctx, plan, shares, links);
     if (distributionSeq !== 0n) {
       const provider = plan.escrow.recipient;
       this.#rewards.distributeUsage(ctx, { seq: distributionSeq, settlementSeq, provider, funded });
     }
-    const escrow = paid ? this.#book(ctx, plan, shares, links) : plan.escrow;
+    const booking = { ...links, journalSeq };
+    const escrow = paid ? this.#book(ctx, plan, shares, booking) : plan.escrow;
     const settlementId = paid ? timedId("settle", ctx.time, settlementSeq) : "";
     return { settlementId, total: allocation.total, shares, escrow };
   }
@@ -123,8 +124,8 @@ export class SettlementKeeper {
     const none = { taken: [], total: amount, stoppedAt: undefined };
     const plan = { escrow, allocation: none, type, isFinal, remaining: 0n, initiator: "" };
     const links = { settlementSeq: seq, invoiceSeq: 0n, payoutSeq: 0n, distributionSeq: 0n };
-    this.#pay(ctx, plan, shares, links);
-    const booked = this.#book(ctx, plan, shares, links);
+    const journalSeq = this.#pay(ctx, plan, shares, links);
+    const booked = this.#book(ctx, plan, shares, { ...links, journalSeq });
     const settlementId = timedId("settle", ctx.time, seq);
     return { settlementId, total: amount, shares, escrow: booked };
   }
@@ -194,11 +195,14 @@ export class SettlementKeeper {
     assert(at === rewards.length, "settlement: every reward is of a settled record");
   }
 
-  /** Moves the total out of the escrow: fees to their accounts, the share towards the provider. */
-  #pay(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): void {
+  /**
+   * Moves the total out of the escrow: fees to their accounts, the share towards the provider.
+   * @returns the number of the journal's entry
+   */
+  #pay(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): bigint {
     const { escrow: source, settlement, platformFee, validatorFee } = this.#accounts;
     const share = links.payoutSeq === 0n ? plan.escrow.recipient : settlement;
-    this.#bank.post(ctx, {
+    return this.#bank.post(ctx, {
       kind: "settlement",
       reference: timedId("settle", ctx.time, links.settlementSeq),
       movements: [
@@ -232,7 +236,12 @@ export class SettlementKeeper {
   }
 
   /** Writes the settlement record and takes its total out of the escrow's balance. */
-  #book(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): EscrowState {
+  #book(
+    ctx: Context,
+    plan: SettlementPlan,
+    shares: Shares,
+    links: Links & { journalSeq: bigint },
+  ): EscrowState {
     const { escrow: before, allocation } = plan;
     const { total, taken } = allocation;
     const settlement: SettlementState = {
@@ -285,6 +294,10 @@ export class SettlementKeeper {
       payoutSeq: 0n,
       distributionSeq: 0n,
       paramsVersion: this.#records.paramsVersion(ctx),
+      tax: [],
+      discount: [],
+      journalSeq: 0n,
+      refunded: undefined,
     };
   }
 
@@ -388,6 +401,10 @@ function settled(
     anomalyCleared: usage.anomalyCleared,
     correctedAtNs: usage.correctedAtNs,
     meterPlace: usage.meterPlace,
+    disputeSeq: usage.disputeSeq,
+    disputed: usage.disputed,
+    discount: usage.discount,
+    rewardSource: usage.rewardSource,
   };
 }
 

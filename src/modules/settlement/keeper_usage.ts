@@ -3,6 +3,7 @@ import type { Params as ExtendedParams } from "../../gen/settled/settlement/v1/p
 import {
   type Coverage,
   type EscrowState,
+  RewardSource,
   type UsageAnomaly,
   type UsageState,
   UsageStatus,
@@ -239,5 +240,9 @@ function newUsage(
     anomalyCleared: false,
     correctedAtNs: 0n,
     meterPlace: facts.place,
+    disputeSeq: 0n,
+    disputed: false,
+    discount: "",
+    rewardSource: RewardSource.REWARD_SOURCE_UNSPECIFIED,
   };
 }

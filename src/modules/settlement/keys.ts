@@ -11,6 +11,7 @@ export const ESCROW_ACCOUNT = "settlement_escrow";
 export const SETTLEMENT_ACCOUNT = "settlement";
 export const PLATFORM_FEE_ACCOUNT = "settlement_platform_fee";
 export const VALIDATOR_FEE_ACCOUNT = "settlement_validator_fee";
+export const TAX_ACCOUNT = "settlement_tax";
 export const REWARDS_ACCOUNT = "rewards";
 export const REWARD_POOL_ACCOUNT = "reward_pool";
 
@@ -66,6 +67,17 @@ export const CREDIT_NOTE_SERIES_PREFIX = prefix(0x03, 0x17);
 /** 0x03 18 → EpochBase */
 export const EPOCH_BASE_KEY = prefix(0x03, 0x18);
 
+/** 0x03 19 | seq → DisputeState */
+export const DISPUTE_PREFIX = prefix(0x03, 0x19);
+/** 0x03 1a | seq → RefundState */
+export const REFUND_PREFIX = prefix(0x03, 0x1a);
+/** 0x03 1b | seq → ReceivableState */
+export const RECEIVABLE_PREFIX = prefix(0x03, 0x1b);
+/** 0x03 1c | len | order → BillingTerms */
+export const BILLING_TERMS_PREFIX = prefix(0x03, 0x1c);
+/** 0x03 1d | reward source | len | reference → distribution seq, 8 bytes */
+export const DISTRIBUTION_REFERENCE_PREFIX = prefix(0x03, 0x1d);
+
 /** 0x83 01 | escrow seq | first usage seq → list of usage seqs not yet settled (walked by a settlement) */
 export const OPEN_USAGE_PREFIX = prefix(0x83, 0x01);
 /** 0x83 02 | escrow seq → how many of them, 6 bytes, and the first seq of the last list, 6 bytes */
@@ -89,6 +101,9 @@ export const HOLDBACK_QUEUE_PREFIX = prefix(0x83, 0x09);
 export const AUTO_SETTLE_QUEUE_PREFIX = prefix(0x83, 0x0a);
 /** 0x83 0b | due time | invoice seq → nothing: invoices not paid in full (walked by EndBlock) */
 export const INVOICE_DUE_QUEUE_PREFIX = prefix(0x83, 0x0b);
+
+/** 0x83 0c | due time | dispute seq → nothing: disputes that nobody has decided (walked by EndBlock) */
+export const DISPUTE_QUEUE_PREFIX = prefix(0x83, 0x0c);
 
 // A list of usage records stands under the number of its first one: see seq_list.ts.
 /** 0xc3 01 | len | order | escrow seq */
@@ -116,6 +131,13 @@ export const DISTRIBUTION_BY_EPOCH_PREFIX = prefix(0xc3, 0x0b);
 /** 0xc3 0c | len | recipient | distribution seq */
 export const DISTRIBUTION_BY_RECIPIENT_PREFIX = prefix(0xc3, 0x0c);
 
+/** 0xc3 0d | len | depositor | escrow seq */
+export const ESCROW_BY_DEPOSITOR_PREFIX = prefix(0xc3, 0x0d);
+/** 0xc3 0e | len | recipient | escrow seq */
+export const ESCROW_BY_RECIPIENT_PREFIX = prefix(0xc3, 0x0e);
+/** 0xc3 0f | len | customer | hour of the period's start | first usage seq → list of usage seqs */
+export const USAGE_BY_CUSTOMER_PREFIX = prefix(0xc3, 0x0f);
+
 /** 0xc3 10 | len | provider | invoice seq */
 export const INVOICE_BY_PROVIDER_PREFIX = prefix(0xc3, 0x10);
 /** 0xc3 11 | len | customer | invoice seq */
@@ -125,10 +147,30 @@ export const INVOICE_BY_STATUS_PREFIX = prefix(0xc3, 0x12);
 /** 0xc3 13 | invoice seq | credit note seq */
 export const CREDIT_NOTE_BY_INVOICE_PREFIX = prefix(0xc3, 0x13);
 
+/** 0xc3 14 | len | provider | settlement seq */
+export const SETTLEMENT_BY_PROVIDER_PREFIX = prefix(0xc3, 0x14);
+/** 0xc3 15 | len | customer | settlement seq */
+export const SETTLEMENT_BY_CUSTOMER_PREFIX = prefix(0xc3, 0x15);
+/** 0xc3 16 | len | lease | escrow seq */
+export const ESCROW_BY_LEASE_PREFIX = prefix(0xc3, 0x16);
+/** 0xc3 17 | status | dispute seq */
+export const DISPUTE_BY_STATUS_PREFIX = prefix(0xc3, 0x17);
+/** 0xc3 18 | len | customer | dispute seq */
+export const DISPUTE_BY_CUSTOMER_PREFIX = prefix(0xc3, 0x18);
+/** 0xc3 19 | len | provider | dispute seq */
+export const DISPUTE_BY_PROVIDER_PREFIX = prefix(0xc3, 0x19);
+
 /** 0xc3 1a | len | customer | payout seq */
 export const PAYOUT_BY_CUSTOMER_PREFIX = prefix(0xc3, 0x1a);
 /** 0xc3 1b | status | payout seq; completed ones have no entry */
 export const PAYOUT_BY_STATUS_PREFIX = prefix(0xc3, 0x1b);
+
+/** 0xc3 1c | settlement seq | refund seq */
+export const REFUND_BY_SETTLEMENT_PREFIX = prefix(0xc3, 0x1c);
+/** 0xc3 1d | len | debtor | receivable seq */
+export const RECEIVABLE_BY_DEBTOR_PREFIX = prefix(0xc3, 0x1d);
+/** 0xc3 1e | len | creditor | receivable seq */
+export const RECEIVABLE_BY_CREDITOR_PREFIX = prefix(0xc3, 0x1e);
 
 /** Prefixes that machine code walks. */
 export const ITERABLE_PREFIXES: readonly Key[] = [
@@ -145,6 +187,7 @@ export const ITERABLE_PREFIXES: readonly Key[] = [
   PAYOUT_QUEUE_PREFIX,
   PAYOUT_RETRY_QUEUE_PREFIX,
   HOLDBACK_QUEUE_PREFIX,
+  DISPUTE_QUEUE_PREFIX,
 ];
 
 /** Numbers that ids are made of; the byte is part of the key. */
@@ -159,6 +202,9 @@ export const SEQUENCES = {
   /** Of order, lease and normalised usage type, in the order of their first records. */
   meter: 8,
   creditNote: 9,
+  dispute: 10,
+  refund: 11,
+  receivable: 12,
 } as const;
 export type SequenceName = keyof typeof SEQUENCES;
 
@@ -189,6 +235,15 @@ export const TOTALS = {
   /** What was taken out of the fee accounts. */
   platformFeesWithdrawn: 13,
   validatorFeesWithdrawn: 14,
+  /** Rewards that refunds cancelled before they were claimed. */
+  cancelled: 15,
+  /** Taxes that settlements and payments brought, less what refunds gave back. */
+  taxes: 16,
+  taxesWithdrawn: 17,
+  /** tax_paid of all escrows. */
+  escrowTax: 18,
+  /** Taxes of all settlements. */
+  settledTax: 19,
 } as const;
 export type TotalName = keyof typeof TOTALS;
 
@@ -236,6 +291,9 @@ const sequenceKeys: Readonly<Record<SequenceName, Key>> = {
   rewardEntry: sequenceKeyOf("rewardEntry"),
   meter: sequenceKeyOf("meter"),
   creditNote: sequenceKeyOf("creditNote"),
+  dispute: sequenceKeyOf("dispute"),
+  refund: sequenceKeyOf("refund"),
+  receivable: sequenceKeyOf("receivable"),
 };
 
 export function totalKey(name: TotalName, denom: string): Key {

@@ -59,6 +59,7 @@ export const DEFAULT_EXTENDED_PARAMS: ExtendedParams = ExtendedParams.fromPartia
   stakingRewardPerEpoch: "1",
   invoiceDueAfter: 604_800n,
   autoSettleEnabled: true,
+  taxRounding: "half_up",
 });
 
 /** Params as the rules use them: rates as 18-decimal integers, amounts as bigint. */
@@ -243,4 +244,8 @@ function validateExtended(params: ExtendedParams, bech32Prefix: string, at: Para
   at("extended_params.auto_settle_after", () => seconds(params.autoSettleAfter));
   at("extended_params.invoice_due_after", () => seconds(params.invoiceDueAfter));
   at("extended_params.payout_delay", () => seconds(params.payoutDelay));
+  at("extended_params.tax_rounding", () => {
+    const modes = ["half_up", "half_even", "down", "up"];
+    if (!modes.includes(params.taxRounding)) refuse(modes.join(" or "), params.taxRounding);
+  });
 }

@@ -333,6 +333,7 @@ export class Records {
     this.#changeTotal(ctx, "claimable", before?.claimable, after.claimable);
     this.#changeTotal(ctx, "claimed", before?.claimed, after.claimed);
     this.#changeTotal(ctx, "expired", before?.expired, after.expired);
+    this.#changeTotal(ctx, "cancelled", before?.cancelled, after.cancelled);
   }
 
   /** Writes an entry with a fresh number. */
@@ -400,9 +401,10 @@ export function expires(status: state.EscrowStatus): boolean {
   );
 }
 
-/** I-09: what was put in is there, settled or refunded. */
+/** I-09: what was put in is there, settled, refunded, or went for tax. */
 function assertEscrowAdds(escrow: state.EscrowState): void {
   const parts = [escrow.balance, escrow.totalSettled, escrow.refunded].map(coinsIn);
+  if (escrow.taxPaid.length > 0) parts.push(coinsIn(escrow.taxPaid));
   const sum = parts.reduce(addCoins, []);
   const { seq, amount } = escrow;
   assert(equalCoins(sum, coinsIn(amount)), "I-09 settlement: escrow does not add up", { seq });

@@ -64,6 +64,7 @@ test("module accounts say their name and permissions", async () => {
     settlement_escrow: [],
     settlement: [],
     settlement_platform_fee: [],
+    settlement_tax: [],
     settlement_validator_fee: [],
     rewards: ["minter", "burner"],
     reward_pool: [],

@@ -13,6 +13,7 @@ const order = (escrowSeq: bigint): OrderState => ({
   escrowSeq,
   escrowCount: 1,
   priceCeilings: 0,
+  hasBillingTerms: false,
 });
 
 async function setUp(countMax = 10) {

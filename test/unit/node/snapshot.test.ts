@@ -176,11 +176,11 @@ describe("a snapshot", () => {
   test("is listed among what is none, whatever that says of itself", async () => {
     await copyFile(good, join(here, "one.snapshot"));
     await mkdir(join(here, "folder.snapshot"));
-    const header = { format: 3, chain_id: "x", height: "1", time: "0", app_hash: "00".repeat(32) };
+    const header = { format: 4, chain_id: "x", height: "1", time: "0", app_hash: "00".repeat(32) };
     const faults: [string, string][] = [
       ["null", "no JSON object"],
       ["{", "no JSON object"],
-      [JSON.stringify({ ...header, format: 4 }), "format 4 is not known here"],
+      [JSON.stringify({ ...header, format: 5 }), "format 5 is not known here"],
       [JSON.stringify({ ...header, height: "-1" }), "not what a snapshot says first"],
       [JSON.stringify({ ...header, height: "1e3" }), "not what a snapshot says first"],
       [JSON.stringify({ ...header, time: "" }), "not what a snapshot says first"],

@@ -7,7 +7,7 @@ import { nodeCrypto } from "../../../src/node/crypto_native.ts";
 import type { Dec } from "../../../src/types/dec.ts";
 
 const EXPECTED =
-  "the state has layout 1, this program reads 3: export the state with the program that wrote it, and start from that genesis: another layout of the state";
+  "the state has layout 1, this program reads 4: export the state with the program that wrote it, and start from that genesis: another layout of the state";
 
 test("a state says which layout it has, and one of another is not opened", async () => {
   const { db, genesis } = await openChain();

@@ -43,6 +43,8 @@ export interface Params {
   payoutDelay: bigint;
   /** Whether what may be settled is settled each settlement_period without being asked for. */
   autoSettleEnabled: boolean;
+  /** How tax is rounded to base units: "half_up", "half_even", "down" or "up". */
+  taxRounding: string;
 }
 
 function createBaseParams(): Params {
@@ -63,6 +65,7 @@ function createBaseParams(): Params {
     invoiceDueAfter: 0n,
     payoutDelay: 0n,
     autoSettleEnabled: false,
+    taxRounding: "",
   };
 }
 
@@ -115,6 +118,9 @@ export const Params: MessageFns<Params> = {
     }
     if (message.autoSettleEnabled !== false) {
       writer.uint32(128).bool(message.autoSettleEnabled);
+    }
+    if (message.taxRounding !== "") {
+      writer.uint32(138).string(message.taxRounding);
     }
     return writer;
   },
@@ -262,6 +268,14 @@ export const Params: MessageFns<Params> = {
             message.autoSettleEnabled = reader.bool();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.taxRounding = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -305,6 +319,7 @@ export const Params: MessageFns<Params> = {
       ? BigInt(object.payoutDelay)
       : 0n;
     message.autoSettleEnabled = object.autoSettleEnabled ?? false;
+    message.taxRounding = object.taxRounding ?? "";
     return message;
   },
 };
@@ -342,6 +357,7 @@ export function read_settled_settlement_v1_Params(reader: WireReader, end: numbe
   let invoiceDueAfter_: Params["invoiceDueAfter"] = 0n;
   let payoutDelay_: Params["payoutDelay"] = 0n;
   let autoSettleEnabled_: Params["autoSettleEnabled"] = false;
+  let taxRounding_: Params["taxRounding"] = "";
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -409,9 +425,13 @@ export function read_settled_settlement_v1_Params(reader: WireReader, end: numbe
         seen = reader.once(seen, 32768);
         autoSettleEnabled_ = reader.bool(end);
         break;
+      case 138:
+        seen = reader.once(seen, 65536);
+        taxRounding_ = reader.string(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { authority: authority_, billingEnabled: billingEnabled_, finalRemainder: finalRemainder_, releaseFees: releaseFees_, rewardFunding: rewardFunding_, rewardEpochMintCap: rewardEpochMintCap_, maxRecordsPerSettlement: maxRecordsPerSettlement_, maxClockDrift: maxClockDrift_, maxUsagePeriod: maxUsagePeriod_, autoSettleAfter: autoSettleAfter_, requireUsageSignature: requireUsageSignature_, rewardPoolAddress: rewardPoolAddress_, stakingRewardPerEpoch: stakingRewardPerEpoch_, invoiceDueAfter: invoiceDueAfter_, payoutDelay: payoutDelay_, autoSettleEnabled: autoSettleEnabled_ };
+  return { authority: authority_, billingEnabled: billingEnabled_, finalRemainder: finalRemainder_, releaseFees: releaseFees_, rewardFunding: rewardFunding_, rewardEpochMintCap: rewardEpochMintCap_, maxRecordsPerSettlement: maxRecordsPerSettlement_, maxClockDrift: maxClockDrift_, maxUsagePeriod: maxUsagePeriod_, autoSettleAfter: autoSettleAfter_, requireUsageSignature: requireUsageSignature_, rewardPoolAddress: rewardPoolAddress_, stakingRewardPerEpoch: stakingRewardPerEpoch_, invoiceDueAfter: invoiceDueAfter_, payoutDelay: payoutDelay_, autoSettleEnabled: autoSettleEnabled_, taxRounding: taxRounding_ };
 }

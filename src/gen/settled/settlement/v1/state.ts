@@ -123,6 +123,35 @@ export namespace AnomalySeverity {
   export type UNRECOGNIZED = typeof AnomalySeverity.UNRECOGNIZED;
 }
 
+export const DisputeStatus = {
+  DISPUTE_STATUS_UNSPECIFIED: 0,
+  DISPUTE_STATUS_OPEN: 1,
+  /** DISPUTE_STATUS_REVIEWING - A party has proposed how to resolve it. */
+  DISPUTE_STATUS_REVIEWING: 2,
+  /** DISPUTE_STATUS_ACCEPTED - Nothing is billed of the record. */
+  DISPUTE_STATUS_ACCEPTED: 3,
+  /** DISPUTE_STATUS_REJECTED - The record is billed as it was recorded. */
+  DISPUTE_STATUS_REJECTED: 4,
+  /** DISPUTE_STATUS_AMENDED - Less is billed. */
+  DISPUTE_STATUS_AMENDED: 5,
+  /** DISPUTE_STATUS_EXPIRED - Nobody decided in time: as rejected. */
+  DISPUTE_STATUS_EXPIRED: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type DisputeStatus = typeof DisputeStatus[keyof typeof DisputeStatus];
+
+export namespace DisputeStatus {
+  export type DISPUTE_STATUS_UNSPECIFIED = typeof DisputeStatus.DISPUTE_STATUS_UNSPECIFIED;
+  export type DISPUTE_STATUS_OPEN = typeof DisputeStatus.DISPUTE_STATUS_OPEN;
+  export type DISPUTE_STATUS_REVIEWING = typeof DisputeStatus.DISPUTE_STATUS_REVIEWING;
+  export type DISPUTE_STATUS_ACCEPTED = typeof DisputeStatus.DISPUTE_STATUS_ACCEPTED;
+  export type DISPUTE_STATUS_REJECTED = typeof DisputeStatus.DISPUTE_STATUS_REJECTED;
+  export type DISPUTE_STATUS_AMENDED = typeof DisputeStatus.DISPUTE_STATUS_AMENDED;
+  export type DISPUTE_STATUS_EXPIRED = typeof DisputeStatus.DISPUTE_STATUS_EXPIRED;
+  export type UNRECOGNIZED = typeof DisputeStatus.UNRECOGNIZED;
+}
+
 export const SettlementType = {
   SETTLEMENT_TYPE_UNSPECIFIED: 0,
   SETTLEMENT_TYPE_PERIODIC: 1,
@@ -141,6 +170,28 @@ export namespace SettlementType {
   export type SETTLEMENT_TYPE_FINAL = typeof SettlementType.SETTLEMENT_TYPE_FINAL;
   export type SETTLEMENT_TYPE_REFUND = typeof SettlementType.SETTLEMENT_TYPE_REFUND;
   export type UNRECOGNIZED = typeof SettlementType.UNRECOGNIZED;
+}
+
+export const SettlementLeg = {
+  SETTLEMENT_LEG_UNSPECIFIED: 0,
+  SETTLEMENT_LEG_PLATFORM_FEE: 1,
+  SETTLEMENT_LEG_VALIDATOR_FEE: 2,
+  SETTLEMENT_LEG_HOLDBACK: 3,
+  SETTLEMENT_LEG_NET: 4,
+  SETTLEMENT_LEG_TAX: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SettlementLeg = typeof SettlementLeg[keyof typeof SettlementLeg];
+
+export namespace SettlementLeg {
+  export type SETTLEMENT_LEG_UNSPECIFIED = typeof SettlementLeg.SETTLEMENT_LEG_UNSPECIFIED;
+  export type SETTLEMENT_LEG_PLATFORM_FEE = typeof SettlementLeg.SETTLEMENT_LEG_PLATFORM_FEE;
+  export type SETTLEMENT_LEG_VALIDATOR_FEE = typeof SettlementLeg.SETTLEMENT_LEG_VALIDATOR_FEE;
+  export type SETTLEMENT_LEG_HOLDBACK = typeof SettlementLeg.SETTLEMENT_LEG_HOLDBACK;
+  export type SETTLEMENT_LEG_NET = typeof SettlementLeg.SETTLEMENT_LEG_NET;
+  export type SETTLEMENT_LEG_TAX = typeof SettlementLeg.SETTLEMENT_LEG_TAX;
+  export type UNRECOGNIZED = typeof SettlementLeg.UNRECOGNIZED;
 }
 
 export const InvoiceStatus = {
@@ -298,7 +349,17 @@ export interface EscrowState {
   autoSettleAtNs: bigint;
   autoSettleAttempts: number;
   /** What has to be so before it is released. */
-  release: ReleaseTerms | undefined;
+  release:
+    | ReleaseTerms
+    | undefined;
+  /**
+   * Records of it that are disputed and not settled, and their costs as far as the balance covers
+   * them: no settlement, refund or expiry takes these.
+   */
+  openDisputes: number;
+  reserved: Coin[];
+  /** Tax on what was settled, on top of it. */
+  taxPaid: Coin[];
 }
 
 export interface ReleaseTerms {
@@ -336,6 +397,8 @@ export interface OrderState {
   escrowCount: number;
   /** Usage types that have a price ceiling. */
   priceCeilings: number;
+  /** Whether it has discounts or tax (BillingTerms). */
+  hasBillingTerms: boolean;
 }
 
 /** Something about a record that somebody should look at before it is settled unasked. */
@@ -380,6 +443,14 @@ export interface UsageState {
   correctedAtNs: bigint;
   /** Its number on its meter, from 1; a correction has that of what it corrects. */
   meterPlace: bigint;
+  /** Its only dispute; 0 for none. */
+  disputeSeq: bigint;
+  /** Whether that is undecided. */
+  disputed: boolean;
+  /** What its settlement took off the cost, base units; empty for nothing. */
+  discount: string;
+  /** What its reward is of; unspecified stands for usage, and for records without a reward. */
+  rewardSource: RewardSource;
 }
 
 /**
@@ -425,6 +496,97 @@ export interface PendingParams {
   proposedHeight: bigint;
 }
 
+/** How a dispute is, or would be, resolved. */
+export interface DisputeResolution {
+  /** accepted, rejected or amended. */
+  status: DisputeStatus;
+  /** Of an amended record, in the denom that it has. */
+  units: bigint;
+  /** Price of a unit in 10^-18 of the denom's base unit; empty unless amended. */
+  unitPrice: string;
+  atNs: bigint;
+}
+
+/** A customer's objection to one usage record. */
+export interface DisputeState {
+  seq: bigint;
+  usageSeq: bigint;
+  escrowSeq: bigint;
+  status: DisputeStatus;
+  reason: string;
+  /** sha256 of what the customer shows; empty for none. */
+  evidenceHash: Uint8Array;
+  openedAtNs: bigint;
+  /** From when on it is expired. */
+  expiresAtNs: bigint;
+  height: bigint;
+  /** Whether the record was settled when it was disputed. */
+  afterSettlement: boolean;
+  customerProposal: DisputeResolution | undefined;
+  providerProposal:
+    | DisputeResolution
+    | undefined;
+  /** What it came to; absent while it is undecided and when it expired. */
+  resolution:
+    | DisputeResolution
+    | undefined;
+  /** Who decided: the authority, or the party whose proposal met the other's; empty when it expired. */
+  decidedBy: string;
+  closedAtNs: bigint;
+  /** The record in the place of the amended one; 0 for none. */
+  amendedSeq: bigint;
+  /** What gave a settled record's coins back; 0 for none. */
+  refundSeq: bigint;
+}
+
+/** Discounts and tax of an order's later settlements. */
+export interface BillingTerms {
+  orderId: string;
+  discounts: Discount[];
+  tax: TaxTerms | undefined;
+}
+
+/** What a provider takes off its prices. */
+export interface Discount {
+  /** "percentage", "fixed" or "volume". */
+  kind: string;
+  /** Of a percentage, in basis points. */
+  rateBps: number;
+  /** Of a fixed one: what is left of it to give, one denom or several. */
+  amount: Coin[];
+  /** Of a volume discount, ascending: the last one that a settlement's units reach. */
+  tiers: VolumeTier[];
+  /** Unix seconds, both inclusive; 0 for no bound. */
+  validFrom: bigint;
+  validUntil: bigint;
+  /** Least sum of costs of a settlement, per denom; a denom that is not named has no least. */
+  minTotal: Coin[];
+  /** Most that one settlement gets, per denom; a denom that is not named has no most. */
+  maxDiscount: Coin[];
+  description: string;
+}
+
+export interface VolumeTier {
+  minUnits: bigint;
+  rateBps: number;
+}
+
+export interface TaxTerms {
+  /** "exclusive" (on top of prices), "inclusive" (within prices) or "reverse_charge" (0, with a note). */
+  mode: string;
+  jurisdiction: string;
+  rates: TaxRate[];
+  customerTaxId: string;
+}
+
+export interface TaxRate {
+  name: string;
+  /** Decimal, at most 1. */
+  rate: string;
+  /** Whether it is on the rates before it too. */
+  compound: boolean;
+}
+
 export interface SettlementState {
   seq: bigint;
   escrowSeq: bigint;
@@ -446,6 +608,63 @@ export interface SettlementState {
   payoutSeq: bigint;
   distributionSeq: bigint;
   paramsVersion: bigint;
+  /** On top of the total. */
+  tax: Coin[];
+  /** Taken off the costs before the total. */
+  discount: Coin[];
+  /** Of the entry in the bank's journal that paid it out of the escrow. */
+  journalSeq: bigint;
+  /** Of its parts, given back or owed by whoever has them. */
+  refunded: RefundedLegs | undefined;
+}
+
+/** Parts of a settlement. */
+export interface RefundedLegs {
+  platformFee: Coin[];
+  validatorFee: Coin[];
+  holdback: Coin[];
+  net: Coin[];
+  tax: Coin[];
+}
+
+/** A share of a settlement that went back to the customer (RULES 31). */
+export interface RefundState {
+  seq: bigint;
+  settlementSeq: bigint;
+  escrowSeq: bigint;
+  /** Of the settlement's total. */
+  amount: Coin[];
+  /** What each part gives back, what is owed of it included. */
+  legs:
+    | RefundedLegs
+    | undefined;
+  /** What could not be paid: its sum. */
+  owed: Coin[];
+  /** Rewards that were not claimed yet. */
+  rewardsCancelled: Coin[];
+  reason: string;
+  /** Who asked for it. */
+  initiator: string;
+  /** 0 when it is of no dispute. */
+  disputeSeq: bigint;
+  /** 0 when the settlement has no invoice. */
+  creditNoteSeq: bigint;
+  refundedAtNs: bigint;
+  height: bigint;
+}
+
+/** A part of a refund that its account could not pay. */
+export interface ReceivableState {
+  seq: bigint;
+  refundSeq: bigint;
+  escrowSeq: bigint;
+  leg: SettlementLeg;
+  debtor: string;
+  creditor: string;
+  amount: Coin[];
+  paid: Coin[];
+  createdAtNs: bigint;
+  height: bigint;
 }
 
 export interface InvoiceState {
@@ -473,6 +692,21 @@ export interface InvoiceState {
   ledgerHash: Uint8Array;
   /** When it became overdue, which it does once; 0 before. */
   overdueAtNs: bigint;
+  /** Sum of its lines before discounts; the total is that less discounts, and tax that is on top. */
+  subtotal: Coin[];
+  discounts: InvoiceDiscount[];
+  /** Within the total. */
+  tax: Coin[];
+  taxPaid: Coin[];
+  /** As they were when it was issued; absent without tax. */
+  taxTerms: TaxTerms | undefined;
+}
+
+/** What one discount took off an invoice. */
+export interface InvoiceDiscount {
+  kind: string;
+  description: string;
+  amount: Coin[];
 }
 
 /** What happened to an invoice. Entries are numbered from 1 and chained by their hashes. */
@@ -538,6 +772,15 @@ export interface PayoutState {
   /** Of the tx that paid it; empty when a block did. */
   txHash: Uint8Array;
   ledgerCount: number;
+  /** Of parts that were still here: given back by refunds of the settlement. */
+  reversedNet: Coin[];
+  reversedHoldback: Coin[];
+  /** Undecided disputes of its settlement's records; it is held while there are any. */
+  openDisputes: number;
+  /** The last one; 0 for none. */
+  disputeSeq: bigint;
+  /** Whether disputes hold it, and not the authority. */
+  heldByDispute: boolean;
 }
 
 /** What happened to a payout. Entries are numbered from 1. */
@@ -577,6 +820,13 @@ export interface DistributionState {
   rows: RewardRow[];
   rowCount: number;
   paramsVersion: bigint;
+  /** Numbers of its claimable entries follow one another from here. */
+  firstEntrySeq: bigint;
+  entryCount: number;
+  /** Of a distribution by the authority: it is used once per source. */
+  reference: string;
+  /** Of a provider distribution: the records that it rewards, ascending. */
+  usageSeqs: bigint[];
 }
 
 /** What an address may claim. Totals are of all its entries. */
@@ -586,6 +836,8 @@ export interface ClaimableState {
   claimed: Coin[];
   expired: Coin[];
   updatedAtNs: bigint;
+  /** With refunds of what they were for. */
+  cancelled: Coin[];
 }
 
 /** One claimable sum: of one distribution, address and reason. */
@@ -601,6 +853,8 @@ export interface RewardEntryState {
   reason: string;
   /** Whether the coins were minted for it: expiry burns them. Otherwise they go back to the pool. */
   minted: boolean;
+  /** What a refund took off the amount. */
+  cancelled: Coin[];
 }
 
 /** Bond denom minted for rewards in one epoch. */
@@ -626,6 +880,9 @@ export interface Sequences {
   invoice: bigint;
   rewardEntry: bigint;
   creditNote: bigint;
+  dispute: bigint;
+  refund: bigint;
+  receivable: bigint;
 }
 
 /** Next invoice number of one provider. */
@@ -661,6 +918,12 @@ export interface GenesisState {
   validatorFeesWithdrawn: Coin[];
   /** Absent until staking_reward_epoch_length is changed: epoch 0 begins at height 0. */
   epochBase: EpochBase | undefined;
+  disputes: DisputeState[];
+  billingTerms: BillingTerms[];
+  refunds: RefundState[];
+  receivables: ReceivableState[];
+  /** What was ever taken out of the account of taxes. */
+  taxesWithdrawn: Coin[];
 }
 
 function createBaseEscrowState(): EscrowState {
@@ -689,6 +952,9 @@ function createBaseEscrowState(): EscrowState {
     autoSettleAtNs: 0n,
     autoSettleAttempts: 0,
     release: undefined,
+    openDisputes: 0,
+    reserved: [],
+    taxPaid: [],
   };
 }
 
@@ -765,6 +1031,15 @@ export const EscrowState: MessageFns<EscrowState> = {
     }
     if (message.release !== undefined) {
       ReleaseTerms.encode(message.release, writer.uint32(202).fork()).join();
+    }
+    if (message.openDisputes !== 0) {
+      writer.uint32(208).uint32(message.openDisputes);
+    }
+    for (const v of message.reserved) {
+      Coin.encode(v!, writer.uint32(218).fork()).join();
+    }
+    for (const v of message.taxPaid) {
+      Coin.encode(v!, writer.uint32(226).fork()).join();
     }
     return writer;
   },
@@ -976,6 +1251,30 @@ export const EscrowState: MessageFns<EscrowState> = {
             message.release = ReleaseTerms.decode(reader, reader.uint32());
             continue;
           }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.openDisputes = reader.uint32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.reserved.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.taxPaid.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1033,6 +1332,9 @@ export const EscrowState: MessageFns<EscrowState> = {
     message.release = (object.release !== undefined && object.release !== null)
       ? ReleaseTerms.fromPartial(object.release)
       : undefined;
+    message.openDisputes = object.openDisputes ?? 0;
+    message.reserved = object.reserved?.map((e) => Coin.fromPartial(e)) || [];
+    message.taxPaid = object.taxPaid?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1361,7 +1663,7 @@ export const ReleaseConditionState: MessageFns<ReleaseConditionState> = {
 };
 
 function createBaseOrderState(): OrderState {
-  return { escrowSeq: 0n, escrowCount: 0, priceCeilings: 0 };
+  return { escrowSeq: 0n, escrowCount: 0, priceCeilings: 0, hasBillingTerms: false };
 }
 
 export const OrderState: MessageFns<OrderState> = {
@@ -1374,6 +1676,9 @@ export const OrderState: MessageFns<OrderState> = {
     }
     if (message.priceCeilings !== 0) {
       writer.uint32(24).uint32(message.priceCeilings);
+    }
+    if (message.hasBillingTerms !== false) {
+      writer.uint32(32).bool(message.hasBillingTerms);
     }
     return writer;
   },
@@ -1417,6 +1722,14 @@ export const OrderState: MessageFns<OrderState> = {
             message.priceCeilings = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.hasBillingTerms = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1437,6 +1750,7 @@ export const OrderState: MessageFns<OrderState> = {
     message.escrowSeq = (object.escrowSeq !== undefined && object.escrowSeq !== null) ? BigInt(object.escrowSeq) : 0n;
     message.escrowCount = object.escrowCount ?? 0;
     message.priceCeilings = object.priceCeilings ?? 0;
+    message.hasBillingTerms = object.hasBillingTerms ?? false;
     return message;
   },
 };
@@ -1537,6 +1851,10 @@ function createBaseUsageState(): UsageState {
     anomalyCleared: false,
     correctedAtNs: 0n,
     meterPlace: 0n,
+    disputeSeq: 0n,
+    disputed: false,
+    discount: "",
+    rewardSource: 0,
   };
 }
 
@@ -1616,6 +1934,18 @@ export const UsageState: MessageFns<UsageState> = {
     }
     if (message.meterPlace !== 0n) {
       writer.uint32(200).uint64(message.meterPlace);
+    }
+    if (message.disputeSeq !== 0n) {
+      writer.uint32(208).uint64(message.disputeSeq);
+    }
+    if (message.disputed !== false) {
+      writer.uint32(216).bool(message.disputed);
+    }
+    if (message.discount !== "") {
+      writer.uint32(226).string(message.discount);
+    }
+    if (message.rewardSource !== 0) {
+      writer.uint32(232).int32(message.rewardSource);
     }
     return writer;
   },
@@ -1835,6 +2165,38 @@ export const UsageState: MessageFns<UsageState> = {
             message.meterPlace = reader.uint64() as bigint;
             continue;
           }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.disputeSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.disputed = reader.bool();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.discount = reader.string();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.rewardSource = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1893,6 +2255,12 @@ export const UsageState: MessageFns<UsageState> = {
     message.meterPlace = (object.meterPlace !== undefined && object.meterPlace !== null)
       ? BigInt(object.meterPlace)
       : 0n;
+    message.disputeSeq = (object.disputeSeq !== undefined && object.disputeSeq !== null)
+      ? BigInt(object.disputeSeq)
+      : 0n;
+    message.disputed = object.disputed ?? false;
+    message.discount = object.discount ?? "";
+    message.rewardSource = object.rewardSource ?? 0;
     return message;
   },
 };
@@ -2317,6 +2685,869 @@ export const PendingParams: MessageFns<PendingParams> = {
   },
 };
 
+function createBaseDisputeResolution(): DisputeResolution {
+  return { status: 0, units: 0n, unitPrice: "", atNs: 0n };
+}
+
+export const DisputeResolution: MessageFns<DisputeResolution> = {
+  encode(message: DisputeResolution, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== 0) {
+      writer.uint32(8).int32(message.status);
+    }
+    if (message.units !== 0n) {
+      writer.uint32(16).uint64(message.units);
+    }
+    if (message.unitPrice !== "") {
+      writer.uint32(26).string(message.unitPrice);
+    }
+    if (message.atNs !== 0n) {
+      writer.uint32(32).int64(message.atNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisputeResolution {
+    const plain = readPlain(input, read_settled_settlement_v1_DisputeResolution);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisputeResolution();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.units = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unitPrice = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.atNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisputeResolution>): DisputeResolution {
+    return DisputeResolution.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisputeResolution>): DisputeResolution {
+    const message = createBaseDisputeResolution();
+    message.status = object.status ?? 0;
+    message.units = (object.units !== undefined && object.units !== null) ? BigInt(object.units) : 0n;
+    message.unitPrice = object.unitPrice ?? "";
+    message.atNs = (object.atNs !== undefined && object.atNs !== null) ? BigInt(object.atNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseDisputeState(): DisputeState {
+  return {
+    seq: 0n,
+    usageSeq: 0n,
+    escrowSeq: 0n,
+    status: 0,
+    reason: "",
+    evidenceHash: new Uint8Array(0),
+    openedAtNs: 0n,
+    expiresAtNs: 0n,
+    height: 0n,
+    afterSettlement: false,
+    customerProposal: undefined,
+    providerProposal: undefined,
+    resolution: undefined,
+    decidedBy: "",
+    closedAtNs: 0n,
+    amendedSeq: 0n,
+    refundSeq: 0n,
+  };
+}
+
+export const DisputeState: MessageFns<DisputeState> = {
+  encode(message: DisputeState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0n) {
+      writer.uint32(8).uint64(message.seq);
+    }
+    if (message.usageSeq !== 0n) {
+      writer.uint32(16).uint64(message.usageSeq);
+    }
+    if (message.escrowSeq !== 0n) {
+      writer.uint32(24).uint64(message.escrowSeq);
+    }
+    if (message.status !== 0) {
+      writer.uint32(32).int32(message.status);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.evidenceHash.length !== 0) {
+      writer.uint32(50).bytes(message.evidenceHash);
+    }
+    if (message.openedAtNs !== 0n) {
+      writer.uint32(56).int64(message.openedAtNs);
+    }
+    if (message.expiresAtNs !== 0n) {
+      writer.uint32(64).int64(message.expiresAtNs);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(72).int64(message.height);
+    }
+    if (message.afterSettlement !== false) {
+      writer.uint32(80).bool(message.afterSettlement);
+    }
+    if (message.customerProposal !== undefined) {
+      DisputeResolution.encode(message.customerProposal, writer.uint32(90).fork()).join();
+    }
+    if (message.providerProposal !== undefined) {
+      DisputeResolution.encode(message.providerProposal, writer.uint32(98).fork()).join();
+    }
+    if (message.resolution !== undefined) {
+      DisputeResolution.encode(message.resolution, writer.uint32(106).fork()).join();
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(114).string(message.decidedBy);
+    }
+    if (message.closedAtNs !== 0n) {
+      writer.uint32(120).int64(message.closedAtNs);
+    }
+    if (message.amendedSeq !== 0n) {
+      writer.uint32(128).uint64(message.amendedSeq);
+    }
+    if (message.refundSeq !== 0n) {
+      writer.uint32(136).uint64(message.refundSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisputeState {
+    const plain = readPlain(input, read_settled_settlement_v1_DisputeState);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisputeState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.usageSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.escrowSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.evidenceHash = reader.bytes();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.openedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.expiresAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.afterSettlement = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.customerProposal = DisputeResolution.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.providerProposal = DisputeResolution.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.resolution = DisputeResolution.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.closedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.amendedSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.refundSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisputeState>): DisputeState {
+    return DisputeState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisputeState>): DisputeState {
+    const message = createBaseDisputeState();
+    message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
+    message.usageSeq = (object.usageSeq !== undefined && object.usageSeq !== null) ? BigInt(object.usageSeq) : 0n;
+    message.escrowSeq = (object.escrowSeq !== undefined && object.escrowSeq !== null) ? BigInt(object.escrowSeq) : 0n;
+    message.status = object.status ?? 0;
+    message.reason = object.reason ?? "";
+    message.evidenceHash = object.evidenceHash ?? new Uint8Array(0);
+    message.openedAtNs = (object.openedAtNs !== undefined && object.openedAtNs !== null)
+      ? BigInt(object.openedAtNs)
+      : 0n;
+    message.expiresAtNs = (object.expiresAtNs !== undefined && object.expiresAtNs !== null)
+      ? BigInt(object.expiresAtNs)
+      : 0n;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.afterSettlement = object.afterSettlement ?? false;
+    message.customerProposal = (object.customerProposal !== undefined && object.customerProposal !== null)
+      ? DisputeResolution.fromPartial(object.customerProposal)
+      : undefined;
+    message.providerProposal = (object.providerProposal !== undefined && object.providerProposal !== null)
+      ? DisputeResolution.fromPartial(object.providerProposal)
+      : undefined;
+    message.resolution = (object.resolution !== undefined && object.resolution !== null)
+      ? DisputeResolution.fromPartial(object.resolution)
+      : undefined;
+    message.decidedBy = object.decidedBy ?? "";
+    message.closedAtNs = (object.closedAtNs !== undefined && object.closedAtNs !== null)
+      ? BigInt(object.closedAtNs)
+      : 0n;
+    message.amendedSeq = (object.amendedSeq !== undefined && object.amendedSeq !== null)
+      ? BigInt(object.amendedSeq)
+      : 0n;
+    message.refundSeq = (object.refundSeq !== undefined && object.refundSeq !== null) ? BigInt(object.refundSeq) : 0n;
+    return message;
+  },
+};
+
+function createBaseBillingTerms(): BillingTerms {
+  return { orderId: "", discounts: [], tax: undefined };
+}
+
+export const BillingTerms: MessageFns<BillingTerms> = {
+  encode(message: BillingTerms, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    for (const v of message.discounts) {
+      Discount.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.tax !== undefined) {
+      TaxTerms.encode(message.tax, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BillingTerms {
+    const plain = readPlain(input, read_settled_settlement_v1_BillingTerms);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBillingTerms();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.discounts.push(Discount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tax = TaxTerms.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BillingTerms>): BillingTerms {
+    return BillingTerms.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BillingTerms>): BillingTerms {
+    const message = createBaseBillingTerms();
+    message.orderId = object.orderId ?? "";
+    message.discounts = object.discounts?.map((e) => Discount.fromPartial(e)) || [];
+    message.tax = (object.tax !== undefined && object.tax !== null) ? TaxTerms.fromPartial(object.tax) : undefined;
+    return message;
+  },
+};
+
+function createBaseDiscount(): Discount {
+  return {
+    kind: "",
+    rateBps: 0,
+    amount: [],
+    tiers: [],
+    validFrom: 0n,
+    validUntil: 0n,
+    minTotal: [],
+    maxDiscount: [],
+    description: "",
+  };
+}
+
+export const Discount: MessageFns<Discount> = {
+  encode(message: Discount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.rateBps !== 0) {
+      writer.uint32(16).uint32(message.rateBps);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.tiers) {
+      VolumeTier.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.validFrom !== 0n) {
+      writer.uint32(40).int64(message.validFrom);
+    }
+    if (message.validUntil !== 0n) {
+      writer.uint32(48).int64(message.validUntil);
+    }
+    for (const v of message.minTotal) {
+      Coin.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.maxDiscount) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.description !== "") {
+      writer.uint32(74).string(message.description);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Discount {
+    const plain = readPlain(input, read_settled_settlement_v1_Discount);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiscount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rateBps = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tiers.push(VolumeTier.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validUntil = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.minTotal.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.maxDiscount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Discount>): Discount {
+    return Discount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Discount>): Discount {
+    const message = createBaseDiscount();
+    message.kind = object.kind ?? "";
+    message.rateBps = object.rateBps ?? 0;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.tiers = object.tiers?.map((e) => VolumeTier.fromPartial(e)) || [];
+    message.validFrom = (object.validFrom !== undefined && object.validFrom !== null) ? BigInt(object.validFrom) : 0n;
+    message.validUntil = (object.validUntil !== undefined && object.validUntil !== null)
+      ? BigInt(object.validUntil)
+      : 0n;
+    message.minTotal = object.minTotal?.map((e) => Coin.fromPartial(e)) || [];
+    message.maxDiscount = object.maxDiscount?.map((e) => Coin.fromPartial(e)) || [];
+    message.description = object.description ?? "";
+    return message;
+  },
+};
+
+function createBaseVolumeTier(): VolumeTier {
+  return { minUnits: 0n, rateBps: 0 };
+}
+
+export const VolumeTier: MessageFns<VolumeTier> = {
+  encode(message: VolumeTier, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minUnits !== 0n) {
+      writer.uint32(8).uint64(message.minUnits);
+    }
+    if (message.rateBps !== 0) {
+      writer.uint32(16).uint32(message.rateBps);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeTier {
+    const plain = readPlain(input, read_settled_settlement_v1_VolumeTier);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeTier();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minUnits = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rateBps = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeTier>): VolumeTier {
+    return VolumeTier.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeTier>): VolumeTier {
+    const message = createBaseVolumeTier();
+    message.minUnits = (object.minUnits !== undefined && object.minUnits !== null) ? BigInt(object.minUnits) : 0n;
+    message.rateBps = object.rateBps ?? 0;
+    return message;
+  },
+};
+
+function createBaseTaxTerms(): TaxTerms {
+  return { mode: "", jurisdiction: "", rates: [], customerTaxId: "" };
+}
+
+export const TaxTerms: MessageFns<TaxTerms> = {
+  encode(message: TaxTerms, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== "") {
+      writer.uint32(10).string(message.mode);
+    }
+    if (message.jurisdiction !== "") {
+      writer.uint32(18).string(message.jurisdiction);
+    }
+    for (const v of message.rates) {
+      TaxRate.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.customerTaxId !== "") {
+      writer.uint32(34).string(message.customerTaxId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaxTerms {
+    const plain = readPlain(input, read_settled_settlement_v1_TaxTerms);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaxTerms();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jurisdiction = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.rates.push(TaxRate.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.customerTaxId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaxTerms>): TaxTerms {
+    return TaxTerms.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaxTerms>): TaxTerms {
+    const message = createBaseTaxTerms();
+    message.mode = object.mode ?? "";
+    message.jurisdiction = object.jurisdiction ?? "";
+    message.rates = object.rates?.map((e) => TaxRate.fromPartial(e)) || [];
+    message.customerTaxId = object.customerTaxId ?? "";
+    return message;
+  },
+};
+
+function createBaseTaxRate(): TaxRate {
+  return { name: "", rate: "", compound: false };
+}
+
+export const TaxRate: MessageFns<TaxRate> = {
+  encode(message: TaxRate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.rate !== "") {
+      writer.uint32(18).string(message.rate);
+    }
+    if (message.compound !== false) {
+      writer.uint32(24).bool(message.compound);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaxRate {
+    const plain = readPlain(input, read_settled_settlement_v1_TaxRate);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaxRate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rate = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.compound = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaxRate>): TaxRate {
+    return TaxRate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaxRate>): TaxRate {
+    const message = createBaseTaxRate();
+    message.name = object.name ?? "";
+    message.rate = object.rate ?? "";
+    message.compound = object.compound ?? false;
+    return message;
+  },
+};
+
 function createBaseSettlementState(): SettlementState {
   return {
     seq: 0n,
@@ -2338,6 +3569,10 @@ function createBaseSettlementState(): SettlementState {
     payoutSeq: 0n,
     distributionSeq: 0n,
     paramsVersion: 0n,
+    tax: [],
+    discount: [],
+    journalSeq: 0n,
+    refunded: undefined,
   };
 }
 
@@ -2399,6 +3634,18 @@ export const SettlementState: MessageFns<SettlementState> = {
     }
     if (message.paramsVersion !== 0n) {
       writer.uint32(152).uint64(message.paramsVersion);
+    }
+    for (const v of message.tax) {
+      Coin.encode(v!, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.discount) {
+      Coin.encode(v!, writer.uint32(170).fork()).join();
+    }
+    if (message.journalSeq !== 0n) {
+      writer.uint32(176).uint64(message.journalSeq);
+    }
+    if (message.refunded !== undefined) {
+      RefundedLegs.encode(message.refunded, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -2570,6 +3817,38 @@ export const SettlementState: MessageFns<SettlementState> = {
             message.paramsVersion = reader.uint64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.tax.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.discount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.journalSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.refunded = RefundedLegs.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2616,6 +3895,522 @@ export const SettlementState: MessageFns<SettlementState> = {
     message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
       ? BigInt(object.paramsVersion)
       : 0n;
+    message.tax = object.tax?.map((e) => Coin.fromPartial(e)) || [];
+    message.discount = object.discount?.map((e) => Coin.fromPartial(e)) || [];
+    message.journalSeq = (object.journalSeq !== undefined && object.journalSeq !== null)
+      ? BigInt(object.journalSeq)
+      : 0n;
+    message.refunded = (object.refunded !== undefined && object.refunded !== null)
+      ? RefundedLegs.fromPartial(object.refunded)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRefundedLegs(): RefundedLegs {
+  return { platformFee: [], validatorFee: [], holdback: [], net: [], tax: [] };
+}
+
+export const RefundedLegs: MessageFns<RefundedLegs> = {
+  encode(message: RefundedLegs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.platformFee) {
+      Coin.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.validatorFee) {
+      Coin.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.holdback) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.net) {
+      Coin.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.tax) {
+      Coin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefundedLegs {
+    const plain = readPlain(input, read_settled_settlement_v1_RefundedLegs);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefundedLegs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.platformFee.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.validatorFee.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.holdback.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.net.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tax.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RefundedLegs>): RefundedLegs {
+    return RefundedLegs.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RefundedLegs>): RefundedLegs {
+    const message = createBaseRefundedLegs();
+    message.platformFee = object.platformFee?.map((e) => Coin.fromPartial(e)) || [];
+    message.validatorFee = object.validatorFee?.map((e) => Coin.fromPartial(e)) || [];
+    message.holdback = object.holdback?.map((e) => Coin.fromPartial(e)) || [];
+    message.net = object.net?.map((e) => Coin.fromPartial(e)) || [];
+    message.tax = object.tax?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefundState(): RefundState {
+  return {
+    seq: 0n,
+    settlementSeq: 0n,
+    escrowSeq: 0n,
+    amount: [],
+    legs: undefined,
+    owed: [],
+    rewardsCancelled: [],
+    reason: "",
+    initiator: "",
+    disputeSeq: 0n,
+    creditNoteSeq: 0n,
+    refundedAtNs: 0n,
+    height: 0n,
+  };
+}
+
+export const RefundState: MessageFns<RefundState> = {
+  encode(message: RefundState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0n) {
+      writer.uint32(8).uint64(message.seq);
+    }
+    if (message.settlementSeq !== 0n) {
+      writer.uint32(16).uint64(message.settlementSeq);
+    }
+    if (message.escrowSeq !== 0n) {
+      writer.uint32(24).uint64(message.escrowSeq);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.legs !== undefined) {
+      RefundedLegs.encode(message.legs, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.owed) {
+      Coin.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.rewardsCancelled) {
+      Coin.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    if (message.initiator !== "") {
+      writer.uint32(74).string(message.initiator);
+    }
+    if (message.disputeSeq !== 0n) {
+      writer.uint32(80).uint64(message.disputeSeq);
+    }
+    if (message.creditNoteSeq !== 0n) {
+      writer.uint32(88).uint64(message.creditNoteSeq);
+    }
+    if (message.refundedAtNs !== 0n) {
+      writer.uint32(96).int64(message.refundedAtNs);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(104).int64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefundState {
+    const plain = readPlain(input, read_settled_settlement_v1_RefundState);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefundState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.settlementSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.escrowSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.legs = RefundedLegs.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.owed.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.rewardsCancelled.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.initiator = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.disputeSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.creditNoteSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.refundedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RefundState>): RefundState {
+    return RefundState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RefundState>): RefundState {
+    const message = createBaseRefundState();
+    message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
+    message.settlementSeq = (object.settlementSeq !== undefined && object.settlementSeq !== null)
+      ? BigInt(object.settlementSeq)
+      : 0n;
+    message.escrowSeq = (object.escrowSeq !== undefined && object.escrowSeq !== null) ? BigInt(object.escrowSeq) : 0n;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.legs = (object.legs !== undefined && object.legs !== null)
+      ? RefundedLegs.fromPartial(object.legs)
+      : undefined;
+    message.owed = object.owed?.map((e) => Coin.fromPartial(e)) || [];
+    message.rewardsCancelled = object.rewardsCancelled?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.initiator = object.initiator ?? "";
+    message.disputeSeq = (object.disputeSeq !== undefined && object.disputeSeq !== null)
+      ? BigInt(object.disputeSeq)
+      : 0n;
+    message.creditNoteSeq = (object.creditNoteSeq !== undefined && object.creditNoteSeq !== null)
+      ? BigInt(object.creditNoteSeq)
+      : 0n;
+    message.refundedAtNs = (object.refundedAtNs !== undefined && object.refundedAtNs !== null)
+      ? BigInt(object.refundedAtNs)
+      : 0n;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    return message;
+  },
+};
+
+function createBaseReceivableState(): ReceivableState {
+  return {
+    seq: 0n,
+    refundSeq: 0n,
+    escrowSeq: 0n,
+    leg: 0,
+    debtor: "",
+    creditor: "",
+    amount: [],
+    paid: [],
+    createdAtNs: 0n,
+    height: 0n,
+  };
+}
+
+export const ReceivableState: MessageFns<ReceivableState> = {
+  encode(message: ReceivableState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0n) {
+      writer.uint32(8).uint64(message.seq);
+    }
+    if (message.refundSeq !== 0n) {
+      writer.uint32(16).uint64(message.refundSeq);
+    }
+    if (message.escrowSeq !== 0n) {
+      writer.uint32(24).uint64(message.escrowSeq);
+    }
+    if (message.leg !== 0) {
+      writer.uint32(32).int32(message.leg);
+    }
+    if (message.debtor !== "") {
+      writer.uint32(42).string(message.debtor);
+    }
+    if (message.creditor !== "") {
+      writer.uint32(50).string(message.creditor);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.paid) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.createdAtNs !== 0n) {
+      writer.uint32(72).int64(message.createdAtNs);
+    }
+    if (message.height !== 0n) {
+      writer.uint32(80).int64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReceivableState {
+    const plain = readPlain(input, read_settled_settlement_v1_ReceivableState);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReceivableState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.refundSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.escrowSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leg = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.debtor = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.creditor = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.paid.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.createdAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.height = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReceivableState>): ReceivableState {
+    return ReceivableState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReceivableState>): ReceivableState {
+    const message = createBaseReceivableState();
+    message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
+    message.refundSeq = (object.refundSeq !== undefined && object.refundSeq !== null) ? BigInt(object.refundSeq) : 0n;
+    message.escrowSeq = (object.escrowSeq !== undefined && object.escrowSeq !== null) ? BigInt(object.escrowSeq) : 0n;
+    message.leg = object.leg ?? 0;
+    message.debtor = object.debtor ?? "";
+    message.creditor = object.creditor ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.paid = object.paid?.map((e) => Coin.fromPartial(e)) || [];
+    message.createdAtNs = (object.createdAtNs !== undefined && object.createdAtNs !== null)
+      ? BigInt(object.createdAtNs)
+      : 0n;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
     return message;
   },
 };
@@ -2642,6 +4437,11 @@ function createBaseInvoiceState(): InvoiceState {
     ledgerCount: 0,
     ledgerHash: new Uint8Array(0),
     overdueAtNs: 0n,
+    subtotal: [],
+    discounts: [],
+    tax: [],
+    taxPaid: [],
+    taxTerms: undefined,
   };
 }
 
@@ -2706,6 +4506,21 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     }
     if (message.overdueAtNs !== 0n) {
       writer.uint32(160).int64(message.overdueAtNs);
+    }
+    for (const v of message.subtotal) {
+      Coin.encode(v!, writer.uint32(170).fork()).join();
+    }
+    for (const v of message.discounts) {
+      InvoiceDiscount.encode(v!, writer.uint32(178).fork()).join();
+    }
+    for (const v of message.tax) {
+      Coin.encode(v!, writer.uint32(186).fork()).join();
+    }
+    for (const v of message.taxPaid) {
+      Coin.encode(v!, writer.uint32(194).fork()).join();
+    }
+    if (message.taxTerms !== undefined) {
+      TaxTerms.encode(message.taxTerms, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -2885,6 +4700,46 @@ export const InvoiceState: MessageFns<InvoiceState> = {
             message.overdueAtNs = reader.int64() as bigint;
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.subtotal.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.discounts.push(InvoiceDiscount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.tax.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.taxPaid.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.taxTerms = TaxTerms.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2930,6 +4785,94 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     message.overdueAtNs = (object.overdueAtNs !== undefined && object.overdueAtNs !== null)
       ? BigInt(object.overdueAtNs)
       : 0n;
+    message.subtotal = object.subtotal?.map((e) => Coin.fromPartial(e)) || [];
+    message.discounts = object.discounts?.map((e) => InvoiceDiscount.fromPartial(e)) || [];
+    message.tax = object.tax?.map((e) => Coin.fromPartial(e)) || [];
+    message.taxPaid = object.taxPaid?.map((e) => Coin.fromPartial(e)) || [];
+    message.taxTerms = (object.taxTerms !== undefined && object.taxTerms !== null)
+      ? TaxTerms.fromPartial(object.taxTerms)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseInvoiceDiscount(): InvoiceDiscount {
+  return { kind: "", description: "", amount: [] };
+}
+
+export const InvoiceDiscount: MessageFns<InvoiceDiscount> = {
+  encode(message: InvoiceDiscount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.description !== "") {
+      writer.uint32(18).string(message.description);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvoiceDiscount {
+    const plain = readPlain(input, read_settled_settlement_v1_InvoiceDiscount);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvoiceDiscount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InvoiceDiscount>): InvoiceDiscount {
+    return InvoiceDiscount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InvoiceDiscount>): InvoiceDiscount {
+    const message = createBaseInvoiceDiscount();
+    message.kind = object.kind ?? "";
+    message.description = object.description ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3299,6 +5242,11 @@ function createBasePayoutState(): PayoutState {
     holdbackHeld: false,
     txHash: new Uint8Array(0),
     ledgerCount: 0,
+    reversedNet: [],
+    reversedHoldback: [],
+    openDisputes: 0,
+    disputeSeq: 0n,
+    heldByDispute: false,
   };
 }
 
@@ -3382,12 +5330,25 @@ export const PayoutState: MessageFns<PayoutState> = {
     if (message.ledgerCount !== 0) {
       writer.uint32(208).uint32(message.ledgerCount);
     }
+    for (const v of message.reversedNet) {
+      Coin.encode(v!, writer.uint32(218).fork()).join();
+    }
+    for (const v of message.reversedHoldback) {
+      Coin.encode(v!, writer.uint32(226).fork()).join();
+    }
+    if (message.openDisputes !== 0) {
+      writer.uint32(232).uint32(message.openDisputes);
+    }
+    if (message.disputeSeq !== 0n) {
+      writer.uint32(240).uint64(message.disputeSeq);
+    }
+    if (message.heldByDispute !== false) {
+      writer.uint32(248).bool(message.heldByDispute);
+    }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): PayoutState {
-    const plain = readPlain(input, read_settled_settlement_v1_PayoutState);
-    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -3608,6 +5569,46 @@ export const PayoutState: MessageFns<PayoutState> = {
             message.ledgerCount = reader.uint32();
             continue;
           }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.reversedNet.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.reversedHoldback.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.openDisputes = reader.uint32();
+            continue;
+          }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.disputeSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.heldByDispute = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3667,6 +5668,13 @@ export const PayoutState: MessageFns<PayoutState> = {
     message.holdbackHeld = object.holdbackHeld ?? false;
     message.txHash = object.txHash ?? new Uint8Array(0);
     message.ledgerCount = object.ledgerCount ?? 0;
+    message.reversedNet = object.reversedNet?.map((e) => Coin.fromPartial(e)) || [];
+    message.reversedHoldback = object.reversedHoldback?.map((e) => Coin.fromPartial(e)) || [];
+    message.openDisputes = object.openDisputes ?? 0;
+    message.disputeSeq = (object.disputeSeq !== undefined && object.disputeSeq !== null)
+      ? BigInt(object.disputeSeq)
+      : 0n;
+    message.heldByDispute = object.heldByDispute ?? false;
     return message;
   },
 };
@@ -3954,6 +5962,10 @@ function createBaseDistributionState(): DistributionState {
     rows: [],
     rowCount: 0,
     paramsVersion: 0n,
+    firstEntrySeq: 0n,
+    entryCount: 0,
+    reference: "",
+    usageSeqs: [],
   };
 }
 
@@ -3988,6 +6000,22 @@ export const DistributionState: MessageFns<DistributionState> = {
     }
     if (message.paramsVersion !== 0n) {
       writer.uint32(80).uint64(message.paramsVersion);
+    }
+    if (message.firstEntrySeq !== 0n) {
+      writer.uint32(88).uint64(message.firstEntrySeq);
+    }
+    if (message.entryCount !== 0) {
+      writer.uint32(96).uint32(message.entryCount);
+    }
+    if (message.reference !== "") {
+      writer.uint32(106).string(message.reference);
+    }
+    if (message.usageSeqs.length !== 0) {
+      writer.uint32(114).fork();
+      for (const v of message.usageSeqs) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -4087,6 +6115,48 @@ export const DistributionState: MessageFns<DistributionState> = {
             message.paramsVersion = reader.uint64() as bigint;
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.firstEntrySeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.entryCount = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag === 112) {
+              message.usageSeqs.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 114) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.usageSeqs.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4120,12 +6190,18 @@ export const DistributionState: MessageFns<DistributionState> = {
     message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
       ? BigInt(object.paramsVersion)
       : 0n;
+    message.firstEntrySeq = (object.firstEntrySeq !== undefined && object.firstEntrySeq !== null)
+      ? BigInt(object.firstEntrySeq)
+      : 0n;
+    message.entryCount = object.entryCount ?? 0;
+    message.reference = object.reference ?? "";
+    message.usageSeqs = object.usageSeqs?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
 
 function createBaseClaimableState(): ClaimableState {
-  return { address: "", claimable: [], claimed: [], expired: [], updatedAtNs: 0n };
+  return { address: "", claimable: [], claimed: [], expired: [], updatedAtNs: 0n, cancelled: [] };
 }
 
 export const ClaimableState: MessageFns<ClaimableState> = {
@@ -4144,6 +6220,9 @@ export const ClaimableState: MessageFns<ClaimableState> = {
     }
     if (message.updatedAtNs !== 0n) {
       writer.uint32(40).int64(message.updatedAtNs);
+    }
+    for (const v of message.cancelled) {
+      Coin.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -4203,6 +6282,14 @@ export const ClaimableState: MessageFns<ClaimableState> = {
             message.updatedAtNs = reader.int64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.cancelled.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4227,6 +6314,7 @@ export const ClaimableState: MessageFns<ClaimableState> = {
     message.updatedAtNs = (object.updatedAtNs !== undefined && object.updatedAtNs !== null)
       ? BigInt(object.updatedAtNs)
       : 0n;
+    message.cancelled = object.cancelled?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4242,6 +6330,7 @@ function createBaseRewardEntryState(): RewardEntryState {
     expiresAtNs: 0n,
     reason: "",
     minted: false,
+    cancelled: [],
   };
 }
 
@@ -4273,6 +6362,9 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
     }
     if (message.minted !== false) {
       writer.uint32(72).bool(message.minted);
+    }
+    for (const v of message.cancelled) {
+      Coin.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -4364,6 +6456,14 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
             message.minted = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.cancelled.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4396,6 +6496,7 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
       : 0n;
     message.reason = object.reason ?? "";
     message.minted = object.minted ?? false;
+    message.cancelled = object.cancelled?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4548,6 +6649,9 @@ function createBaseSequences(): Sequences {
     invoice: 0n,
     rewardEntry: 0n,
     creditNote: 0n,
+    dispute: 0n,
+    refund: 0n,
+    receivable: 0n,
   };
 }
 
@@ -4576,6 +6680,15 @@ export const Sequences: MessageFns<Sequences> = {
     }
     if (message.creditNote !== 0n) {
       writer.uint32(64).uint64(message.creditNote);
+    }
+    if (message.dispute !== 0n) {
+      writer.uint32(72).uint64(message.dispute);
+    }
+    if (message.refund !== 0n) {
+      writer.uint32(80).uint64(message.refund);
+    }
+    if (message.receivable !== 0n) {
+      writer.uint32(88).uint64(message.receivable);
     }
     return writer;
   },
@@ -4659,6 +6772,30 @@ export const Sequences: MessageFns<Sequences> = {
             message.creditNote = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.dispute = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.refund = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.receivable = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4691,6 +6828,11 @@ export const Sequences: MessageFns<Sequences> = {
       : 0n;
     message.creditNote = (object.creditNote !== undefined && object.creditNote !== null)
       ? BigInt(object.creditNote)
+      : 0n;
+    message.dispute = (object.dispute !== undefined && object.dispute !== null) ? BigInt(object.dispute) : 0n;
+    message.refund = (object.refund !== undefined && object.refund !== null) ? BigInt(object.refund) : 0n;
+    message.receivable = (object.receivable !== undefined && object.receivable !== null)
+      ? BigInt(object.receivable)
       : 0n;
     return message;
   },
@@ -4803,6 +6945,11 @@ function createBaseGenesisState(): GenesisState {
     platformFeesWithdrawn: [],
     validatorFeesWithdrawn: [],
     epochBase: undefined,
+    disputes: [],
+    billingTerms: [],
+    refunds: [],
+    receivables: [],
+    taxesWithdrawn: [],
   };
 }
 
@@ -4873,6 +7020,21 @@ export const GenesisState: MessageFns<GenesisState> = {
     }
     if (message.epochBase !== undefined) {
       EpochBase.encode(message.epochBase, writer.uint32(242).fork()).join();
+    }
+    for (const v of message.disputes) {
+      DisputeState.encode(v!, writer.uint32(250).fork()).join();
+    }
+    for (const v of message.billingTerms) {
+      BillingTerms.encode(v!, writer.uint32(258).fork()).join();
+    }
+    for (const v of message.refunds) {
+      RefundState.encode(v!, writer.uint32(266).fork()).join();
+    }
+    for (const v of message.receivables) {
+      ReceivableState.encode(v!, writer.uint32(274).fork()).join();
+    }
+    for (const v of message.taxesWithdrawn) {
+      Coin.encode(v!, writer.uint32(282).fork()).join();
     }
     return writer;
   },
@@ -5066,6 +7228,46 @@ export const GenesisState: MessageFns<GenesisState> = {
             message.epochBase = EpochBase.decode(reader, reader.uint32());
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.disputes.push(DisputeState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.billingTerms.push(BillingTerms.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.refunds.push(RefundState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.receivables.push(ReceivableState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.taxesWithdrawn.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5119,6 +7321,11 @@ export const GenesisState: MessageFns<GenesisState> = {
     message.epochBase = (object.epochBase !== undefined && object.epochBase !== null)
       ? EpochBase.fromPartial(object.epochBase)
       : undefined;
+    message.disputes = object.disputes?.map((e) => DisputeState.fromPartial(e)) || [];
+    message.billingTerms = object.billingTerms?.map((e) => BillingTerms.fromPartial(e)) || [];
+    message.refunds = object.refunds?.map((e) => RefundState.fromPartial(e)) || [];
+    message.receivables = object.receivables?.map((e) => ReceivableState.fromPartial(e)) || [];
+    message.taxesWithdrawn = object.taxesWithdrawn?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -5164,6 +7371,9 @@ export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: 
   let autoSettleAtNs_: EscrowState["autoSettleAtNs"] = 0n;
   let autoSettleAttempts_: EscrowState["autoSettleAttempts"] = 0;
   let release_: EscrowState["release"] = undefined;
+  let openDisputes_: EscrowState["openDisputes"] = 0;
+  let reserved_: EscrowState["reserved"] = [];
+  let taxPaid_: EscrowState["taxPaid"] = [];
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -5259,11 +7469,21 @@ export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: 
         seen = reader.once(seen, 524288);
         release_ = reader.message(end, read_settled_settlement_v1_ReleaseTerms);
         break;
+      case 208:
+        seen = reader.once(seen, 1048576);
+        openDisputes_ = reader.uint32(end);
+        break;
+      case 218:
+        reserved_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 226:
+        taxPaid_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_, autoSettleAtNs: autoSettleAtNs_, autoSettleAttempts: autoSettleAttempts_, release: release_ };
+  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_, autoSettleAtNs: autoSettleAtNs_, autoSettleAttempts: autoSettleAttempts_, release: release_, openDisputes: openDisputes_, reserved: reserved_, taxPaid: taxPaid_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -5374,6 +7594,7 @@ export function read_settled_settlement_v1_OrderState(reader: WireReader, end: n
   let escrowSeq_: OrderState["escrowSeq"] = 0n;
   let escrowCount_: OrderState["escrowCount"] = 0;
   let priceCeilings_: OrderState["priceCeilings"] = 0;
+  let hasBillingTerms_: OrderState["hasBillingTerms"] = false;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -5389,11 +7610,15 @@ export function read_settled_settlement_v1_OrderState(reader: WireReader, end: n
         seen = reader.once(seen, 4);
         priceCeilings_ = reader.uint32(end);
         break;
+      case 32:
+        seen = reader.once(seen, 8);
+        hasBillingTerms_ = reader.bool(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { escrowSeq: escrowSeq_, escrowCount: escrowCount_, priceCeilings: priceCeilings_ };
+  return { escrowSeq: escrowSeq_, escrowCount: escrowCount_, priceCeilings: priceCeilings_, hasBillingTerms: hasBillingTerms_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -5445,6 +7670,10 @@ export function read_settled_settlement_v1_UsageState(reader: WireReader, end: n
   let anomalyCleared_: UsageState["anomalyCleared"] = false;
   let correctedAtNs_: UsageState["correctedAtNs"] = 0n;
   let meterPlace_: UsageState["meterPlace"] = 0n;
+  let disputeSeq_: UsageState["disputeSeq"] = 0n;
+  let disputed_: UsageState["disputed"] = false;
+  let discount_: UsageState["discount"] = "";
+  let rewardSource_: UsageState["rewardSource"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -5547,11 +7776,27 @@ export function read_settled_settlement_v1_UsageState(reader: WireReader, end: n
         seen = reader.once(seen, 8388608);
         meterPlace_ = reader.uint64(end);
         break;
+      case 208:
+        seen = reader.once(seen, 16777216);
+        disputeSeq_ = reader.uint64(end);
+        break;
+      case 216:
+        seen = reader.once(seen, 33554432);
+        disputed_ = reader.bool(end);
+        break;
+      case 226:
+        seen = reader.once(seen, 67108864);
+        discount_ = reader.string(end);
+        break;
+      case 232:
+        seen = reader.once(seen, 134217728);
+        rewardSource_ = reader.int32(end) as never;
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, escrowSeq: escrowSeq_, units: units_, usageType: usageType_, periodStart: periodStart_, periodEnd: periodEnd_, denom: denom_, unitPrice: unitPrice_, cost: cost_, providerSignature: providerSignature_, acknowledged: acknowledged_, customerSignature: customerSignature_, status: status_, submittedAtNs: submittedAtNs_, height: height_, settlementSeq: settlementSeq_, invoiceSeq: invoiceSeq_, settledAmount: settledAmount_, reward: reward_, correctsSeq: correctsSeq_, correctedBySeq: correctedBySeq_, anomalies: anomalies_, anomalyCleared: anomalyCleared_, correctedAtNs: correctedAtNs_, meterPlace: meterPlace_ };
+  return { seq: seq_, escrowSeq: escrowSeq_, units: units_, usageType: usageType_, periodStart: periodStart_, periodEnd: periodEnd_, denom: denom_, unitPrice: unitPrice_, cost: cost_, providerSignature: providerSignature_, acknowledged: acknowledged_, customerSignature: customerSignature_, status: status_, submittedAtNs: submittedAtNs_, height: height_, settlementSeq: settlementSeq_, invoiceSeq: invoiceSeq_, settledAmount: settledAmount_, reward: reward_, correctsSeq: correctsSeq_, correctedBySeq: correctedBySeq_, anomalies: anomalies_, anomalyCleared: anomalyCleared_, correctedAtNs: correctedAtNs_, meterPlace: meterPlace_, disputeSeq: disputeSeq_, disputed: disputed_, discount: discount_, rewardSource: rewardSource_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -5646,6 +7891,294 @@ export function read_settled_settlement_v1_PriceCeilingStep(reader: WireReader, 
 }
 
 /** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_DisputeResolution(reader: WireReader, end: number): DisputeResolution {
+  let status_: DisputeResolution["status"] = 0;
+  let units_: DisputeResolution["units"] = 0n;
+  let unitPrice_: DisputeResolution["unitPrice"] = "";
+  let atNs_: DisputeResolution["atNs"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        status_ = reader.int32(end) as never;
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        units_ = reader.uint64(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        unitPrice_ = reader.string(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        atNs_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { status: status_, units: units_, unitPrice: unitPrice_, atNs: atNs_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_DisputeState(reader: WireReader, end: number): DisputeState {
+  let seq_: DisputeState["seq"] = 0n;
+  let usageSeq_: DisputeState["usageSeq"] = 0n;
+  let escrowSeq_: DisputeState["escrowSeq"] = 0n;
+  let status_: DisputeState["status"] = 0;
+  let reason_: DisputeState["reason"] = "";
+  let evidenceHash_: DisputeState["evidenceHash"] = EMPTY_BYTES;
+  let openedAtNs_: DisputeState["openedAtNs"] = 0n;
+  let expiresAtNs_: DisputeState["expiresAtNs"] = 0n;
+  let height_: DisputeState["height"] = 0n;
+  let afterSettlement_: DisputeState["afterSettlement"] = false;
+  let customerProposal_: DisputeState["customerProposal"] = undefined;
+  let providerProposal_: DisputeState["providerProposal"] = undefined;
+  let resolution_: DisputeState["resolution"] = undefined;
+  let decidedBy_: DisputeState["decidedBy"] = "";
+  let closedAtNs_: DisputeState["closedAtNs"] = 0n;
+  let amendedSeq_: DisputeState["amendedSeq"] = 0n;
+  let refundSeq_: DisputeState["refundSeq"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        usageSeq_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        status_ = reader.int32(end) as never;
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        reason_ = reader.string(end);
+        break;
+      case 50:
+        seen = reader.once(seen, 32);
+        evidenceHash_ = reader.bytes(end);
+        break;
+      case 56:
+        seen = reader.once(seen, 64);
+        openedAtNs_ = reader.int64(end);
+        break;
+      case 64:
+        seen = reader.once(seen, 128);
+        expiresAtNs_ = reader.int64(end);
+        break;
+      case 72:
+        seen = reader.once(seen, 256);
+        height_ = reader.int64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 512);
+        afterSettlement_ = reader.bool(end);
+        break;
+      case 90:
+        seen = reader.once(seen, 1024);
+        customerProposal_ = reader.message(end, read_settled_settlement_v1_DisputeResolution);
+        break;
+      case 98:
+        seen = reader.once(seen, 2048);
+        providerProposal_ = reader.message(end, read_settled_settlement_v1_DisputeResolution);
+        break;
+      case 106:
+        seen = reader.once(seen, 4096);
+        resolution_ = reader.message(end, read_settled_settlement_v1_DisputeResolution);
+        break;
+      case 114:
+        seen = reader.once(seen, 8192);
+        decidedBy_ = reader.string(end);
+        break;
+      case 120:
+        seen = reader.once(seen, 16384);
+        closedAtNs_ = reader.int64(end);
+        break;
+      case 128:
+        seen = reader.once(seen, 32768);
+        amendedSeq_ = reader.uint64(end);
+        break;
+      case 136:
+        seen = reader.once(seen, 65536);
+        refundSeq_ = reader.uint64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, usageSeq: usageSeq_, escrowSeq: escrowSeq_, status: status_, reason: reason_, evidenceHash: evidenceHash_, openedAtNs: openedAtNs_, expiresAtNs: expiresAtNs_, height: height_, afterSettlement: afterSettlement_, customerProposal: customerProposal_, providerProposal: providerProposal_, resolution: resolution_, decidedBy: decidedBy_, closedAtNs: closedAtNs_, amendedSeq: amendedSeq_, refundSeq: refundSeq_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_BillingTerms(reader: WireReader, end: number): BillingTerms {
+  let orderId_: BillingTerms["orderId"] = "";
+  let discounts_: BillingTerms["discounts"] = [];
+  let tax_: BillingTerms["tax"] = undefined;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        orderId_ = reader.string(end);
+        break;
+      case 18:
+        discounts_.push(reader.message(end, read_settled_settlement_v1_Discount));
+        break;
+      case 26:
+        seen = reader.once(seen, 2);
+        tax_ = reader.message(end, read_settled_settlement_v1_TaxTerms);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { orderId: orderId_, discounts: discounts_, tax: tax_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_Discount(reader: WireReader, end: number): Discount {
+  let kind_: Discount["kind"] = "";
+  let rateBps_: Discount["rateBps"] = 0;
+  let amount_: Discount["amount"] = [];
+  let tiers_: Discount["tiers"] = [];
+  let validFrom_: Discount["validFrom"] = 0n;
+  let validUntil_: Discount["validUntil"] = 0n;
+  let minTotal_: Discount["minTotal"] = [];
+  let maxDiscount_: Discount["maxDiscount"] = [];
+  let description_: Discount["description"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        kind_ = reader.string(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        rateBps_ = reader.uint32(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 34:
+        tiers_.push(reader.message(end, read_settled_settlement_v1_VolumeTier));
+        break;
+      case 40:
+        seen = reader.once(seen, 4);
+        validFrom_ = reader.int64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 8);
+        validUntil_ = reader.int64(end);
+        break;
+      case 58:
+        minTotal_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 66:
+        maxDiscount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 74:
+        seen = reader.once(seen, 16);
+        description_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { kind: kind_, rateBps: rateBps_, amount: amount_, tiers: tiers_, validFrom: validFrom_, validUntil: validUntil_, minTotal: minTotal_, maxDiscount: maxDiscount_, description: description_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_VolumeTier(reader: WireReader, end: number): VolumeTier {
+  let minUnits_: VolumeTier["minUnits"] = 0n;
+  let rateBps_: VolumeTier["rateBps"] = 0;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        minUnits_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        rateBps_ = reader.uint32(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { minUnits: minUnits_, rateBps: rateBps_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_TaxTerms(reader: WireReader, end: number): TaxTerms {
+  let mode_: TaxTerms["mode"] = "";
+  let jurisdiction_: TaxTerms["jurisdiction"] = "";
+  let rates_: TaxTerms["rates"] = [];
+  let customerTaxId_: TaxTerms["customerTaxId"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        mode_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        jurisdiction_ = reader.string(end);
+        break;
+      case 26:
+        rates_.push(reader.message(end, read_settled_settlement_v1_TaxRate));
+        break;
+      case 34:
+        seen = reader.once(seen, 4);
+        customerTaxId_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { mode: mode_, jurisdiction: jurisdiction_, rates: rates_, customerTaxId: customerTaxId_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_TaxRate(reader: WireReader, end: number): TaxRate {
+  let name_: TaxRate["name"] = "";
+  let rate_: TaxRate["rate"] = "";
+  let compound_: TaxRate["compound"] = false;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        name_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        rate_ = reader.string(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        compound_ = reader.bool(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { name: name_, rate: rate_, compound: compound_ };
+}
+
+/** Reads what is plain; see WireReader. */
 export function read_settled_settlement_v1_SettlementState(reader: WireReader, end: number): SettlementState {
   let seq_: SettlementState["seq"] = 0n;
   let escrowSeq_: SettlementState["escrowSeq"] = 0n;
@@ -5666,6 +8199,10 @@ export function read_settled_settlement_v1_SettlementState(reader: WireReader, e
   let payoutSeq_: SettlementState["payoutSeq"] = 0n;
   let distributionSeq_: SettlementState["distributionSeq"] = 0n;
   let paramsVersion_: SettlementState["paramsVersion"] = 0n;
+  let tax_: SettlementState["tax"] = [];
+  let discount_: SettlementState["discount"] = [];
+  let journalSeq_: SettlementState["journalSeq"] = 0n;
+  let refunded_: SettlementState["refunded"] = undefined;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -5741,11 +8278,190 @@ export function read_settled_settlement_v1_SettlementState(reader: WireReader, e
         seen = reader.once(seen, 16384);
         paramsVersion_ = reader.uint64(end);
         break;
+      case 162:
+        tax_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 170:
+        discount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 176:
+        seen = reader.once(seen, 32768);
+        journalSeq_ = reader.uint64(end);
+        break;
+      case 186:
+        seen = reader.once(seen, 65536);
+        refunded_ = reader.message(end, read_settled_settlement_v1_RefundedLegs);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, escrowSeq: escrowSeq_, provider: provider_, total: total_, providerShare: providerShare_, platformFee: platformFee_, validatorFee: validatorFee_, settledAtNs: settledAtNs_, units: units_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, type: type_, isFinal: isFinal_, recordCount: recordCount_, invoiceSeq: invoiceSeq_, payoutSeq: payoutSeq_, distributionSeq: distributionSeq_, paramsVersion: paramsVersion_ };
+  return { seq: seq_, escrowSeq: escrowSeq_, provider: provider_, total: total_, providerShare: providerShare_, platformFee: platformFee_, validatorFee: validatorFee_, settledAtNs: settledAtNs_, units: units_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, type: type_, isFinal: isFinal_, recordCount: recordCount_, invoiceSeq: invoiceSeq_, payoutSeq: payoutSeq_, distributionSeq: distributionSeq_, paramsVersion: paramsVersion_, tax: tax_, discount: discount_, journalSeq: journalSeq_, refunded: refunded_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_RefundedLegs(reader: WireReader, end: number): RefundedLegs {
+  let platformFee_: RefundedLegs["platformFee"] = [];
+  let validatorFee_: RefundedLegs["validatorFee"] = [];
+  let holdback_: RefundedLegs["holdback"] = [];
+  let net_: RefundedLegs["net"] = [];
+  let tax_: RefundedLegs["tax"] = [];
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        platformFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 18:
+        validatorFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 26:
+        holdback_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 34:
+        net_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 42:
+        tax_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { platformFee: platformFee_, validatorFee: validatorFee_, holdback: holdback_, net: net_, tax: tax_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_RefundState(reader: WireReader, end: number): RefundState {
+  let seq_: RefundState["seq"] = 0n;
+  let settlementSeq_: RefundState["settlementSeq"] = 0n;
+  let escrowSeq_: RefundState["escrowSeq"] = 0n;
+  let amount_: RefundState["amount"] = [];
+  let legs_: RefundState["legs"] = undefined;
+  let owed_: RefundState["owed"] = [];
+  let rewardsCancelled_: RefundState["rewardsCancelled"] = [];
+  let reason_: RefundState["reason"] = "";
+  let initiator_: RefundState["initiator"] = "";
+  let disputeSeq_: RefundState["disputeSeq"] = 0n;
+  let creditNoteSeq_: RefundState["creditNoteSeq"] = 0n;
+  let refundedAtNs_: RefundState["refundedAtNs"] = 0n;
+  let height_: RefundState["height"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        settlementSeq_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 34:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 42:
+        seen = reader.once(seen, 8);
+        legs_ = reader.message(end, read_settled_settlement_v1_RefundedLegs);
+        break;
+      case 50:
+        owed_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 58:
+        rewardsCancelled_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 66:
+        seen = reader.once(seen, 16);
+        reason_ = reader.string(end);
+        break;
+      case 74:
+        seen = reader.once(seen, 32);
+        initiator_ = reader.string(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 64);
+        disputeSeq_ = reader.uint64(end);
+        break;
+      case 88:
+        seen = reader.once(seen, 128);
+        creditNoteSeq_ = reader.uint64(end);
+        break;
+      case 96:
+        seen = reader.once(seen, 256);
+        refundedAtNs_ = reader.int64(end);
+        break;
+      case 104:
+        seen = reader.once(seen, 512);
+        height_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, amount: amount_, legs: legs_, owed: owed_, rewardsCancelled: rewardsCancelled_, reason: reason_, initiator: initiator_, disputeSeq: disputeSeq_, creditNoteSeq: creditNoteSeq_, refundedAtNs: refundedAtNs_, height: height_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_ReceivableState(reader: WireReader, end: number): ReceivableState {
+  let seq_: ReceivableState["seq"] = 0n;
+  let refundSeq_: ReceivableState["refundSeq"] = 0n;
+  let escrowSeq_: ReceivableState["escrowSeq"] = 0n;
+  let leg_: ReceivableState["leg"] = 0;
+  let debtor_: ReceivableState["debtor"] = "";
+  let creditor_: ReceivableState["creditor"] = "";
+  let amount_: ReceivableState["amount"] = [];
+  let paid_: ReceivableState["paid"] = [];
+  let createdAtNs_: ReceivableState["createdAtNs"] = 0n;
+  let height_: ReceivableState["height"] = 0n;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 8:
+        seen = reader.once(seen, 1);
+        seq_ = reader.uint64(end);
+        break;
+      case 16:
+        seen = reader.once(seen, 2);
+        refundSeq_ = reader.uint64(end);
+        break;
+      case 24:
+        seen = reader.once(seen, 4);
+        escrowSeq_ = reader.uint64(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        leg_ = reader.int32(end) as never;
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        debtor_ = reader.string(end);
+        break;
+      case 50:
+        seen = reader.once(seen, 32);
+        creditor_ = reader.string(end);
+        break;
+      case 58:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 66:
+        paid_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 72:
+        seen = reader.once(seen, 64);
+        createdAtNs_ = reader.int64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 128);
+        height_ = reader.int64(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { seq: seq_, refundSeq: refundSeq_, escrowSeq: escrowSeq_, leg: leg_, debtor: debtor_, creditor: creditor_, amount: amount_, paid: paid_, createdAtNs: createdAtNs_, height: height_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -5770,6 +8486,11 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
   let ledgerCount_: InvoiceState["ledgerCount"] = 0;
   let ledgerHash_: InvoiceState["ledgerHash"] = EMPTY_BYTES;
   let overdueAtNs_: InvoiceState["overdueAtNs"] = 0n;
+  let subtotal_: InvoiceState["subtotal"] = [];
+  let discounts_: InvoiceState["discounts"] = [];
+  let tax_: InvoiceState["tax"] = [];
+  let taxPaid_: InvoiceState["taxPaid"] = [];
+  let taxTerms_: InvoiceState["taxTerms"] = undefined;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -5849,11 +8570,53 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
         seen = reader.once(seen, 32768);
         overdueAtNs_ = reader.int64(end);
         break;
+      case 170:
+        subtotal_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 178:
+        discounts_.push(reader.message(end, read_settled_settlement_v1_InvoiceDiscount));
+        break;
+      case 186:
+        tax_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 194:
+        taxPaid_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 202:
+        seen = reader.once(seen, 65536);
+        taxTerms_ = reader.message(end, read_settled_settlement_v1_TaxTerms);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_ };
+  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_InvoiceDiscount(reader: WireReader, end: number): InvoiceDiscount {
+  let kind_: InvoiceDiscount["kind"] = "";
+  let description_: InvoiceDiscount["description"] = "";
+  let amount_: InvoiceDiscount["amount"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        kind_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        description_ = reader.string(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { kind: kind_, description: description_, amount: amount_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -5974,141 +8737,6 @@ export function read_settled_settlement_v1_CreditNoteState(reader: WireReader, e
 }
 
 /** Reads what is plain; see WireReader. */
-export function read_settled_settlement_v1_PayoutState(reader: WireReader, end: number): PayoutState {
-  let seq_: PayoutState["seq"] = 0n;
-  let invoiceSeq_: PayoutState["invoiceSeq"] = 0n;
-  let settlementSeq_: PayoutState["settlementSeq"] = 0n;
-  let escrowSeq_: PayoutState["escrowSeq"] = 0n;
-  let gross_: PayoutState["gross"] = [];
-  let platformFee_: PayoutState["platformFee"] = [];
-  let validatorFee_: PayoutState["validatorFee"] = [];
-  let holdback_: PayoutState["holdback"] = [];
-  let net_: PayoutState["net"] = [];
-  let status_: PayoutState["status"] = 0;
-  let attempts_: PayoutState["attempts"] = 0;
-  let createdAtNs_: PayoutState["createdAtNs"] = 0n;
-  let lastAttemptAtNs_: PayoutState["lastAttemptAtNs"] = 0n;
-  let processedAtNs_: PayoutState["processedAtNs"] = 0n;
-  let completedAtNs_: PayoutState["completedAtNs"] = 0n;
-  let height_: PayoutState["height"] = 0n;
-  let holdbackReleased_: PayoutState["holdbackReleased"] = [];
-  let refunded_: PayoutState["refunded"] = [];
-  let holdReason_: PayoutState["holdReason"] = "";
-  let lastError_: PayoutState["lastError"] = "";
-  let dueAtNs_: PayoutState["dueAtNs"] = 0n;
-  let nextAttemptHeight_: PayoutState["nextAttemptHeight"] = 0n;
-  let holdbackDueAtNs_: PayoutState["holdbackDueAtNs"] = 0n;
-  let holdbackHeld_: PayoutState["holdbackHeld"] = false;
-  let txHash_: PayoutState["txHash"] = EMPTY_BYTES;
-  let ledgerCount_: PayoutState["ledgerCount"] = 0;
-  let seen = 0;
-  while (reader.pos < end) {
-    switch (reader.uint32(end)) {
-      case 8:
-        seen = reader.once(seen, 1);
-        seq_ = reader.uint64(end);
-        break;
-      case 16:
-        seen = reader.once(seen, 2);
-        invoiceSeq_ = reader.uint64(end);
-        break;
-      case 24:
-        seen = reader.once(seen, 4);
-        settlementSeq_ = reader.uint64(end);
-        break;
-      case 32:
-        seen = reader.once(seen, 8);
-        escrowSeq_ = reader.uint64(end);
-        break;
-      case 42:
-        gross_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 50:
-        platformFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 58:
-        validatorFee_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 66:
-        holdback_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 74:
-        net_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 80:
-        seen = reader.once(seen, 16);
-        status_ = reader.int32(end) as never;
-        break;
-      case 88:
-        seen = reader.once(seen, 32);
-        attempts_ = reader.uint32(end);
-        break;
-      case 96:
-        seen = reader.once(seen, 64);
-        createdAtNs_ = reader.int64(end);
-        break;
-      case 104:
-        seen = reader.once(seen, 128);
-        lastAttemptAtNs_ = reader.int64(end);
-        break;
-      case 112:
-        seen = reader.once(seen, 256);
-        processedAtNs_ = reader.int64(end);
-        break;
-      case 120:
-        seen = reader.once(seen, 512);
-        completedAtNs_ = reader.int64(end);
-        break;
-      case 128:
-        seen = reader.once(seen, 1024);
-        height_ = reader.int64(end);
-        break;
-      case 138:
-        holdbackReleased_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 146:
-        refunded_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 154:
-        seen = reader.once(seen, 2048);
-        holdReason_ = reader.string(end);
-        break;
-      case 162:
-        seen = reader.once(seen, 4096);
-        lastError_ = reader.string(end);
-        break;
-      case 168:
-        seen = reader.once(seen, 8192);
-        dueAtNs_ = reader.int64(end);
-        break;
-      case 176:
-        seen = reader.once(seen, 16384);
-        nextAttemptHeight_ = reader.int64(end);
-        break;
-      case 184:
-        seen = reader.once(seen, 32768);
-        holdbackDueAtNs_ = reader.int64(end);
-        break;
-      case 192:
-        seen = reader.once(seen, 65536);
-        holdbackHeld_ = reader.bool(end);
-        break;
-      case 202:
-        seen = reader.once(seen, 131072);
-        txHash_ = reader.bytes(end);
-        break;
-      case 208:
-        seen = reader.once(seen, 262144);
-        ledgerCount_ = reader.uint32(end);
-        break;
-      default:
-        reader.refuse();
-    }
-  }
-  return { seq: seq_, invoiceSeq: invoiceSeq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, gross: gross_, platformFee: platformFee_, validatorFee: validatorFee_, holdback: holdback_, net: net_, status: status_, attempts: attempts_, createdAtNs: createdAtNs_, lastAttemptAtNs: lastAttemptAtNs_, processedAtNs: processedAtNs_, completedAtNs: completedAtNs_, height: height_, holdbackReleased: holdbackReleased_, refunded: refunded_, holdReason: holdReason_, lastError: lastError_, dueAtNs: dueAtNs_, nextAttemptHeight: nextAttemptHeight_, holdbackDueAtNs: holdbackDueAtNs_, holdbackHeld: holdbackHeld_, txHash: txHash_, ledgerCount: ledgerCount_ };
-}
-
-/** Reads what is plain; see WireReader. */
 export function read_settled_settlement_v1_PayoutLedgerEntry(reader: WireReader, end: number): PayoutLedgerEntry {
   let payoutSeq_: PayoutLedgerEntry["payoutSeq"] = 0n;
   let number_: PayoutLedgerEntry["number"] = 0;
@@ -6212,6 +8840,10 @@ export function read_settled_settlement_v1_DistributionState(reader: WireReader,
   let rows_: DistributionState["rows"] = [];
   let rowCount_: DistributionState["rowCount"] = 0;
   let paramsVersion_: DistributionState["paramsVersion"] = 0n;
+  let firstEntrySeq_: DistributionState["firstEntrySeq"] = 0n;
+  let entryCount_: DistributionState["entryCount"] = 0;
+  let reference_: DistributionState["reference"] = "";
+  let usageSeqs_: DistributionState["usageSeqs"] = [];
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -6253,11 +8885,26 @@ export function read_settled_settlement_v1_DistributionState(reader: WireReader,
         seen = reader.once(seen, 128);
         paramsVersion_ = reader.uint64(end);
         break;
+      case 88:
+        seen = reader.once(seen, 256);
+        firstEntrySeq_ = reader.uint64(end);
+        break;
+      case 96:
+        seen = reader.once(seen, 512);
+        entryCount_ = reader.uint32(end);
+        break;
+      case 106:
+        seen = reader.once(seen, 1024);
+        reference_ = reader.string(end);
+        break;
+      case 114:
+        for (const to = reader.delimited(end); reader.pos < to; ) usageSeqs_.push(reader.uint64(to));
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, source: source_, epoch: epoch_, total: total_, distributedAtNs: distributedAtNs_, height: height_, settlementSeq: settlementSeq_, rows: rows_, rowCount: rowCount_, paramsVersion: paramsVersion_ };
+  return { seq: seq_, source: source_, epoch: epoch_, total: total_, distributedAtNs: distributedAtNs_, height: height_, settlementSeq: settlementSeq_, rows: rows_, rowCount: rowCount_, paramsVersion: paramsVersion_, firstEntrySeq: firstEntrySeq_, entryCount: entryCount_, reference: reference_, usageSeqs: usageSeqs_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -6267,6 +8914,7 @@ export function read_settled_settlement_v1_ClaimableState(reader: WireReader, en
   let claimed_: ClaimableState["claimed"] = [];
   let expired_: ClaimableState["expired"] = [];
   let updatedAtNs_: ClaimableState["updatedAtNs"] = 0n;
+  let cancelled_: ClaimableState["cancelled"] = [];
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -6287,11 +8935,14 @@ export function read_settled_settlement_v1_ClaimableState(reader: WireReader, en
         seen = reader.once(seen, 2);
         updatedAtNs_ = reader.int64(end);
         break;
+      case 50:
+        cancelled_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
       default:
         reader.refuse();
     }
   }
-  return { address: address_, claimable: claimable_, claimed: claimed_, expired: expired_, updatedAtNs: updatedAtNs_ };
+  return { address: address_, claimable: claimable_, claimed: claimed_, expired: expired_, updatedAtNs: updatedAtNs_, cancelled: cancelled_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -6305,6 +8956,7 @@ export function read_settled_settlement_v1_RewardEntryState(reader: WireReader, 
   let expiresAtNs_: RewardEntryState["expiresAtNs"] = 0n;
   let reason_: RewardEntryState["reason"] = "";
   let minted_: RewardEntryState["minted"] = false;
+  let cancelled_: RewardEntryState["cancelled"] = [];
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -6343,11 +8995,14 @@ export function read_settled_settlement_v1_RewardEntryState(reader: WireReader, 
         seen = reader.once(seen, 128);
         minted_ = reader.bool(end);
         break;
+      case 82:
+        cancelled_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, address: address_, distributionSeq: distributionSeq_, source: source_, amount: amount_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, reason: reason_, minted: minted_ };
+  return { seq: seq_, address: address_, distributionSeq: distributionSeq_, source: source_, amount: amount_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, reason: reason_, minted: minted_, cancelled: cancelled_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -6404,6 +9059,9 @@ export function read_settled_settlement_v1_Sequences(reader: WireReader, end: nu
   let invoice_: Sequences["invoice"] = 0n;
   let rewardEntry_: Sequences["rewardEntry"] = 0n;
   let creditNote_: Sequences["creditNote"] = 0n;
+  let dispute_: Sequences["dispute"] = 0n;
+  let refund_: Sequences["refund"] = 0n;
+  let receivable_: Sequences["receivable"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -6439,11 +9097,23 @@ export function read_settled_settlement_v1_Sequences(reader: WireReader, end: nu
         seen = reader.once(seen, 128);
         creditNote_ = reader.uint64(end);
         break;
+      case 72:
+        seen = reader.once(seen, 256);
+        dispute_ = reader.uint64(end);
+        break;
+      case 80:
+        seen = reader.once(seen, 512);
+        refund_ = reader.uint64(end);
+        break;
+      case 88:
+        seen = reader.once(seen, 1024);
+        receivable_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { escrow: escrow_, usage: usage_, settlement: settlement_, distribution: distribution_, payout: payout_, invoice: invoice_, rewardEntry: rewardEntry_, creditNote: creditNote_ };
+  return { escrow: escrow_, usage: usage_, settlement: settlement_, distribution: distribution_, payout: payout_, invoice: invoice_, rewardEntry: rewardEntry_, creditNote: creditNote_, dispute: dispute_, refund: refund_, receivable: receivable_ };
 }
 
 /** Reads what is plain; see WireReader. */

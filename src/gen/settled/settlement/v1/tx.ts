@@ -9,11 +9,13 @@ import { EMPTY_BYTES } from "../../../../lib/bytes.ts";
 import { readPlain, type WireReader } from "../../../../lib/wire_reader.ts";
 import { read_virtengine_settlement_v1_ReleaseCondition } from "../../../virtengine/settlement/v1/query.ts";
 import { read_cosmos_base_v1beta1_Coin, read_cosmos_base_v1beta1_DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
+import { read_settled_settlement_v1_Discount, read_settled_settlement_v1_TaxTerms } from "../../../settled/settlement/v1/state.ts";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { BinaryWriter } from "../../../../lib/wire_writer.ts";
 import { Coin, DecCoin } from "../../../cosmos/base/v1beta1/coin.ts";
 import { Params, ReleaseCondition } from "../../../virtengine/settlement/v1/query.ts";
 import { Params as Params1 } from "./params.ts";
+import { Discount, TaxTerms } from "./state.ts";
 
 export const protobufPackage = "settled.settlement.v1";
 
@@ -185,7 +187,7 @@ export interface MsgRefundPayoutResponse {
 
 export interface MsgWithdrawFees {
   sender: string;
-  /** "platform_fee" or "validator_fee". */
+  /** "platform_fee", "validator_fee" or "tax". */
   account: string;
   recipient: string;
   amount: Coin[];
@@ -194,6 +196,116 @@ export interface MsgWithdrawFees {
 export interface MsgWithdrawFeesResponse {
   /** What is left in the account. */
   balance: string;
+}
+
+export interface MsgDisputeUsage {
+  sender: string;
+  usageId: string;
+  reason: string;
+  /** sha256 of what the customer shows; empty for none. */
+  evidenceHash: Uint8Array;
+}
+
+export interface MsgDisputeUsageResponse {
+  disputeId: string;
+  /** Undecided at this time, it expires. */
+  expiresAt: bigint;
+}
+
+export interface MsgResolveDispute {
+  sender: string;
+  disputeId: string;
+  /** "accepted" (nothing is billed), "rejected" (all is billed) or "amended" (less is billed). */
+  resolution: string;
+  /** Of the amended record. */
+  usageUnits: bigint;
+  /** Of the amended record, in its denom. Absent: the price that it has. */
+  unitPrice: DecCoin | undefined;
+}
+
+export interface MsgResolveDisputeResponse {
+  /** Of the dispute, after it: "reviewing" for a proposal. */
+  state: string;
+  /** The record in the place of the amended one; empty for none. */
+  usageId: string;
+  /** What gave a settled record's coins back; empty for none. */
+  refundId: string;
+}
+
+export interface MsgRefundSettlement {
+  sender: string;
+  settlementId: string;
+  /** Of the settlement's total. Empty: all that is left of it. */
+  amount: Coin[];
+  reason: string;
+}
+
+export interface MsgRefundSettlementResponse {
+  refundId: string;
+  /** What the customer got. */
+  refundedAmount: string;
+  /** What is owed to the customer. */
+  owedAmount: string;
+}
+
+export interface MsgPayReceivable {
+  sender: string;
+  receivableId: string;
+  /** Empty: all that is owed. */
+  amount: Coin[];
+}
+
+export interface MsgPayReceivableResponse {
+  paidAmount: string;
+  /** What is still owed. */
+  owedAmount: string;
+}
+
+export interface MsgDistributeProviderRewards {
+  sender: string;
+  /** Of the authority's own; it is used once. */
+  reference: string;
+  usageIds: string[];
+}
+
+export interface MsgDistributeProviderRewardsResponse {
+  distributionId: string;
+  totalRewards: string;
+}
+
+export interface MsgDistributeVerificationReward {
+  sender: string;
+  /** Who verified. */
+  validator: string;
+  /** What was verified, such as an account: it is rewarded once. */
+  reference: string;
+  /** 0 to 100. */
+  score: number;
+}
+
+export interface MsgDistributeVerificationRewardResponse {
+  distributionId: string;
+  totalRewards: string;
+}
+
+export interface MsgSetDiscounts {
+  sender: string;
+  orderId: string;
+  /** Empty: no discounts. */
+  discounts: Discount[];
+}
+
+export interface MsgSetDiscountsResponse {
+}
+
+export interface MsgSetTax {
+  sender: string;
+  orderId: string;
+  /** Absent: no tax. */
+  tax: TaxTerms | undefined;
+}
+
+export interface MsgSetTaxResponse {
 }
 
 function createBaseMsgUpdateParams(): MsgUpdateParams {
@@ -2250,6 +2362,1230 @@ export const MsgWithdrawFeesResponse: MessageFns<MsgWithdrawFeesResponse> = {
   },
 };
 
+function createBaseMsgDisputeUsage(): MsgDisputeUsage {
+  return { sender: "", usageId: "", reason: "", evidenceHash: new Uint8Array(0) };
+}
+
+export const MsgDisputeUsage: MessageFns<MsgDisputeUsage> = {
+  encode(message: MsgDisputeUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.usageId !== "") {
+      writer.uint32(18).string(message.usageId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.evidenceHash.length !== 0) {
+      writer.uint32(34).bytes(message.evidenceHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgDisputeUsage {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgDisputeUsage);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgDisputeUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.evidenceHash = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgDisputeUsage>): MsgDisputeUsage {
+    return MsgDisputeUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgDisputeUsage>): MsgDisputeUsage {
+    const message = createBaseMsgDisputeUsage();
+    message.sender = object.sender ?? "";
+    message.usageId = object.usageId ?? "";
+    message.reason = object.reason ?? "";
+    message.evidenceHash = object.evidenceHash ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseMsgDisputeUsageResponse(): MsgDisputeUsageResponse {
+  return { disputeId: "", expiresAt: 0n };
+}
+
+export const MsgDisputeUsageResponse: MessageFns<MsgDisputeUsageResponse> = {
+  encode(message: MsgDisputeUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.disputeId !== "") {
+      writer.uint32(10).string(message.disputeId);
+    }
+    if (message.expiresAt !== 0n) {
+      writer.uint32(16).int64(message.expiresAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgDisputeUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgDisputeUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.disputeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.expiresAt = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgDisputeUsageResponse>): MsgDisputeUsageResponse {
+    return MsgDisputeUsageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgDisputeUsageResponse>): MsgDisputeUsageResponse {
+    const message = createBaseMsgDisputeUsageResponse();
+    message.disputeId = object.disputeId ?? "";
+    message.expiresAt = (object.expiresAt !== undefined && object.expiresAt !== null) ? BigInt(object.expiresAt) : 0n;
+    return message;
+  },
+};
+
+function createBaseMsgResolveDispute(): MsgResolveDispute {
+  return { sender: "", disputeId: "", resolution: "", usageUnits: 0n, unitPrice: undefined };
+}
+
+export const MsgResolveDispute: MessageFns<MsgResolveDispute> = {
+  encode(message: MsgResolveDispute, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.disputeId !== "") {
+      writer.uint32(18).string(message.disputeId);
+    }
+    if (message.resolution !== "") {
+      writer.uint32(26).string(message.resolution);
+    }
+    if (message.usageUnits !== 0n) {
+      writer.uint32(32).uint64(message.usageUnits);
+    }
+    if (message.unitPrice !== undefined) {
+      DecCoin.encode(message.unitPrice, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgResolveDispute {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgResolveDispute);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgResolveDispute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.disputeId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resolution = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.usageUnits = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.unitPrice = DecCoin.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgResolveDispute>): MsgResolveDispute {
+    return MsgResolveDispute.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgResolveDispute>): MsgResolveDispute {
+    const message = createBaseMsgResolveDispute();
+    message.sender = object.sender ?? "";
+    message.disputeId = object.disputeId ?? "";
+    message.resolution = object.resolution ?? "";
+    message.usageUnits = (object.usageUnits !== undefined && object.usageUnits !== null)
+      ? BigInt(object.usageUnits)
+      : 0n;
+    message.unitPrice = (object.unitPrice !== undefined && object.unitPrice !== null)
+      ? DecCoin.fromPartial(object.unitPrice)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMsgResolveDisputeResponse(): MsgResolveDisputeResponse {
+  return { state: "", usageId: "", refundId: "" };
+}
+
+export const MsgResolveDisputeResponse: MessageFns<MsgResolveDisputeResponse> = {
+  encode(message: MsgResolveDisputeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== "") {
+      writer.uint32(10).string(message.state);
+    }
+    if (message.usageId !== "") {
+      writer.uint32(18).string(message.usageId);
+    }
+    if (message.refundId !== "") {
+      writer.uint32(26).string(message.refundId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgResolveDisputeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgResolveDisputeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refundId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgResolveDisputeResponse>): MsgResolveDisputeResponse {
+    return MsgResolveDisputeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgResolveDisputeResponse>): MsgResolveDisputeResponse {
+    const message = createBaseMsgResolveDisputeResponse();
+    message.state = object.state ?? "";
+    message.usageId = object.usageId ?? "";
+    message.refundId = object.refundId ?? "";
+    return message;
+  },
+};
+
+function createBaseMsgRefundSettlement(): MsgRefundSettlement {
+  return { sender: "", settlementId: "", amount: [], reason: "" };
+}
+
+export const MsgRefundSettlement: MessageFns<MsgRefundSettlement> = {
+  encode(message: MsgRefundSettlement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.settlementId !== "") {
+      writer.uint32(18).string(message.settlementId);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgRefundSettlement {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgRefundSettlement);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgRefundSettlement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.settlementId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgRefundSettlement>): MsgRefundSettlement {
+    return MsgRefundSettlement.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgRefundSettlement>): MsgRefundSettlement {
+    const message = createBaseMsgRefundSettlement();
+    message.sender = object.sender ?? "";
+    message.settlementId = object.settlementId ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseMsgRefundSettlementResponse(): MsgRefundSettlementResponse {
+  return { refundId: "", refundedAmount: "", owedAmount: "" };
+}
+
+export const MsgRefundSettlementResponse: MessageFns<MsgRefundSettlementResponse> = {
+  encode(message: MsgRefundSettlementResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.refundId !== "") {
+      writer.uint32(10).string(message.refundId);
+    }
+    if (message.refundedAmount !== "") {
+      writer.uint32(18).string(message.refundedAmount);
+    }
+    if (message.owedAmount !== "") {
+      writer.uint32(26).string(message.owedAmount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgRefundSettlementResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgRefundSettlementResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refundId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refundedAmount = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owedAmount = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgRefundSettlementResponse>): MsgRefundSettlementResponse {
+    return MsgRefundSettlementResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgRefundSettlementResponse>): MsgRefundSettlementResponse {
+    const message = createBaseMsgRefundSettlementResponse();
+    message.refundId = object.refundId ?? "";
+    message.refundedAmount = object.refundedAmount ?? "";
+    message.owedAmount = object.owedAmount ?? "";
+    return message;
+  },
+};
+
+function createBaseMsgPayReceivable(): MsgPayReceivable {
+  return { sender: "", receivableId: "", amount: [] };
+}
+
+export const MsgPayReceivable: MessageFns<MsgPayReceivable> = {
+  encode(message: MsgPayReceivable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.receivableId !== "") {
+      writer.uint32(18).string(message.receivableId);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgPayReceivable {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgPayReceivable);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgPayReceivable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receivableId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgPayReceivable>): MsgPayReceivable {
+    return MsgPayReceivable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgPayReceivable>): MsgPayReceivable {
+    const message = createBaseMsgPayReceivable();
+    message.sender = object.sender ?? "";
+    message.receivableId = object.receivableId ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseMsgPayReceivableResponse(): MsgPayReceivableResponse {
+  return { paidAmount: "", owedAmount: "" };
+}
+
+export const MsgPayReceivableResponse: MessageFns<MsgPayReceivableResponse> = {
+  encode(message: MsgPayReceivableResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.paidAmount !== "") {
+      writer.uint32(10).string(message.paidAmount);
+    }
+    if (message.owedAmount !== "") {
+      writer.uint32(18).string(message.owedAmount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgPayReceivableResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgPayReceivableResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paidAmount = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owedAmount = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgPayReceivableResponse>): MsgPayReceivableResponse {
+    return MsgPayReceivableResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgPayReceivableResponse>): MsgPayReceivableResponse {
+    const message = createBaseMsgPayReceivableResponse();
+    message.paidAmount = object.paidAmount ?? "";
+    message.owedAmount = object.owedAmount ?? "";
+    return message;
+  },
+};
+
+function createBaseMsgDistributeProviderRewards(): MsgDistributeProviderRewards {
+  return { sender: "", reference: "", usageIds: [] };
+}
+
+export const MsgDistributeProviderRewards: MessageFns<MsgDistributeProviderRewards> = {
+  encode(message: MsgDistributeProviderRewards, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.reference !== "") {
+      writer.uint32(18).string(message.reference);
+    }
+    for (const v of message.usageIds) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgDistributeProviderRewards {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgDistributeProviderRewards);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgDistributeProviderRewards();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.usageIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgDistributeProviderRewards>): MsgDistributeProviderRewards {
+    return MsgDistributeProviderRewards.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgDistributeProviderRewards>): MsgDistributeProviderRewards {
+    const message = createBaseMsgDistributeProviderRewards();
+    message.sender = object.sender ?? "";
+    message.reference = object.reference ?? "";
+    message.usageIds = object.usageIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseMsgDistributeProviderRewardsResponse(): MsgDistributeProviderRewardsResponse {
+  return { distributionId: "", totalRewards: "" };
+}
+
+export const MsgDistributeProviderRewardsResponse: MessageFns<MsgDistributeProviderRewardsResponse> = {
+  encode(message: MsgDistributeProviderRewardsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.distributionId !== "") {
+      writer.uint32(10).string(message.distributionId);
+    }
+    if (message.totalRewards !== "") {
+      writer.uint32(18).string(message.totalRewards);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgDistributeProviderRewardsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgDistributeProviderRewardsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.distributionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.totalRewards = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgDistributeProviderRewardsResponse>): MsgDistributeProviderRewardsResponse {
+    return MsgDistributeProviderRewardsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgDistributeProviderRewardsResponse>): MsgDistributeProviderRewardsResponse {
+    const message = createBaseMsgDistributeProviderRewardsResponse();
+    message.distributionId = object.distributionId ?? "";
+    message.totalRewards = object.totalRewards ?? "";
+    return message;
+  },
+};
+
+function createBaseMsgDistributeVerificationReward(): MsgDistributeVerificationReward {
+  return { sender: "", validator: "", reference: "", score: 0 };
+}
+
+export const MsgDistributeVerificationReward: MessageFns<MsgDistributeVerificationReward> = {
+  encode(message: MsgDistributeVerificationReward, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.validator !== "") {
+      writer.uint32(18).string(message.validator);
+    }
+    if (message.reference !== "") {
+      writer.uint32(26).string(message.reference);
+    }
+    if (message.score !== 0) {
+      writer.uint32(32).uint32(message.score);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgDistributeVerificationReward {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgDistributeVerificationReward);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgDistributeVerificationReward();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.validator = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.score = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgDistributeVerificationReward>): MsgDistributeVerificationReward {
+    return MsgDistributeVerificationReward.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgDistributeVerificationReward>): MsgDistributeVerificationReward {
+    const message = createBaseMsgDistributeVerificationReward();
+    message.sender = object.sender ?? "";
+    message.validator = object.validator ?? "";
+    message.reference = object.reference ?? "";
+    message.score = object.score ?? 0;
+    return message;
+  },
+};
+
+function createBaseMsgDistributeVerificationRewardResponse(): MsgDistributeVerificationRewardResponse {
+  return { distributionId: "", totalRewards: "" };
+}
+
+export const MsgDistributeVerificationRewardResponse: MessageFns<MsgDistributeVerificationRewardResponse> = {
+  encode(message: MsgDistributeVerificationRewardResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.distributionId !== "") {
+      writer.uint32(10).string(message.distributionId);
+    }
+    if (message.totalRewards !== "") {
+      writer.uint32(18).string(message.totalRewards);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgDistributeVerificationRewardResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgDistributeVerificationRewardResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.distributionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.totalRewards = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgDistributeVerificationRewardResponse>): MsgDistributeVerificationRewardResponse {
+    return MsgDistributeVerificationRewardResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgDistributeVerificationRewardResponse>): MsgDistributeVerificationRewardResponse {
+    const message = createBaseMsgDistributeVerificationRewardResponse();
+    message.distributionId = object.distributionId ?? "";
+    message.totalRewards = object.totalRewards ?? "";
+    return message;
+  },
+};
+
+function createBaseMsgSetDiscounts(): MsgSetDiscounts {
+  return { sender: "", orderId: "", discounts: [] };
+}
+
+export const MsgSetDiscounts: MessageFns<MsgSetDiscounts> = {
+  encode(message: MsgSetDiscounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(18).string(message.orderId);
+    }
+    for (const v of message.discounts) {
+      Discount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgSetDiscounts {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgSetDiscounts);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgSetDiscounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.discounts.push(Discount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgSetDiscounts>): MsgSetDiscounts {
+    return MsgSetDiscounts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgSetDiscounts>): MsgSetDiscounts {
+    const message = createBaseMsgSetDiscounts();
+    message.sender = object.sender ?? "";
+    message.orderId = object.orderId ?? "";
+    message.discounts = object.discounts?.map((e) => Discount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseMsgSetDiscountsResponse(): MsgSetDiscountsResponse {
+  return {};
+}
+
+export const MsgSetDiscountsResponse: MessageFns<MsgSetDiscountsResponse> = {
+  encode(_: MsgSetDiscountsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgSetDiscountsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgSetDiscountsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgSetDiscountsResponse>): MsgSetDiscountsResponse {
+    return MsgSetDiscountsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<MsgSetDiscountsResponse>): MsgSetDiscountsResponse {
+    const message = createBaseMsgSetDiscountsResponse();
+    return message;
+  },
+};
+
+function createBaseMsgSetTax(): MsgSetTax {
+  return { sender: "", orderId: "", tax: undefined };
+}
+
+export const MsgSetTax: MessageFns<MsgSetTax> = {
+  encode(message: MsgSetTax, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(18).string(message.orderId);
+    }
+    if (message.tax !== undefined) {
+      TaxTerms.encode(message.tax, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgSetTax {
+    const plain = readPlain(input, read_settled_settlement_v1_MsgSetTax);
+    if (plain !== undefined) return plain;
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgSetTax();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tax = TaxTerms.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgSetTax>): MsgSetTax {
+    return MsgSetTax.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MsgSetTax>): MsgSetTax {
+    const message = createBaseMsgSetTax();
+    message.sender = object.sender ?? "";
+    message.orderId = object.orderId ?? "";
+    message.tax = (object.tax !== undefined && object.tax !== null) ? TaxTerms.fromPartial(object.tax) : undefined;
+    return message;
+  },
+};
+
+function createBaseMsgSetTaxResponse(): MsgSetTaxResponse {
+  return {};
+}
+
+export const MsgSetTaxResponse: MessageFns<MsgSetTaxResponse> = {
+  encode(_: MsgSetTaxResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MsgSetTaxResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMsgSetTaxResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MsgSetTaxResponse>): MsgSetTaxResponse {
+    return MsgSetTaxResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<MsgSetTaxResponse>): MsgSetTaxResponse {
+    const message = createBaseMsgSetTaxResponse();
+    return message;
+  },
+};
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -2629,4 +3965,241 @@ export function read_settled_settlement_v1_MsgWithdrawFees(reader: WireReader, e
     }
   }
   return { sender: sender_, account: account_, recipient: recipient_, amount: amount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgDisputeUsage(reader: WireReader, end: number): MsgDisputeUsage {
+  let sender_: MsgDisputeUsage["sender"] = "";
+  let usageId_: MsgDisputeUsage["usageId"] = "";
+  let reason_: MsgDisputeUsage["reason"] = "";
+  let evidenceHash_: MsgDisputeUsage["evidenceHash"] = EMPTY_BYTES;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        usageId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        reason_ = reader.string(end);
+        break;
+      case 34:
+        seen = reader.once(seen, 8);
+        evidenceHash_ = reader.bytes(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, usageId: usageId_, reason: reason_, evidenceHash: evidenceHash_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgResolveDispute(reader: WireReader, end: number): MsgResolveDispute {
+  let sender_: MsgResolveDispute["sender"] = "";
+  let disputeId_: MsgResolveDispute["disputeId"] = "";
+  let resolution_: MsgResolveDispute["resolution"] = "";
+  let usageUnits_: MsgResolveDispute["usageUnits"] = 0n;
+  let unitPrice_: MsgResolveDispute["unitPrice"] = undefined;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        disputeId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        resolution_ = reader.string(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        usageUnits_ = reader.uint64(end);
+        break;
+      case 42:
+        seen = reader.once(seen, 16);
+        unitPrice_ = reader.message(end, read_cosmos_base_v1beta1_DecCoin);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, disputeId: disputeId_, resolution: resolution_, usageUnits: usageUnits_, unitPrice: unitPrice_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgRefundSettlement(reader: WireReader, end: number): MsgRefundSettlement {
+  let sender_: MsgRefundSettlement["sender"] = "";
+  let settlementId_: MsgRefundSettlement["settlementId"] = "";
+  let amount_: MsgRefundSettlement["amount"] = [];
+  let reason_: MsgRefundSettlement["reason"] = "";
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        settlementId_ = reader.string(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      case 34:
+        seen = reader.once(seen, 4);
+        reason_ = reader.string(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, settlementId: settlementId_, amount: amount_, reason: reason_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgPayReceivable(reader: WireReader, end: number): MsgPayReceivable {
+  let sender_: MsgPayReceivable["sender"] = "";
+  let receivableId_: MsgPayReceivable["receivableId"] = "";
+  let amount_: MsgPayReceivable["amount"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        receivableId_ = reader.string(end);
+        break;
+      case 26:
+        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, receivableId: receivableId_, amount: amount_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgDistributeProviderRewards(reader: WireReader, end: number): MsgDistributeProviderRewards {
+  let sender_: MsgDistributeProviderRewards["sender"] = "";
+  let reference_: MsgDistributeProviderRewards["reference"] = "";
+  let usageIds_: MsgDistributeProviderRewards["usageIds"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        reference_ = reader.string(end);
+        break;
+      case 26:
+        usageIds_.push(reader.string(end));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, reference: reference_, usageIds: usageIds_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgDistributeVerificationReward(reader: WireReader, end: number): MsgDistributeVerificationReward {
+  let sender_: MsgDistributeVerificationReward["sender"] = "";
+  let validator_: MsgDistributeVerificationReward["validator"] = "";
+  let reference_: MsgDistributeVerificationReward["reference"] = "";
+  let score_: MsgDistributeVerificationReward["score"] = 0;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        validator_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        reference_ = reader.string(end);
+        break;
+      case 32:
+        seen = reader.once(seen, 8);
+        score_ = reader.uint32(end);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, validator: validator_, reference: reference_, score: score_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgSetDiscounts(reader: WireReader, end: number): MsgSetDiscounts {
+  let sender_: MsgSetDiscounts["sender"] = "";
+  let orderId_: MsgSetDiscounts["orderId"] = "";
+  let discounts_: MsgSetDiscounts["discounts"] = [];
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        orderId_ = reader.string(end);
+        break;
+      case 26:
+        discounts_.push(reader.message(end, read_settled_settlement_v1_Discount));
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, orderId: orderId_, discounts: discounts_ };
+}
+
+/** Reads what is plain; see WireReader. */
+export function read_settled_settlement_v1_MsgSetTax(reader: WireReader, end: number): MsgSetTax {
+  let sender_: MsgSetTax["sender"] = "";
+  let orderId_: MsgSetTax["orderId"] = "";
+  let tax_: MsgSetTax["tax"] = undefined;
+  let seen = 0;
+  while (reader.pos < end) {
+    switch (reader.uint32(end)) {
+      case 10:
+        seen = reader.once(seen, 1);
+        sender_ = reader.string(end);
+        break;
+      case 18:
+        seen = reader.once(seen, 2);
+        orderId_ = reader.string(end);
+        break;
+      case 26:
+        seen = reader.once(seen, 4);
+        tax_ = reader.message(end, read_settled_settlement_v1_TaxTerms);
+        break;
+      default:
+        reader.refuse();
+    }
+  }
+  return { sender: sender_, orderId: orderId_, tax: tax_ };
 }
