@@ -1585,6 +1585,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "closed_at_ns", key: "closedAtNs", no: 15, kind: "int64" },
       { name: "amended_seq", key: "amendedSeq", no: 16, kind: "uint64" },
       { name: "refund_seq", key: "refundSeq", no: 17, kind: "uint64" },
+      { name: "reserved", key: "reserved", no: 18, kind: "string" },
     ],
   },
   {
@@ -1732,6 +1733,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "tax", key: "tax", no: 23, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "tax_paid", key: "taxPaid", no: 24, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "tax_terms", key: "taxTerms", no: 25, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
+      { name: "waived", key: "waived", no: 26, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {
@@ -1829,6 +1831,8 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "amount", key: "amount", no: 2, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "reason", key: "reason", no: 3, kind: "string" },
       { name: "reference_id", key: "referenceId", no: 4, kind: "string" },
+      { name: "usage_units", key: "usageUnits", no: 5, kind: "uint64" },
+      { name: "verification_score", key: "verificationScore", no: 6, kind: "uint32" },
     ],
   },
   {

@@ -15,6 +15,7 @@ export const bankFullInvariants: readonly FullInvariant[] = [
   { name: "I-04 balances are the fold of the journal", check: balancesAreFold },
   { name: "I-05 supply is the sum of balances", check: supplyIsSum },
   { name: "I-18 the whole journal is chained", check: journalIsChained },
+  { name: "I-26 reversals are of older entries and no more than these", check: reversalsAreLess },
 ];
 
 async function balancesAreFold(reader: Reader): Promise<void> {
@@ -66,4 +67,28 @@ async function journalIsChained(reader: Reader): Promise<void> {
   const bytes = await reader.get(keys.JOURNAL_HEAD_KEY);
   const head = bytes === undefined ? undefined : JournalHead.decode(bytes);
   assert((head?.count ?? 0n) === count, "I-18 bank: journal head differs", { count });
+}
+
+/** Whatever goes back, by one reversal or several, was moved by the entry that they name. */
+async function reversalsAreLess(reader: Reader): Promise<void> {
+  const reversed = new KeyMap<bigint>();
+  for await (const [, value] of reader.range(keys.JOURNAL_PREFIX)) {
+    const { seq, reverses, postings } = JournalEntry.decode(value);
+    if (reverses === 0n) continue;
+    const bytes = reverses < seq ? await reader.get(keys.journalKey(reverses)) : undefined;
+    if (bytes === undefined) assert(false, "I-26 bank: no older entry", { seq, reverses });
+    const moved = JournalEntry.decode(bytes);
+    for (const { denom, amount } of postings) {
+      const key = `${reverses}/${denom}`;
+      const sum = (reversed.get(key) ?? 0n) + BigInt(amount);
+      const most = amountOf(moved, denom);
+      assert(sum <= most, "I-26 bank: more goes back than was moved", { seq, denom, sum, most });
+      reversed.set(key, sum);
+    }
+  }
+}
+
+/** What an entry moves of a denom, over all of its postings. */
+function amountOf({ postings }: JournalEntry, denom: string): bigint {
+  return postings.reduce((sum, each) => (each.denom === denom ? sum + BigInt(each.amount) : sum), 0n);
 }

@@ -16,8 +16,9 @@ import { escrowId } from "./ids.ts";
 import { isExpired } from "./keeper_escrow.ts";
 import type { SettlementKeeper } from "./keeper_settlement.ts";
 import * as keys from "./keys.ts";
-import { coinsIn, type Records } from "./records.ts";
+import type { Records } from "./records.ts";
 import { type Selection, selectOpen } from "./select_open.ts";
+import { spendable } from "./spendable.ts";
 import { settleableFrom } from "./usage_facts.ts";
 
 /** Bounds of a block's automatic settlement (RULES 32). */
@@ -87,7 +88,7 @@ function settleEscrow(
   escrow: EscrowState,
   { selected, isCut }: Selection,
 ): void {
-  const all = allocate(selected, coinsIn(escrow.balance), false);
+  const all = allocate(selected, spendable(escrow), false);
   const allocation = dropBelowMinimum(all, records.params(ctx).minSettlementAmount);
   const count = allocation.taken.length;
   if (count === 0) {

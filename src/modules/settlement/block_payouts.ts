@@ -3,8 +3,9 @@ import { isolated } from "../../baseapp/isolated.ts";
 import { must } from "../../lib/assert.ts";
 import { i64FromKey, type Key } from "../../lib/key.ts";
 import { payoutFailed } from "./events_payout.ts";
-import { type PayoutKeeper, payoutId } from "./keeper_payout.ts";
+import type { PayoutKeeper } from "./keeper_payout.ts";
 import * as keys from "./keys.ts";
+import { payoutId } from "./payout_ledger.ts";
 import type { Records } from "./records.ts";
 
 /** Payouts that a block looks at in each of the three queues. */

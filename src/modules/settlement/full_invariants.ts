@@ -165,7 +165,7 @@ async function usageIsListed(reader: Reader): Promise<void> {
   for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
     const { seq, escrowSeq, usageType, periodStart: start } = usage;
     const escrow = await escrowBySeq(reader, escrowSeq);
-    const { orderId, leaseId, recipient } = escrow;
+    const { orderId, leaseId, recipient, depositor } = escrow;
     const meter = keys.meterKey({ orderId, leaseId, type: normaliseUsageType(usageType) });
     const isFound = (await usageSeqAt(reader, meter, start)) === seq;
     if (isFound !== holdsKey(usage)) missing(seq, "by natural key");
@@ -174,6 +174,8 @@ async function usageIsListed(reader: Reader): Promise<void> {
     const hour = keys.hourOf(start);
     const byProvider = keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, recipient);
     if (!(await holds(keys.hourIndexKey(byProvider, hour), seq))) missing(seq, "by provider");
+    const byCustomer = keys.textIndexKey(keys.USAGE_BY_CUSTOMER_PREFIX, depositor);
+    if (!(await holds(keys.hourIndexKey(byCustomer, hour), seq))) missing(seq, "by customer");
     const byHour = keys.hourIndexKey(keys.USAGE_BY_START_PREFIX, hour);
     if (!(await holds(byHour, seq))) missing(seq, "by time");
     const settled = settledListKey(usage);

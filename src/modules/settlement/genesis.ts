@@ -65,8 +65,7 @@ function writePayments(ctx: Context, records: Records, genesis: state.GenesisSta
   writeEach({ name: "settlements", records: settlements, keyOf: bySeq }, (settlement, field) => {
     const { total, providerShare, platformFee, validatorFee } = settlement;
     checkCoins(total, providerShare, platformFee, validatorFee);
-    const { orderId } = escrowOf(ctx, records, settlement, field);
-    records.setSettlement(ctx, settlement, orderId);
+    records.setSettlement(ctx, settlement, escrowOf(ctx, records, settlement, field));
   });
   writeEach({ name: "invoices", records: invoices, keyOf: bySeq }, (invoice, field) => {
     checkCoins(invoice.total, invoice.amountPaid, invoice.amountDue, invoice.credited);

@@ -96,6 +96,7 @@ export function issueInvoice(ctx: Context, records: Records, request: IssueReque
     tax: [],
     taxPaid: [],
     taxTerms: undefined,
+    waived: [],
   };
   const settlementId = settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq);
   const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_ISSUED;

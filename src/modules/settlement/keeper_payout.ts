@@ -3,7 +3,6 @@ import { isolated } from "../../baseapp/isolated.ts";
 import {
   type EscrowState,
   EscrowStatus,
-  PayoutLedgerEntry,
   PayoutLedgerKind as Kind,
   type PayoutState,
   PayoutStatus,
@@ -34,7 +33,13 @@ import * as events from "./events_payout.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
 import { escrowId, timedId, timedSeqOf } from "./ids.ts";
 import { quote } from "./keeper_escrow.ts";
-import { payoutLedgerKey } from "./keys.ts";
+import {
+  logPayout,
+  type LedgerNote,
+  type NewPayout,
+  newPayout,
+  payoutId,
+} from "./payout_ledger.ts";
 import { holdbackLeft, mayBecome, netToPay, unpaid } from "./payout_state.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { payoutStatusName } from "./status_names.ts";
@@ -58,26 +63,6 @@ const {
   PAYOUT_STATUS_REFUNDED: REFUNDED,
   PAYOUT_STATUS_CANCELLED: CANCELLED,
 } = PayoutStatus;
-
-/** What a payout is made of; its coins are in the account `settlement` already. */
-export interface NewPayout {
-  readonly seq: bigint;
-  readonly invoiceSeq: bigint;
-  /** 0n for none. */
-  readonly settlementSeq: bigint;
-  readonly escrow: EscrowState;
-  /** What was settled, fees included. */
-  readonly gross: Coins;
-  readonly shares: Shares;
-}
-
-interface Entry {
-  readonly kind: Kind;
-  readonly status: PayoutStatus;
-  readonly amount: Coins;
-  readonly reason?: string;
-  readonly journalSeq?: bigint;
-}
 
 /**
  * Payouts: the provider's share on its way from the account `settlement`, its holdback included.
@@ -118,7 +103,7 @@ export class PayoutKeeper {
     const holdback = mapCoins(facts.gross, (a) => mulDivFloor(a, payoutHoldbackRate, DEC_ONE));
     const net = subCoins(shares.providerShare, holdback);
     const due = addSeconds(ctx.time, extended.payoutDelay);
-    const payout = this.#log(
+    const payout = logPayout(
       ctx,
       {
         ...newPayout(ctx, facts),
@@ -175,13 +160,13 @@ export class PayoutKeeper {
     const left = unpaid(before);
     const ofHoldback = status === COMPLETED && !isZeroCoins(left);
     if (!ofHoldback && !mayBecome(status, HELD)) throw transition(before, "held");
-    const entry: Entry = {
+    const entry: LedgerNote = {
       ...{ kind: Kind.PAYOUT_LEDGER_KIND_HELD, status: ofHoldback ? COMPLETED : HELD },
       ...{ amount: left, reason },
     };
     const queues = { dueAtNs: 0n, nextAttemptHeight: 0n };
     const held = { ...before, ...queues, holdReason: reason, holdbackHeld: ofHoldback };
-    const after = this.#log(ctx, held, entry);
+    const after = logPayout(ctx, held, entry);
     this.#write(ctx, before, after, this.#escrowOf(ctx, before));
     ctx.emit(events.payoutHeld({ payoutId: payoutId(before), reason, at: ctx.time }));
   }
@@ -200,7 +185,7 @@ export class PayoutKeeper {
     if (before.status === HELD || before.holdbackHeld) {
       const ofHoldback = before.status === COMPLETED;
       const free = { ...before, holdReason: "", holdbackHeld: false };
-      payout = this.#log(ctx, free, {
+      payout = logPayout(ctx, free, {
         kind: Kind.PAYOUT_LEDGER_KIND_RELEASED,
         status: ofHoldback ? COMPLETED : PENDING,
         amount: left,
@@ -241,7 +226,7 @@ export class PayoutKeeper {
     const refunded = wireCoins(addCoins(coinsIn(before.refunded), amount));
     const isAll = equalCoins(amount, left);
     const status = isAll && before.status === HELD ? REFUNDED : before.status;
-    const after = this.#log(ctx, settleHoldback({ ...before, refunded }), {
+    const after = logPayout(ctx, settleHoldback({ ...before, refunded }), {
       ...{ kind: Kind.PAYOUT_LEDGER_KIND_REFUNDED, status, amount, reason, journalSeq },
     });
     this.#write(ctx, before, after, escrow);
@@ -262,13 +247,13 @@ export class PayoutKeeper {
       dueAtNs: 0n,
       nextAttemptHeight: 0n,
     };
-    const processing = this.#log(ctx, tried, {
+    const processing = logPayout(ctx, tried, {
       ...{ kind: Kind.PAYOUT_LEDGER_KIND_PROCESSING, status: PROCESSING, amount: net },
     });
     const sent = this.#attempt(ctx, before, { recipient: escrow.recipient, coins: net });
     if (sent instanceof ChainError) return this.#fail(ctx, processing, sent, FAILED);
     const paid = { ...processing, completedAtNs: ctx.time, lastError: "", txHash: ctx.txHash };
-    const completed = this.#log(ctx, settleHoldback(paid), {
+    const completed = logPayout(ctx, settleHoldback(paid), {
       kind: Kind.PAYOUT_LEDGER_KIND_COMPLETED,
       status: COMPLETED,
       amount: net,
@@ -304,7 +289,7 @@ export class PayoutKeeper {
     const holdbackReleased = wireCoins(addCoins(coinsIn(before.holdbackReleased), amount));
     const facts = { payoutId: payoutId(before), provider: recipient, amount, at: ctx.time };
     ctx.emit(events.holdbackReleased(facts));
-    return this.#log(ctx, settleHoldback({ ...tried, holdbackReleased, lastError: "" }), {
+    return logPayout(ctx, settleHoldback({ ...tried, holdbackReleased, lastError: "" }), {
       ...{ kind: Kind.PAYOUT_LEDGER_KIND_HOLDBACK_RELEASED, status: COMPLETED },
       ...{ amount, journalSeq: sent },
     });
@@ -352,7 +337,7 @@ export class PayoutKeeper {
         ...{ nextAttemptHeight, at: ctx.time },
       }),
     );
-    return this.#log(
+    return logPayout(
       ctx,
       { ...tried, lastError, nextAttemptHeight },
       {
@@ -376,31 +361,6 @@ export class PayoutKeeper {
     return payout.status === COMPLETED
       ? { ...payout, holdbackDueAtNs: until }
       : { ...payout, dueAtNs: until };
-  }
-
-  /** Writes the next entry of a payout's ledger, and gives the payout as it is after it. */
-  #log(ctx: Context, payout: PayoutState, entry: Entry): PayoutState {
-    const { status: previousStatus } = payout;
-    const { kind, status, amount, reason = "", journalSeq = 0n } = entry;
-    const isNew = previousStatus === PayoutStatus.PAYOUT_STATUS_UNSPECIFIED;
-    if (status !== previousStatus && !isNew && !mayBecome(previousStatus, status)) {
-      assert(false, "settlement: no such transition of a payout", { previousStatus, status });
-    }
-    const number = payout.ledgerCount + 1;
-    const record: PayoutLedgerEntry = {
-      payoutSeq: payout.seq,
-      number,
-      kind,
-      previousStatus,
-      status,
-      amount: wireCoins(amount),
-      reason,
-      height: ctx.height,
-      timeNs: ctx.time,
-      journalSeq,
-    };
-    ctx.kv.create(payoutLedgerKey(payout.seq, number), PayoutLedgerEntry.encode(record).finish());
-    return { ...payout, status, ledgerCount: number };
   }
 
   #write(
@@ -428,46 +388,6 @@ export class PayoutKeeper {
 /** The settlement is of the payout's own block. */
 function settlementIdOf({ createdAtNs, settlementSeq }: PayoutState): string {
   return settlementSeq === 0n ? "" : timedId("settle", createdAtNs, settlementSeq);
-}
-
-export function payoutId({ createdAtNs, seq }: PayoutState): string {
-  return timedId("payout", createdAtNs, seq);
-}
-
-function newPayout(ctx: Context, facts: NewPayout): PayoutState {
-  return {
-    seq: facts.seq,
-    invoiceSeq: facts.invoiceSeq,
-    settlementSeq: facts.settlementSeq,
-    escrowSeq: facts.escrow.seq,
-    gross: wireCoins(facts.gross),
-    platformFee: wireCoins(facts.shares.platformFee),
-    validatorFee: wireCoins(facts.shares.validatorFee),
-    holdback: [],
-    net: [],
-    status: PayoutStatus.PAYOUT_STATUS_UNSPECIFIED,
-    attempts: 0,
-    createdAtNs: ctx.time,
-    lastAttemptAtNs: 0n,
-    processedAtNs: 0n,
-    completedAtNs: 0n,
-    height: ctx.height,
-    holdbackReleased: [],
-    refunded: [],
-    holdReason: "",
-    lastError: "",
-    dueAtNs: 0n,
-    nextAttemptHeight: 0n,
-    holdbackDueAtNs: 0n,
-    holdbackHeld: false,
-    txHash: EMPTY_BYTES,
-    ledgerCount: 0,
-    reversedNet: [],
-    reversedHoldback: [],
-    openDisputes: 0,
-    disputeSeq: 0n,
-    heldByDispute: false,
-  };
 }
 
 /** A holdback that has gone has no time and nothing that is held. */

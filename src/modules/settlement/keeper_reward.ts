@@ -49,6 +49,27 @@ export interface UsageReward {
   readonly amount: bigint;
 }
 
+/** A distribution that is to be booked: what it says, and who may claim how much of it. */
+export interface DistributionPlan {
+  readonly seq: bigint;
+  readonly source: RewardSource;
+  readonly epoch: bigint;
+  /** 0 unless it is of usage. */
+  readonly settlementSeq: bigint;
+  /** Lines that do not follow from records. */
+  readonly rows: RewardRow[];
+  readonly rowCount: number;
+  readonly claims: readonly {
+    readonly address: string;
+    readonly coins: Coins;
+    readonly reason: string;
+  }[];
+  /** Of the authority, once per source. */
+  readonly reference?: string;
+  /** Of a provider distribution, ascending. */
+  readonly usageSeqs?: readonly bigint[];
+}
+
 /** Distributions, what may be claimed of them, and the coins behind it. */
 export class RewardKeeper {
   readonly #records: Records;
@@ -65,19 +86,23 @@ export class RewardKeeper {
     return epochOf(ctx, this.#records.params(ctx).wire.stakingRewardEpochLength, ctx.height).epoch;
   }
 
-  /**
-   * Decides which rewards of one settlement are funded, in rows order (RULES 34): per denom, the
-   * first that does not fit and all later ones are skipped, each with an event.
-   */
+  /** Decides which rewards of one settlement are funded. */
   fundUsage(ctx: Context, rewards: readonly UsageReward[]): UsageReward[] {
-    const sorted = [...rewards].sort(byTypeThenId);
+    return this.fundRows(ctx, [...rewards].sort(byTypeThenId));
+  }
+
+  /**
+   * Decides which rewards are funded, in the order of the rows (RULES 34): per denom, the first
+   * that does not fit and all later ones are skipped, each with an event.
+   */
+  fundRows<T extends UsageReward>(ctx: Context, rows: readonly T[]): T[] {
     const budgets = new KeyMap<{ left: bigint; stopped: boolean }>();
-    const funded: UsageReward[] = [];
-    for (const row of sorted) {
+    const funded: T[] = [];
+    for (const row of rows) {
       const { denom } = row.usage;
       let budget = budgets.get(denom);
       if (budget === undefined) {
-        budget = { left: this.#available(ctx, denom), stopped: false };
+        budget = { left: this.available(ctx, denom), stopped: false };
         budgets.set(denom, budget);
       }
       if (!budget.stopped && row.amount <= budget.left) {
@@ -107,7 +132,7 @@ export class RewardKeeper {
     for (const [type, sums] of types.sortedEntries()) {
       reasons.set(`usage_${type}_reward`, sums.coins());
     }
-    this.#distribute(ctx, {
+    this.distribute(ctx, {
       seq,
       source: RewardSource.REWARD_SOURCE_USAGE,
       epoch: this.epoch(ctx),
@@ -133,7 +158,7 @@ export class RewardKeeper {
     const { bondDenom } = ctx.chain;
     const coins = coinsOf(bondDenom, rules.stakingRewardPerEpoch);
     const epoch = next.epoch - 1n;
-    if (rules.stakingRewardPerEpoch > this.#available(ctx, bondDenom)) {
+    if (rules.stakingRewardPerEpoch > this.available(ctx, bondDenom)) {
       this.#skip(ctx, `epoch-${epoch}`, coins);
       return;
     }
@@ -141,12 +166,13 @@ export class RewardKeeper {
     const address = pool === "" ? this.#accounts.feeCollector : pool;
     const reason = "staking epoch reward";
     const referenceId = `epoch-${epoch}`;
-    this.#distribute(ctx, {
+    const line = { address, amount: wireCoins(coins), reason, referenceId };
+    this.distribute(ctx, {
       seq: this.takeDistributionSeq(ctx),
       source: RewardSource.REWARD_SOURCE_STAKING,
       epoch,
       settlementSeq: 0n,
-      rows: [{ address, amount: wireCoins(coins), reason, referenceId }],
+      rows: [{ ...line, usageUnits: 0n, verificationScore: 0 }],
       rowCount: 1,
       claims: [{ address, coins, reason }],
     });
@@ -199,7 +225,7 @@ export class RewardKeeper {
   }
 
   /** Base units of a denom that rewards may still draw in this epoch. */
-  #available(ctx: Context, denom: string): bigint {
+  available(ctx: Context, denom: string): bigint {
     const rules = this.#records.params(ctx);
     if (rules.extended.rewardFunding === "pool") {
       return this.#bank.balance(ctx, this.#accounts.rewardPool, denom);
@@ -212,26 +238,20 @@ export class RewardKeeper {
   }
 
   #skip(ctx: Context, reference: string, amount: Coins): void {
-    const { rewardFunding } = this.#records.params(ctx).extended;
-    const denom = amount[0]?.denom ?? "";
-    const unfunded = rewardFunding === "mint" && denom !== ctx.chain.bondDenom;
-    const limit = rewardFunding === "mint" ? "the epoch's mint cap" : "the reward pool";
-    const reason = unfunded ? `${denom} is not minted` : `exceeds what is left of ${limit}`;
+    const reason = this.lackOf(ctx, amount[0]?.denom ?? "");
     ctx.emit(events.rewardSkipped({ reference, amount, reason }));
   }
 
-  #distribute(
-    ctx: Context,
-    plan: {
-      seq: bigint;
-      source: RewardSource;
-      epoch: bigint;
-      settlementSeq: bigint;
-      rows: RewardRow[];
-      rowCount: number;
-      claims: readonly { address: string; coins: Coins; reason: string }[];
-    },
-  ): void {
+  /** Why a reward of a denom cannot be funded. */
+  lackOf(ctx: Context, denom: string): string {
+    const { rewardFunding } = this.#records.params(ctx).extended;
+    const isMinted = rewardFunding === "mint";
+    if (isMinted && denom !== ctx.chain.bondDenom) return `${denom} is not minted`;
+    return `exceeds what is left of ${isMinted ? "the epoch's mint cap" : "the reward pool"}`;
+  }
+
+  /** Books a distribution whose coins are there: see `available`. */
+  distribute(ctx: Context, plan: DistributionPlan): DistributionState {
     const total = plan.claims.reduce<Coins>((sum, { coins }) => addCoins(sum, coins), NO_COINS);
     assert(!isZeroCoins(total), "settlement: a distribution has rewards", { seq: plan.seq });
     const minted = this.#fund(ctx, total, plan.seq, plan.source);
@@ -248,8 +268,8 @@ export class RewardKeeper {
       paramsVersion: this.#records.paramsVersion(ctx),
       firstEntrySeq: this.#records.peek(ctx, "rewardEntry"),
       entryCount: plan.claims.length,
-      reference: "",
-      usageSeqs: [],
+      reference: plan.reference ?? "",
+      usageSeqs: [...(plan.usageSeqs ?? [])],
     };
     const recipients = [...plan.claims.map(({ address }) => address)];
     this.#records.setDistribution(ctx, distribution, distinct(recipients));
@@ -264,6 +284,7 @@ export class RewardKeeper {
         at: ctx.time,
       }),
     );
+    return distribution;
   }
 
   /** Brings the coins of new rewards into the rewards account; whether they were minted. */
@@ -359,7 +380,8 @@ function idNameOf(source: RewardSource): "usage" | "staking" | "provider" | "ver
   }
 }
 
-function byTypeThenId(a: UsageReward, b: UsageReward): number {
+/** Rows of one provider (RULES 34). */
+export function byTypeThenId(a: UsageReward, b: UsageReward): number {
   const types = compareKeys(a.type, b.type);
   return types === 0 ? compareKeys(a.usageId, b.usageId) : types;
 }

@@ -143,7 +143,7 @@ export class SettlementKeeper {
       type: SettlementType.SETTLEMENT_TYPE_REFUND,
       isFinal: true,
     };
-    this.#records.setSettlement(ctx, settlement, before.orderId);
+    this.#records.setSettlement(ctx, settlement, before);
   }
 
   #shares(ctx: Context, total: Coins, withFees: boolean): Shares {
@@ -258,7 +258,7 @@ export class SettlementKeeper {
       isFinal: plan.isFinal,
       recordCount: taken.length,
     };
-    this.#records.setSettlement(ctx, settlement, before.orderId);
+    this.#records.setSettlement(ctx, settlement, before);
     const escrow: EscrowState = {
       ...before,
       balance: wireCoins(subCoins(coinsIn(before.balance), total)),

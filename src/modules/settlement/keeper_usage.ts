@@ -36,7 +36,13 @@ import { countUnits } from "./keeper_release.ts";
 import { MeterKeys, naturalKey, numberAt, seqKey } from "./keys.ts";
 import { addRecent } from "./recent_records.ts";
 import type { Records } from "./records.ts";
-import { costOf, invalidUsage, requireDenomHeld, requireOpen } from "./usage_facts.ts";
+import {
+  costOf,
+  invalidUsage,
+  requireDenomHeld,
+  requireOpen,
+  requireUndisputed,
+} from "./usage_facts.ts";
 import { UsageSignatures } from "./usage_signature.ts";
 
 /** What the provider is told of a recorded report. */
@@ -135,6 +141,7 @@ export class UsageKeeper {
     );
     if (sender !== escrow.depositor) throw unauthorized(sender, `customer ${escrow.depositor}`);
     requireOpen(usage);
+    requireUndisputed(usage);
     requireUnexpired(ctx, escrow);
     if (this.#records.params(ctx).extended.requireUsageSignature) {
       const totalCost = formatCoins(coinsOf(usage.denom, BigInt(usage.cost)));

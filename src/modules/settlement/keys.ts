@@ -399,6 +399,11 @@ export function rewardEntryKey(address: string, seq: bigint): Key {
   return joinKeys(REWARD_ENTRY_PREFIX, textKey(address), seqKey(seq));
 }
 
+/** @param source number of the RewardSource */
+export function distributionReferenceKey(source: number, reference: string): Key {
+  return joinKeys(DISTRIBUTION_REFERENCE_PREFIX, byteKey(source), textKey(reference));
+}
+
 export function rewardQueueKey(due: TimeNs, address: string, seq: bigint): Key {
   return joinKeys(REWARD_QUEUE_PREFIX, i64Key(due), textKey(address), seqKey(seq));
 }

@@ -25,6 +25,7 @@ import {
   settlementIdBySeq,
   settledUsage,
 } from "./query_records.ts";
+import { isUsageReward } from "./reward.ts";
 import { sourceName, sourceOf } from "./status_names.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 import { distributionView, rowRecipient, usageRecipient } from "./views.ts";
@@ -48,7 +49,7 @@ async function recipientsOf(
   const rewarded: UsageState[] = [];
   const by = { settlementSeq: distribution.settlementSeq, invoiceSeq: 0n };
   for await (const usage of settledUsage(reader, by)) {
-    if (usage.reward !== "") rewarded.push(usage);
+    if (usage.reward !== "" && isUsageReward(usage)) rewarded.push(usage);
   }
   rewarded.sort((a, b) => {
     const types = compareKeys(normaliseUsageType(a.usageType), normaliseUsageType(b.usageType));

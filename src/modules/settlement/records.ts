@@ -22,6 +22,7 @@ import {
   type RuleParams,
   ruleParams,
 } from "./params.ts";
+import { lookUpEscrow, lookUpSettlement } from "./party_lookups.ts";
 import { type PayoutParties, unpaid, writePayout } from "./payout_state.ts";
 import { SeqCache } from "./seq_cache.ts";
 import { listNewUsage } from "./usage_lists.ts";
@@ -155,6 +156,7 @@ export class Records {
       const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, after.orderId);
       ctx.kv.set(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
     } else ctx.kv.delete(statusIndexKey(before.status, seq));
+    lookUpEscrow(ctx, before, after);
     ctx.kv.set(statusIndexKey(status, seq), EMPTY_BYTES);
     const queueKey = keys.expiryQueueKey(after.expiresAtNs as TimeNs, seq);
     if (expires(status)) ctx.kv.set(queueKey, EMPTY_BYTES);
@@ -259,12 +261,17 @@ export class Records {
     return read(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState);
   }
 
-  /** Writes a settlement with a fresh number. */
-  setSettlement(ctx: Context, settlement: state.SettlementState, orderId: string): void {
+  /** Writes a settlement of an escrow with a fresh number. */
+  setSettlement(
+    ctx: Context,
+    settlement: state.SettlementState,
+    escrow: state.EscrowState,
+  ): void {
     const { seq, type } = settlement;
     create(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState, settlement);
-    const byOrder = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
+    const byOrder = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, escrow.orderId);
     ctx.kv.create(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
+    lookUpSettlement(ctx, seq, escrow);
     if (type === state.SettlementType.SETTLEMENT_TYPE_REFUND) return;
     const total = coinsIn(settlement.total);
     this.addTotal(ctx, "settled", total);
@@ -299,6 +306,16 @@ export class Records {
     return read(ctx, keys.recordKey(keys.DISTRIBUTION_PREFIX, seq), state.DistributionState);
   }
 
+  /** The distribution of a source that a reference of the authority was used for. */
+  distributionByReference(
+    ctx: Context,
+    source: state.RewardSource,
+    reference: string,
+  ): state.DistributionState | undefined {
+    const seq = readU64(ctx, keys.distributionReferenceKey(source, reference), 0n);
+    return seq === 0n ? undefined : this.distribution(ctx, seq);
+  }
+
   /**
    * Writes a distribution with a fresh number.
    * @param recipients each once
@@ -308,9 +325,12 @@ export class Records {
     distribution: state.DistributionState,
     recipients: readonly string[],
   ): void {
-    const { seq, epoch } = distribution;
+    const { seq, epoch, source, reference } = distribution;
     const key = keys.recordKey(keys.DISTRIBUTION_PREFIX, seq);
     create(ctx, key, state.DistributionState, distribution);
+    if (reference !== "") {
+      ctx.kv.create(keys.distributionReferenceKey(source, reference), u64Bytes(seq));
+    }
     ctx.kv.create(joinKeys(keys.epochIndexKey(epoch), keys.seqKey(seq)), EMPTY_BYTES);
     for (const address of recipients) {
       const byRecipient = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);

@@ -1,6 +1,6 @@
-import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
+import { RewardSource, type UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { assert } from "../../lib/assert.ts";
-import { divFloor } from "../../lib/int.ts";
+import { divFloor, parseInteger } from "../../lib/int.ts";
 import { addSeconds, timeOfSeconds } from "../../types/time.ts";
 import type { RuleParams } from "./params.ts";
 import { normaliseUsageType, resourceOf } from "./usage_type.ts";
@@ -8,11 +8,19 @@ import { normaliseUsageType, resourceOf } from "./usage_type.ts";
 /** 10_000^4: one division for the four factors in basis points. */
 const SCALE = 10n ** 16n;
 
+/** Where the param is no integer, as deployed. */
+const VERIFICATION_BASE = 100n;
+
 export interface RewardFactors {
   readonly rateBps: bigint;
   readonly resourceBps: bigint;
   readonly slaBps: bigint;
   readonly ackBps: bigint;
+}
+
+/** Whether the reward of a record, if it has one, came with its settlement. */
+export function isUsageReward({ rewardSource }: UsageState): boolean {
+  return rewardSource !== RewardSource.REWARD_SOURCE_PROVIDER;
 }
 
 /** Late means strictly after the end of the grace; a grace of 0 makes every report on time. */
@@ -56,4 +64,14 @@ export function usageReward(amount: bigint, factors: RewardFactors): bigint {
   const floored = reward * SCALE <= product && product < (reward + 1n) * SCALE;
   if (!floored) assert(false, "I-14 settlement: reward is not the floor", { amount, reward });
   return reward;
+}
+
+/**
+ * trunc(base × score/100 + base), exact.
+ * @param score 0 to 100
+ * @returns base units of the bond denom
+ */
+export function verificationReward({ wire }: RuleParams, score: number): bigint {
+  const base = parseInteger(wire.verificationRewardAmount) ?? VERIFICATION_BASE;
+  return divFloor(base * (100n + BigInt(score)), 100n);
 }

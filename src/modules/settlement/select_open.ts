@@ -3,7 +3,8 @@ import type { EscrowState, UsageState } from "../../gen/settled/settlement/v1/st
 import { must } from "../../lib/assert.ts";
 import { UINT64_MAX } from "../../lib/int.ts";
 import { Means } from "./means.ts";
-import { coinsIn, type Records } from "./records.ts";
+import type { Records } from "./records.ts";
+import { spendable } from "./spendable.ts";
 
 /** Open records of an escrow for one settlement, in recording order. */
 export interface Selection {
@@ -27,7 +28,10 @@ interface Rules {
   readonly onLeft?: () => void;
 }
 
-/** Selects records until a settlement is full; those of a denom that is spent are passed over. */
+/**
+ * Selects records until a settlement is full; those of a denom that is spent, and those that are
+ * disputed, are passed over.
+ */
 export function selectOpen(
   ctx: Context,
   records: Records,
@@ -35,7 +39,7 @@ export function selectOpen(
   { limit, eligible, isFinal, readMax, onLeft }: Rules,
 ): Selection {
   const selected: UsageState[] = [];
-  const means = isFinal ? undefined : new Means(coinsIn(escrow.balance));
+  const means = isFinal ? undefined : new Means(spendable(escrow));
   let units = 0n;
   let taken = 0;
   let read = 0;
@@ -43,7 +47,7 @@ export function selectOpen(
     if (read === readMax) break;
     read += 1;
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
-    if (!eligible(usage) || means?.isSpent(usage.denom) === true) {
+    if (usage.disputed || !eligible(usage) || means?.isSpent(usage.denom) === true) {
       onLeft?.();
       continue;
     }

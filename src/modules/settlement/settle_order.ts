@@ -18,7 +18,8 @@ import type { SettlementKeeper, SettlementOutcome } from "./keeper_settlement.ts
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { selectOpen } from "./select_open.ts";
-import { requireOpen, settleableFrom } from "./usage_facts.ts";
+import { spendable } from "./spendable.ts";
+import { requireOpen, requireUndisputed, settleableFrom } from "./usage_facts.ts";
 
 /** Gas of a record that a settlement reads and does not take. */
 const LOOKED_AT_GAS = 100n;
@@ -119,6 +120,10 @@ function finishEmpty(ctx: Context, keepers: Keepers, escrow: EscrowState): Settl
 
 function nothingToSettle(escrow: EscrowState, open: bigint): ChainError {
   const order = quote(escrow.orderId);
+  if (open > 0n && open === BigInt(escrow.openDisputes)) {
+    const detail = `no usage to settle: all ${open} open records of order ${order} are disputed`;
+    return new ChainError(errors.ErrDisputeActive, detail);
+  }
   const detail =
     open === 0n
       ? `no usage to settle: order ${order} has no open records`
@@ -175,6 +180,7 @@ function requireOpenOfOrder(
     throw new ChainError(errors.ErrInvalidUsageRecord, detail);
   }
   requireOpen(usage);
+  requireUndisputed(usage);
   return usage;
 }
 
@@ -206,6 +212,7 @@ function requireAllEligible(
   for (const seq of records.openUsage(ctx, escrow.seq)) {
     ctx.gas.consume(LOOKED_AT_GAS, "look at record");
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
+    if (usage.disputed) continue;
     if (!eligible(usage)) throw waits(ctx, usage, records.params(ctx).autoSettleAfter);
     count += 1;
     // Those that it does not take are its next part's.
@@ -219,7 +226,7 @@ function allocateFor(
   escrow: EscrowState,
   { selected, isFinal }: { selected: readonly UsageState[]; isFinal: boolean },
 ): Allocation {
-  const balance = coinsIn(escrow.balance);
+  const balance = spendable(escrow);
   const allocation = allocate(selected, balance, isFinal);
   if (isFinal) return allocation;
   const minimum = records.params(ctx).minSettlementAmount;

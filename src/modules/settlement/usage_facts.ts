@@ -49,6 +49,13 @@ export function requireOpen(usage: UsageState): void {
   throw new ChainError(errors.ErrUsageAlreadySettled, `usage ${usageIdOf(usage)} ${endOf(usage)}`);
 }
 
+/** @throws ChainError settlement/1535 while a dispute of the record is undecided. */
+export function requireUndisputed(usage: UsageState): void {
+  if (!usage.disputed) return;
+  const detail = `usage ${usageIdOf(usage)} is disputed: resolve dispute-${usage.disputeSeq} first`;
+  throw new ChainError(errors.ErrDisputeActive, detail);
+}
+
 function endOf({ status, submittedAtNs, correctedBySeq }: UsageState): string {
   if (status === UsageStatus.USAGE_STATUS_SETTLED) return "is settled";
   if (status === UsageStatus.USAGE_STATUS_WRITTEN_OFF) return "is written off";

@@ -42,12 +42,13 @@ interface Place {
   start: bigint;
   end: bigint;
   byProvider: number[];
+  byCustomer: number[];
   byHour: number[];
 }
 
 /**
- * The lists that usage records are added to: look-ups for queries by order, by provider and time,
- * by time; and which are open, by escrow.
+ * The lists that usage records are added to: look-ups for queries by order, by provider and time, by
+ * customer and time, by time; and which are open, by escrow.
  */
 export class UsageLists {
   readonly #lists = new Lists();
@@ -71,6 +72,7 @@ export class UsageLists {
     const seq = toSafeNumber(usage.seq);
     place.byOrder.push(seq);
     place.byProvider.push(seq);
+    place.byCustomer.push(seq);
     place.byHour.push(seq);
     if (usage.status === UsageStatus.USAGE_STATUS_OPEN) place.open.push(seq);
   }
@@ -89,7 +91,8 @@ export class UsageLists {
       const escrow = this.#escrowOf(escrowSeq);
       const byOrder = keys.textIndexKey(keys.USAGE_BY_ORDER_PREFIX, escrow.orderId);
       const none: number[] = [];
-      const lists = { byOrder: this.#lists.of(byOrder), byProvider: none, byHour: none, open: [] };
+      const byParty = { byProvider: none, byCustomer: none };
+      const lists = { byOrder: this.#lists.of(byOrder), ...byParty, byHour: none, open: [] };
       place = { escrow, start: 0n, end: 0n, ...lists };
       this.#byEscrow.set(key, place);
       this.#places.push(place);
@@ -99,9 +102,11 @@ export class UsageLists {
   }
 
   #moveTo(place: Place, hour: bigint): void {
-    const { recipient } = place.escrow;
+    const { recipient, depositor } = place.escrow;
     const byProvider = keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, recipient);
     place.byProvider = this.#lists.of(keys.hourIndexKey(byProvider, hour));
+    const byCustomer = keys.textIndexKey(keys.USAGE_BY_CUSTOMER_PREFIX, depositor);
+    place.byCustomer = this.#lists.of(keys.hourIndexKey(byCustomer, hour));
     place.byHour = this.#lists.of(keys.hourIndexKey(keys.USAGE_BY_START_PREFIX, hour));
     place.start = hour * keys.HOUR;
     place.end = place.start + keys.HOUR;

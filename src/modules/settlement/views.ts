@@ -254,12 +254,12 @@ export function distributionView(
 }
 
 function distributionMetadata(
-  { epoch, source }: state.DistributionState,
+  { epoch, source, reference }: state.DistributionState,
   settlementId: string,
 ): Record<string, string> {
-  return settlementId === ""
-    ? { epoch: epoch.toString(), source: names.sourceName(source) }
-    : { settlement_id: settlementId };
+  if (settlementId !== "") return { settlement_id: settlementId };
+  const facts = { epoch: epoch.toString(), source: names.sourceName(source) };
+  return reference === "" ? facts : { ...facts, reference };
 }
 
 /** Recipient rows of a usage distribution: one per rewarded record, in the order of RULES 34. */
@@ -280,8 +280,8 @@ export function rowRecipient(row: state.RewardRow): wire.RewardRecipient {
     address: row.address,
     amount: row.amount,
     reason: row.reason,
-    usageUnits: 0n,
-    verificationScore: 0,
+    usageUnits: row.usageUnits,
+    verificationScore: row.verificationScore,
     stakingWeight: "",
     referenceId: row.referenceId,
   };

@@ -143,7 +143,7 @@ async function putOnDisk(key: string, value: Uint8Array): Promise<void> {
 describe("invariants over the whole state", () => {
   test("all of them are checked, by name", async () => {
     const names = (await chain.checkFullInvariants()).map((name) => name.slice(0, 4));
-    const bank = ["I-04", "I-05", "I-18"];
+    const bank = ["I-04", "I-05", "I-18", "I-26"];
     const invoices = ["I-12", "I-18", "I-26"];
     const payouts = ["I-10", "I-11", "I-18", "look"];
     const numbered = [...bank, "I-09", "I-10", "I-12", ...invoices, ...payouts, "I-13", "I-14"];

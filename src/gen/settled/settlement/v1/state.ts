@@ -537,6 +537,8 @@ export interface DisputeState {
   amendedSeq: bigint;
   /** What gave a settled record's coins back; 0 for none. */
   refundSeq: bigint;
+  /** Of the record's denom, kept in the escrow for it; empty when the record was settled. */
+  reserved: string;
 }
 
 /** Discounts and tax of an order's later settlements. */
@@ -699,7 +701,11 @@ export interface InvoiceState {
   tax: Coin[];
   taxPaid: Coin[];
   /** As they were when it was issued; absent without tax. */
-  taxTerms: TaxTerms | undefined;
+  taxTerms:
+    | TaxTerms
+    | undefined;
+  /** No longer due: what disputes of its records took off. */
+  waived: Coin[];
 }
 
 /** What one discount took off an invoice. */
@@ -807,6 +813,10 @@ export interface RewardRow {
   amount: Coin[];
   reason: string;
   referenceId: string;
+  /** Of the records that it rewards; 2^64 - 1 stands for more. */
+  usageUnits: bigint;
+  /** Of a reward for a verification. */
+  verificationScore: number;
 }
 
 export interface DistributionState {
@@ -2797,6 +2807,7 @@ function createBaseDisputeState(): DisputeState {
     closedAtNs: 0n,
     amendedSeq: 0n,
     refundSeq: 0n,
+    reserved: "",
   };
 }
 
@@ -2852,6 +2863,9 @@ export const DisputeState: MessageFns<DisputeState> = {
     }
     if (message.refundSeq !== 0n) {
       writer.uint32(136).uint64(message.refundSeq);
+    }
+    if (message.reserved !== "") {
+      writer.uint32(146).string(message.reserved);
     }
     return writer;
   },
@@ -3007,6 +3021,14 @@ export const DisputeState: MessageFns<DisputeState> = {
             message.refundSeq = reader.uint64() as bigint;
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.reserved = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3055,6 +3077,7 @@ export const DisputeState: MessageFns<DisputeState> = {
       ? BigInt(object.amendedSeq)
       : 0n;
     message.refundSeq = (object.refundSeq !== undefined && object.refundSeq !== null) ? BigInt(object.refundSeq) : 0n;
+    message.reserved = object.reserved ?? "";
     return message;
   },
 };
@@ -4442,6 +4465,7 @@ function createBaseInvoiceState(): InvoiceState {
     tax: [],
     taxPaid: [],
     taxTerms: undefined,
+    waived: [],
   };
 }
 
@@ -4521,6 +4545,9 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     }
     if (message.taxTerms !== undefined) {
       TaxTerms.encode(message.taxTerms, writer.uint32(202).fork()).join();
+    }
+    for (const v of message.waived) {
+      Coin.encode(v!, writer.uint32(210).fork()).join();
     }
     return writer;
   },
@@ -4740,6 +4767,14 @@ export const InvoiceState: MessageFns<InvoiceState> = {
             message.taxTerms = TaxTerms.decode(reader, reader.uint32());
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.waived.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4792,6 +4827,7 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     message.taxTerms = (object.taxTerms !== undefined && object.taxTerms !== null)
       ? TaxTerms.fromPartial(object.taxTerms)
       : undefined;
+    message.waived = object.waived?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -5858,7 +5894,7 @@ export const PayoutLedgerEntry: MessageFns<PayoutLedgerEntry> = {
 };
 
 function createBaseRewardRow(): RewardRow {
-  return { address: "", amount: [], reason: "", referenceId: "" };
+  return { address: "", amount: [], reason: "", referenceId: "", usageUnits: 0n, verificationScore: 0 };
 }
 
 export const RewardRow: MessageFns<RewardRow> = {
@@ -5874,6 +5910,12 @@ export const RewardRow: MessageFns<RewardRow> = {
     }
     if (message.referenceId !== "") {
       writer.uint32(34).string(message.referenceId);
+    }
+    if (message.usageUnits !== 0n) {
+      writer.uint32(40).uint64(message.usageUnits);
+    }
+    if (message.verificationScore !== 0) {
+      writer.uint32(48).uint32(message.verificationScore);
     }
     return writer;
   },
@@ -5925,6 +5967,22 @@ export const RewardRow: MessageFns<RewardRow> = {
             message.referenceId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.usageUnits = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.verificationScore = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5946,6 +6004,10 @@ export const RewardRow: MessageFns<RewardRow> = {
     message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
     message.reason = object.reason ?? "";
     message.referenceId = object.referenceId ?? "";
+    message.usageUnits = (object.usageUnits !== undefined && object.usageUnits !== null)
+      ? BigInt(object.usageUnits)
+      : 0n;
+    message.verificationScore = object.verificationScore ?? 0;
     return message;
   },
 };
@@ -7941,6 +8003,7 @@ export function read_settled_settlement_v1_DisputeState(reader: WireReader, end:
   let closedAtNs_: DisputeState["closedAtNs"] = 0n;
   let amendedSeq_: DisputeState["amendedSeq"] = 0n;
   let refundSeq_: DisputeState["refundSeq"] = 0n;
+  let reserved_: DisputeState["reserved"] = "";
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8012,11 +8075,15 @@ export function read_settled_settlement_v1_DisputeState(reader: WireReader, end:
         seen = reader.once(seen, 65536);
         refundSeq_ = reader.uint64(end);
         break;
+      case 146:
+        seen = reader.once(seen, 131072);
+        reserved_ = reader.string(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, usageSeq: usageSeq_, escrowSeq: escrowSeq_, status: status_, reason: reason_, evidenceHash: evidenceHash_, openedAtNs: openedAtNs_, expiresAtNs: expiresAtNs_, height: height_, afterSettlement: afterSettlement_, customerProposal: customerProposal_, providerProposal: providerProposal_, resolution: resolution_, decidedBy: decidedBy_, closedAtNs: closedAtNs_, amendedSeq: amendedSeq_, refundSeq: refundSeq_ };
+  return { seq: seq_, usageSeq: usageSeq_, escrowSeq: escrowSeq_, status: status_, reason: reason_, evidenceHash: evidenceHash_, openedAtNs: openedAtNs_, expiresAtNs: expiresAtNs_, height: height_, afterSettlement: afterSettlement_, customerProposal: customerProposal_, providerProposal: providerProposal_, resolution: resolution_, decidedBy: decidedBy_, closedAtNs: closedAtNs_, amendedSeq: amendedSeq_, refundSeq: refundSeq_, reserved: reserved_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -8491,6 +8558,7 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
   let tax_: InvoiceState["tax"] = [];
   let taxPaid_: InvoiceState["taxPaid"] = [];
   let taxTerms_: InvoiceState["taxTerms"] = undefined;
+  let waived_: InvoiceState["waived"] = [];
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8586,11 +8654,14 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
         seen = reader.once(seen, 65536);
         taxTerms_ = reader.message(end, read_settled_settlement_v1_TaxTerms);
         break;
+      case 210:
+        waived_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_ };
+  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_, waived: waived_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -8803,6 +8874,8 @@ export function read_settled_settlement_v1_RewardRow(reader: WireReader, end: nu
   let amount_: RewardRow["amount"] = [];
   let reason_: RewardRow["reason"] = "";
   let referenceId_: RewardRow["referenceId"] = "";
+  let usageUnits_: RewardRow["usageUnits"] = 0n;
+  let verificationScore_: RewardRow["verificationScore"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8821,11 +8894,19 @@ export function read_settled_settlement_v1_RewardRow(reader: WireReader, end: nu
         seen = reader.once(seen, 4);
         referenceId_ = reader.string(end);
         break;
+      case 40:
+        seen = reader.once(seen, 8);
+        usageUnits_ = reader.uint64(end);
+        break;
+      case 48:
+        seen = reader.once(seen, 16);
+        verificationScore_ = reader.uint32(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { address: address_, amount: amount_, reason: reason_, referenceId: referenceId_ };
+  return { address: address_, amount: amount_, reason: reason_, referenceId: referenceId_, usageUnits: usageUnits_, verificationScore: verificationScore_ };
 }
 
 /** Reads what is plain; see WireReader. */
