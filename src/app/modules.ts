@@ -4,8 +4,10 @@ import { AuthKeeper, type Permission } from "../modules/auth/keeper.ts";
 import { authModule } from "../modules/auth/module.ts";
 import { BankKeeper } from "../modules/bank/keeper.ts";
 import { bankModule } from "../modules/bank/module.ts";
+import * as journal from "../modules/bank/query_journal.ts";
 import { coinsOfAccount } from "../modules/bank/query_server.ts";
-import { accountsOf } from "../modules/settlement/accounts.ts";
+import { type Accounts, accountsOf } from "../modules/settlement/accounts.ts";
+import type { BlockWorkers } from "../modules/settlement/block_work.ts";
 import { EscrowKeeper } from "../modules/settlement/keeper_escrow.ts";
 import { RewardKeeper } from "../modules/settlement/keeper_reward.ts";
 import { SettlementKeeper } from "../modules/settlement/keeper_settlement.ts";
@@ -40,17 +42,33 @@ export interface Modules {
   ensureAccounts(ctx: Context): void;
 }
 
-/** The one list of modules: everything a module brings follows from its entry here. */
-export function buildModules(bech32Prefix: string, verifier: Verifier): Modules {
-  const auth = new AuthKeeper();
-  const bank = new BankKeeper(auth);
-  const accounts = accountsOf(bech32Prefix);
+function workersOf(parts: {
+  auth: AuthKeeper;
+  bank: BankKeeper;
+  accounts: Accounts;
+  verifier: Verifier;
+}): BlockWorkers {
+  const { auth, bank, accounts, verifier } = parts;
   const records = new Records();
   const escrows = new EscrowKeeper(records, bank, accounts);
   const usage = new UsageKeeper({ records, escrows, accounts: auth, verifier });
   const rewards = new RewardKeeper(records, bank, accounts);
   const settlements = new SettlementKeeper({ records, bank, accounts, escrows, rewards });
-  const workers = { records, escrows, usage, settlements, rewards };
+  return { records, escrows, usage, settlements, rewards };
+}
+
+/** The one list of modules: everything a module brings follows from its entry here. */
+export function buildModules(bech32Prefix: string, verifier: Verifier): Modules {
+  const auth = new AuthKeeper();
+  const bank = new BankKeeper(auth);
+  const accounts = accountsOf(bech32Prefix);
+  const workers = workersOf({ auth, bank, accounts, verifier });
+  const balances = { coinsOf: coinsOfAccount, ...journal };
+  // Estimates run messages outside of blocks: nothing that the machine keeps in memory is theirs.
+  const ownAuth = new AuthKeeper();
+  const estimators = workersOf({
+    ...{ auth: ownAuth, bank: new BankKeeper(ownAuth), accounts, verifier },
+  });
   // Anyone may fund the reward pool; the other accounts hold exactly what the books say.
   const blocked = MODULE_ACCOUNTS.map(([name]) => name)
     .filter((name) => name !== settlement.REWARD_POOL_ACCOUNT)
@@ -61,7 +79,7 @@ export function buildModules(bech32Prefix: string, verifier: Verifier): Modules 
     list: [
       authModule(auth),
       bankModule(bank, (address) => blocked.includes(address)),
-      settlementModule({ workers, bank, accounts, balances: { coinsOf: coinsOfAccount } }),
+      settlementModule({ workers, estimators, bank, accounts, balances }),
     ],
     feeCollector: moduleAddress(FEE_COLLECTOR, bech32Prefix),
     ensureAccounts: (ctx) => {

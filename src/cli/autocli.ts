@@ -24,6 +24,8 @@ export interface AutocliCommand {
   readonly flags?: Readonly<Record<string, AutocliFlag>>;
   /** What follows `settled tx <module>` or `settled query <module>` in an example. */
   readonly examples?: readonly string[];
+  /** Whether `--file` gives fields of the message as JSON; only of messages. */
+  readonly file?: boolean;
   /** No command. */
   readonly skip?: boolean;
 }

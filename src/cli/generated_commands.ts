@@ -16,6 +16,8 @@ export interface GeneratedCommand {
   readonly flags: readonly FieldFlag[];
   /** Top-level fields that hold the signer's address; only of messages. */
   readonly signerFields: readonly string[];
+  /** Whether `--file` gives fields of the message. */
+  readonly readsFile: boolean;
 }
 
 interface Options {
@@ -82,7 +84,8 @@ function generate(
   const lead = `${options.kind === "Msg" ? "tx" : "query"} ${word}`;
   const lines = autocli.examples ?? [exampleOf(command.name(), flags)];
   command.addHelpText("after", examples(...lines.map((line) => `${lead} ${line}`)));
-  return { command, service, method, input, flags, signerFields };
+  const readsFile = autocli.file === true;
+  return { command, service, method, input, flags, signerFields, readsFile };
 }
 
 /** Two services of a module may share a method's name: the later one says whose it is. */

@@ -5,7 +5,7 @@ import { fakeIo } from "../unit/cli/fake_io.ts";
 import { projectFiles, read } from "./repository.ts";
 
 const documents = projectFiles().filter(
-  (path) => /^(README|CHANGELOG)\.md$/.test(path) || /^docs\/.*\.md$/.test(path),
+  (path) => /^[A-Z]+\.md$/.test(path) || /^(docs|examples|bench|src)\/.*\.md$/.test(path),
 );
 
 /** Everything in code spans and code blocks. */
@@ -19,11 +19,15 @@ function codeOf(markdown: string): string[] {
 
 const NAMES = /(?:^|[|&;(] ?|\$ )(?:npx )?(?:settled|node dist\/cli\/main\.js) +([^|&;#]*)/;
 
+/** Words after the program's name. */
+function wordsOf(line: string): string[] | undefined {
+  return NAMES.exec(line)?.[1]?.trim().split(/\s+/);
+}
+
 /** Words after the program's name that could be commands: up to the first flag or value. */
 function commandWords(line: string): string[] | undefined {
-  const rest = NAMES.exec(line)?.[1];
-  if (rest === undefined) return undefined;
-  const words = rest.trim().split(/\s+/);
+  const words = wordsOf(line);
+  if (words === undefined) return undefined;
   const end = words.findIndex((word) => !/^[a-z][a-z0-9-]*$/.test(word));
   return end === -1 ? words : words.slice(0, end);
 }
@@ -41,7 +45,44 @@ function unknownCommand(program: Command, words: readonly string[]): string | un
   return undefined;
 }
 
-test("every command that the documents name exists", () => {
+/** Flags that the command of a line does not have; what stands behind "--" is another program's. */
+function unknownFlags(program: Command, line: string): string[] {
+  const all = wordsOf(line) ?? [];
+  const words = all.includes("--") ? all.slice(0, all.indexOf("--")) : all;
+  let command = program;
+  const known = ["-h", "--help"];
+  const learn = () => {
+    for (const { short, long } of command.options) known.push(short ?? "", long ?? "");
+  };
+  learn();
+  for (const word of words) {
+    const next = command.commands.find((each) => each.name() === word);
+    if (next === undefined) continue;
+    command = next;
+    learn();
+  }
+  const flags = words.flatMap((word) => /^\[?(--?[a-z][a-z0-9-]*)/.exec(word)?.[1] ?? []);
+  return flags.filter((flag) => !known.includes(flag));
+}
+
+/** Every command, with those above it. */
+function commandsBelow(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(commandsBelow)];
+}
+
+/** Lines of the help of every command that show how it is called. */
+function helpLines(program: Command): string[] {
+  return commandsBelow(program).flatMap((command) => {
+    const lines: string[] = [];
+    const writeOut = (text: string) => void lines.push(...text.split("\n"));
+    command.configureOutput({ writeOut }).outputHelp();
+    return lines
+      .filter((line) => /^\s+(settled|\$ settled) /.test(line))
+      .map((line) => line.trim());
+  });
+}
+
+test("D-25 every command that the documents name exists", () => {
   const program = buildProgram(fakeIo());
   const unknown = documents.flatMap((path) =>
     codeOf(read(path)).flatMap((line) => {
@@ -51,6 +92,36 @@ test("every command that the documents name exists", () => {
     }),
   );
   expect(unknown).toEqual([]);
+});
+
+test("D-25 every flag that the documents use exists", () => {
+  const program = buildProgram(fakeIo());
+  const unknown = documents.flatMap((path) =>
+    codeOf(read(path)).flatMap((line) =>
+      unknownFlags(program, line).map((flag) => `${path}: ${flag} of "${line.trim()}"`),
+    ),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test("D-25 every command and flag of an example in a command's help exists", () => {
+  const program = buildProgram(fakeIo());
+  const lines = helpLines(program);
+  expect(lines.length).toBeGreaterThan(50);
+  const wrong = lines.flatMap((line) => [
+    ...[unknownCommand(program, commandWords(line) ?? [])].filter((word) => word !== undefined),
+    ...unknownFlags(program, line).map((flag) => `${flag} of "${line}"`),
+  ]);
+  expect(wrong).toEqual([]);
+});
+
+test("the check of flags finds a wrong one, and passes over another program's", () => {
+  const program = buildProgram(fakeIo());
+  const line =
+    "settled tx settlement settle-order order-1 --is-final --finally -y --from a -o json";
+  expect(unknownFlags(program, line)).toEqual(["--finally"]);
+  expect(unknownFlags(program, "settled provider meter --order a -- gzip -k --best f")).toEqual([]);
+  expect(unknownFlags(program, "npm run bench -- --finally")).toEqual([]);
 });
 
 test("the check of commands finds a wrong one", () => {

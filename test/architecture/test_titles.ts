@@ -6,13 +6,14 @@ export interface TestFile {
   readonly path: string;
   /** Titles as written; of a table's title with the texts of its rows behind it. */
   readonly titles: readonly string[];
-  /** "settlement/1512", where an outcome is compared with it or a table's row has it. */
+  /** "settlement/1512", where an outcome is compared with it, or a row or a title has it. */
   readonly codes: ReadonlySet<string>;
 }
 
 const TEST_NAMES = ["test", "it", "describe"];
 /** Helpers whose second argument is the code that a tx must fail with. */
 const ASKING = ["refused", "expectCode"];
+const FIRST_CODE_OF_STATE = 1500;
 
 /** All test files of the project. */
 export function testFiles(): TestFile[] {
@@ -29,6 +30,7 @@ export function parseTest(path: string, text: string): TestFile {
     if (ts.isCallExpression(node)) {
       const title = titleOf(node);
       if (title !== undefined) titles.push(title);
+      for (const [code] of title?.matchAll(/\b[a-z]+\/[0-9]+\b/g) ?? []) codes.add(code);
       for (const code of codesAsked(node)) codes.add(code);
     }
     const code = codeOf(node);
@@ -82,9 +84,17 @@ function codesAsked({ expression, arguments: given }: ts.CallExpression): string
   return asked !== undefined && ts.isNumericLiteral(asked) ? [`settlement/${asked.text}`] : [];
 }
 
-/** "settlement/3" wherever it is written, and a number from 1500 on, which is nothing else. */
+/**
+ * "settlement/3" wherever it is written; a number from 1500 on where it is a row's cell beside other
+ * things, or a field `code`: elsewhere it may be an amount.
+ */
 function codeOf(node: ts.Node): string | undefined {
-  if (ts.isNumericLiteral(node) && /^15[0-9]{2}$/.test(node.text)) return `settlement/${node.text}`;
-  if (!ts.isStringLiteralLike(node)) return undefined;
-  return /^[a-z]+\/[0-9]+$/.test(node.text) ? node.text : undefined;
+  if (ts.isStringLiteralLike(node)) {
+    return /^[a-z]+\/[0-9]+$/.test(node.text) ? node.text : undefined;
+  }
+  if (!ts.isNumericLiteral(node) || Number(node.text) < FIRST_CODE_OF_STATE) return undefined;
+  const { parent } = node;
+  const isCell = ts.isArrayLiteralExpression(parent) && !parent.elements.every(ts.isNumericLiteral);
+  const isField = ts.isPropertyAssignment(parent) && parent.name.getText() === "code";
+  return isCell || isField ? `settlement/${node.text}` : undefined;
 }

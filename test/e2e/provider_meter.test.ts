@@ -49,7 +49,7 @@ function resultOf(stdout: string): MeterResult {
 const spin = "const end = process.cpuUsage().user + 3e5; while (process.cpuUsage().user < end);";
 
 describe("a metered command", () => {
-  it("R-003-02 is billed with what the kernel says, one window after the other", {
+  it("R-003-02 / D-16 is billed with what the kernel says, one window after the other", {
     timeout: LONG,
   }, async () => {
     const refused = await meter(spin);

@@ -55,7 +55,7 @@ afterEach(async () => {
 });
 
 describe("a replay through a running node", () => {
-  it("R-003-01 takes the example month from metrics to claimed rewards, in its own time", {
+  it("R-003-01 / D-13 takes the example month from metrics to claimed rewards, in its own time", {
     timeout: LONG,
   }, async () => {
     await start({ init: ["--genesis-time", "31d ago"], start: ["--time", "virtual"] });

@@ -1,29 +1,29 @@
-import * as messages from "../../src/gen/virtengine/settlement/v1/tx.ts";
 import { buildTx } from "../../src/client/tx_builder.ts";
 import { TxMsgData } from "../../src/gen/cosmos/base/abci/v1beta1/abci.ts";
+import * as own from "../../src/gen/settled/settlement/v1/tx.ts";
+import * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
+import { canonicalJson } from "../../src/codec/canonical_json.ts";
 import { moduleAddress } from "../../src/types/address.ts";
 import type { Event } from "../../src/types/event.ts";
 import type { TimeNs } from "../../src/types/time.ts";
 import type { TxResult } from "../../src/types/tx.ts";
 import { CHAIN_ID, genesisOf, openChain, type TestChain } from "../testkit/chain.ts";
 import { GENESIS_TIME } from "../testkit/times.ts";
+import { differenceOfEvents, differenceOfRecord, plain, sides } from "./difference.ts";
 import { Model } from "./model.ts";
-import { type Done, type ModelEvent, type ModelMessage, Refusal } from "./model_state.ts";
-import { type Coins, parsed, text } from "./model_sums.ts";
-import {
-  type Facts,
-  isSigned,
-  messagesOf,
-  PARTIES,
-  paramsOf,
-  type Plan,
-  timeAfter,
-} from "./operations.ts";
+import { paramsFrom } from "./model_params.ts";
+import { type Done, type Facts, type ModelMessage, Refusal } from "./model_state.ts";
+import type { Coins } from "./model_sums.ts";
+import { genesisRecords } from "./records.ts";
+import { messagesOf, misdirectedBy, paramsOf, type Plan, timeAfter } from "./operations.ts";
+import { isSigned, PARTIES } from "./parties.ts";
 
 /** A block as messages, to be run as they are. */
 export interface ConcreteBlock {
   readonly timeNs: bigint;
   readonly txs: readonly (readonly ModelMessage[])[];
+  /** Before it: a new chain from the export (see restart). */
+  readonly misdirected?: bigint;
 }
 
 /** All that a run depends on. */
@@ -43,16 +43,16 @@ export interface Disagreement {
 
 const MODULES = [
   ...["settlement_escrow", "settlement", "settlement_platform_fee", "settlement_validator_fee"],
-  ...["rewards", "reward_pool", "fee_collector"],
+  ...["rewards", "reward_pool", "fee_collector", "settlement_tax"],
 ];
-const PREFIX = "virtengine.settlement.v1.Event";
+const INVARIANTS_EVERY = 40;
 const FEE = { amount: [], gasLimit: 4_000_000n };
 /** Of each denom, for everybody: enough for the largest deposits. */
 const FUNDS = 2n ** 251n;
 
 /** The module in a real chain and the model beside it. */
 export class Comparison {
-  readonly chain: TestChain;
+  chain: TestChain;
   readonly model: Model;
   readonly setting: Setting;
   readonly blocks: ConcreteBlock[] = [];
@@ -75,16 +75,40 @@ export class Comparison {
     const amounts = { ...funds, [pool]: coins(setting.pool) };
     const chain = await openChain({ genesis: genesisOf({ params, extended, funds: amounts }) });
     const balances = PARTIES.map(({ address }): [string, Coins] => [address, each(FUNDS)]);
-    const model: Model = new Model({
-      ...{ balances: new Map([...balances, [pool, each(setting.pool)]]), modules },
-      ...{ params: { ...params, ...extended, authority }, timeNs: GENESIS_TIME },
-      isSigned: (message) => isSigned(model, message),
+    const model = new Model({
+      ...{ balances: new Map([...balances, [pool, each(setting.pool)]]), modules, isSigned },
+      ...{ params: paramsFrom(params, extended, { authority }), timeNs: GENESIS_TIME },
     });
     const both = new Comparison(chain, model, setting);
     for (const { address } of PARTIES) {
       both.#numbers.set(address, (await chain.accountOf(address)).number);
     }
     return both;
+  }
+
+  /**
+   * Goes on with a new chain from the export of this one (I-30).
+   * @param misdirected number of an escrow whose recipient the genesis changes to an account that
+   * cannot be paid, so that its payouts fail; 0n for none
+   * @returns what the new chain has otherwise
+   */
+  async restart(misdirected: bigint): Promise<string | undefined> {
+    const { chain, model } = this;
+    const genesis = await chain.app.exportGenesis();
+    const text = canonicalJson(genesis.appState);
+    const recipient = model.modules["fee_collector"] as string;
+    const { escrows } = genesis.appState["settlement"] as { escrows: Facts[] };
+    const [escrow, found] = [model.escrows, escrows].map((list: readonly object[]) => {
+      return list.find((each) => `${(each as Facts)["seq"]}` === `${misdirected}`);
+    });
+    for (const each of [escrow, found]) if (each) Object.assign(each, { recipient });
+    const before = found === undefined ? text : canonicalJson(genesis.appState);
+    const next = await openChain({ genesis });
+    const after = await next.exported();
+    this.chain = next;
+    if (after !== before) return `the import of block ${chain.height}: ${firstOff(before, after)}`;
+    await next.checkFullInvariants();
+    return undefined;
   }
 
   /**
@@ -96,7 +120,14 @@ export class Comparison {
     timeNs: bigint,
     drawTx: (at: number) => readonly ModelMessage[] | undefined,
     tally?: Counts,
+    misdirected?: bigint,
   ): Promise<string | undefined> {
+    if (misdirected !== undefined) {
+      this.blocks.push({ timeNs, txs: [], misdirected });
+      const what = await this.restart(misdirected);
+      if (what !== undefined) return what;
+      this.blocks.pop();
+    }
     const { model, chain } = this;
     const blockEvents = [...model.begin(timeNs)];
     const txs: (readonly ModelMessage[])[] = [];
@@ -108,7 +139,8 @@ export class Comparison {
       if (tally !== undefined) count(tally, outcome);
     }
     blockEvents.push(...model.end());
-    this.blocks.push({ timeNs, txs });
+    const restart = misdirected === undefined ? {} : { misdirected };
+    this.blocks.push({ timeNs, txs, ...restart });
     chain.time = timeNs as TimeNs;
     const bytes: Uint8Array[] = [];
     for (const [at, tx] of txs.entries()) bytes.push(this.#signed(tx, expected[at]));
@@ -148,41 +180,18 @@ export class Comparison {
       const [ours, theirs] = [plain(coins), plain(balances.get(address) ?? [])];
       if (ours !== theirs) return `balance of ${this.#nameOf(address)}: ${sides(ours, theirs)}`;
     }
-    for (const [name, records] of this.#records()) {
-      const found = [...(settlement?.[name] ?? [])];
-      found.sort((a, b) => Number(a["seq"] ?? 0) - Number(b["seq"] ?? 0));
-      if (found.length !== records.length) {
-        return `number of ${name}: ${sides(records.length, found.length)}`;
+    for (const [name, records] of genesisRecords(this.model)) {
+      const theirs = name === "" ? [settlement as Facts] : [...(settlement?.[name] ?? [])];
+      if (theirs.length !== records.length) {
+        return `number of ${name}: ${sides(records.length, theirs.length)}`;
       }
-      for (const [at, record] of records.entries()) {
+      const found = sorted(theirs);
+      for (const [at, record] of sorted(records).entries()) {
         const differs = differenceOfRecord(record, found[at] as Facts);
         if (differs !== undefined) return `${name} ${at + 1}: ${differs}`;
       }
     }
     return undefined;
-  }
-
-  /** Records of the model by their name in genesis. */
-  #records(): [string, readonly object[]][] {
-    const { escrows, usage, settlements, invoices, payouts, distributions } = this.model;
-    const { entries, claimables } = this.model;
-    const byAddress = [...claimables.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
-    return [
-      ...([
-        ["escrows", escrows],
-        ["usage", usage],
-        ["settlements", settlements],
-      ] as const),
-      ...([
-        ["invoices", invoices],
-        ["payouts", payouts],
-      ] as const),
-      ...([
-        ["distributions", distributions],
-        ["claimable", byAddress],
-      ] as const),
-      ["reward_entries", [...entries.values()].sort((a, b) => Number(a.seq - b.seq))],
-    ].map(([name, records]) => [name as string, records as readonly object[]]);
   }
 
   #nameOf(address: string): string {
@@ -202,8 +211,8 @@ export interface RunOptions {
   /** Blocks between two comparisons of all records. */
   readonly stateEvery?: number;
   readonly tally?: Counts;
-  /** Params that the model alone gets, so that a test sees a disagreement. */
-  readonly modelParams?: Facts;
+  /** Makes the model wrong, so that a test sees a disagreement. */
+  readonly meddle?: (model: Model) => void;
 }
 
 /**
@@ -214,16 +223,18 @@ export async function runPlan(
   plan: Plan,
   options: RunOptions = {},
 ): Promise<Disagreement | undefined> {
-  const { stateEvery = 8, tally, modelParams } = options;
+  const { stateEvery = 8, tally, meddle } = options;
   const both = await Comparison.open(paramsOf(plan.seed));
-  Object.assign(both.model.params, modelParams);
+  meddle?.(both.model);
   const { setting, blocks } = both;
-  for (const [at, { step, txs }] of plan.blocks.entries()) {
+  for (const [at, { step, txs, restart }] of plan.blocks.entries()) {
     const drawTx = (index: number) => {
       const seeds = txs[index];
       return seeds === undefined ? undefined : messagesOf(both.model, seeds);
     };
-    let what = await both.block(timeAfter(both.model, step), drawTx, tally);
+    const misdirected = restart === undefined ? restart : misdirectedBy(both.model, restart);
+    let what = await both.block(timeAfter(both.model, step), drawTx, tally, misdirected);
+    if (at % INVARIANTS_EVERY === 0) await both.chain.checkFullInvariants();
     const isLast = at === plan.blocks.length - 1;
     if (what === undefined && (isLast || at % stateEvery === 0)) what = await both.state();
     if (what !== undefined) return { what, setting, blocks };
@@ -238,8 +249,10 @@ export async function runBlocks(
   blocks: readonly ConcreteBlock[],
 ): Promise<string | undefined> {
   const both = await Comparison.open(setting);
-  for (const { timeNs, txs } of blocks) {
-    const what = (await both.block(timeNs, (at) => txs[at])) ?? (await both.state());
+  for (const { timeNs, txs, misdirected } of blocks) {
+    const drawTx = (at: number) => txs[at];
+    const ran = await both.block(timeNs, drawTx, undefined, misdirected);
+    const what = ran ?? (await both.state());
     if (what !== undefined) return what;
   }
   return undefined;
@@ -251,11 +264,13 @@ function count(tally: Counts, outcome: readonly Done[] | Refusal): void {
 }
 
 function wired({ type, value }: ModelMessage) {
-  const codec = messages[type as "MsgCreateEscrow"];
+  const isOwn = type in own;
+  const codec = (isOwn ? own : wire)[type as never] as typeof wire.MsgCreateEscrow;
   const signer = PARTIES.find(({ address }) => address === value.sender);
   if (signer === undefined) throw new Error(`nobody signs for ${value.sender}`);
-  const bytes = codec.encode(value as messages.MsgCreateEscrow).finish();
-  return { typeUrl: `/virtengine.settlement.v1.${type}`, value: bytes, signer };
+  const bytes = codec.encode(value as wire.MsgCreateEscrow).finish();
+  const home = isOwn ? "settled" : "virtengine";
+  return { typeUrl: `/${home}.settlement.v1.${type}`, value: bytes, signer };
 }
 
 function differenceOfTx(expected: readonly Done[] | Refusal, result: TxResult): string | undefined {
@@ -275,64 +290,34 @@ function differenceOfTx(expected: readonly Done[] | Refusal, result: TxResult): 
 
 function responsesOf(result: TxResult): Facts[] {
   return TxMsgData.decode(result.data).msgResponses.map(({ typeUrl, value }) => {
-    const name = typeUrl.slice(typeUrl.lastIndexOf(".") + 1) as "MsgCreateEscrowResponse";
-    return messages[name].decode(value) as unknown as Facts;
+    const name = typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
+    const codec = { ...wire, ...own }[name as "MsgCreateEscrowResponse"];
+    return codec.decode(value) as unknown as Facts;
   });
+}
+
+/** By number, else by what they are of. */
+function sorted<T extends object>(records: readonly T[]): T[] {
+  const key = (record: T): string => {
+    const of = record as Facts;
+    const first = of["seq"] ?? of["payoutSeq"] ?? of["payout_seq"] ?? of["invoiceSeq"];
+    const numbers = [first ?? of["invoice_seq"] ?? "", of["number"] ?? ""];
+    const texts = [of["address"], of["orderId"] ?? of["order_id"]];
+    const all = [...numbers.map((each) => `${each}`.padStart(9, "0")), ...texts];
+    return [...all, of["usageType"] ?? of["usage_type"]].join("|");
+  };
+  return [...records].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+function firstOff(a: string, b: string): string {
+  const at = [...a].findIndex((letter, index) => letter !== b[index]);
+  return `${a.slice(Math.max(0, at - 80), at + 40)} became ${b.slice(at, at + 40)}`;
 }
 
 function ofMessage(events: readonly Event[], index: number): Event[] {
   return events.filter(({ attributes }) => {
     return attributes.some(({ key, value }) => key === "msg_index" && value === `${index}`);
   });
-}
-
-/** Events as sets: no document says in which order those of one message come. */
-function differenceOfEvents(
-  expected: readonly ModelEvent[],
-  found: readonly Event[],
-): string | undefined {
-  const theirs = found
-    .filter(({ type }) => type.startsWith(PREFIX))
-    .map(({ type, attributes }) => {
-      const own = attributes.filter(({ key }) => key !== "msg_index" && key !== "mode");
-      return lineOf(
-        type.slice(PREFIX.length),
-        own.map(({ key, value }) => [key, value]),
-      );
-    })
-    .sort();
-  const ours = expected.map(({ name, attributes }) => lineOf(name, Object.entries(attributes)));
-  ours.sort();
-  const missing = ours.filter((line) => !theirs.includes(line));
-  const extra = theirs.filter((line) => !ours.includes(line));
-  if (missing.length + extra.length === 0 && ours.length === theirs.length) return undefined;
-  return `events: ${sides(missing.join(" | ") || ours.length, extra.join(" | ") || theirs.length)}`;
-}
-
-function lineOf(name: string, attributes: readonly (readonly [string, string])[]): string {
-  const known = attributes.filter(([key]) => !(name === "RewardSkipped" && key === "reason"));
-  const sorted = known.map(([key, value]) => `${key}=${value}`).sort();
-  return `${name} ${sorted.join(" ")}`;
-}
-
-/** Fields that the model has. Both sides name them alike, in camel or snake case. */
-function differenceOfRecord(record: object, found: Facts): string | undefined {
-  for (const [key, value] of Object.entries(record)) {
-    const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const [ours, theirs] = [plain(value), plain(found[key] ?? found[snake])];
-    if (value !== "*" && ours !== theirs) return `${snake}: ${sides(ours, theirs)}`;
-  }
-  return undefined;
-}
-
-/** A value as text, whatever side it is of: "" is 0, null and no coins. */
-function plain(value: unknown): string {
-  if (value instanceof Map) return text(value as Coins);
-  if (Array.isArray(value)) return text(parsed(value as never) ?? new Map());
-  if (value === undefined || value === null) return "";
-  const found = String(value).replace(/^[A-Z]+_(STATUS|TYPE|SOURCE)_/, "");
-  if (found === "0") return "";
-  return found === String(value) ? found : found.toLowerCase();
 }
 
 function each(amount: bigint): Coins {
@@ -344,14 +329,6 @@ function each(amount: bigint): Coins {
           ["uve", amount],
         ],
   );
-}
-
-function sides(model: unknown, module: unknown): string {
-  return `the model has ${show(model)}, the module ${show(module)}`;
-}
-
-function show(value: unknown): string {
-  return value === "" ? "nothing" : `${value}`;
 }
 
 /** What to paste into a test, so that it runs the same blocks. */

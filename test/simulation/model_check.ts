@@ -1,43 +1,107 @@
+import type { DecCoin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
+import type { Discount, TaxTerms } from "../../src/gen/settled/settlement/v1/state.ts";
+import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
+import type { ReleaseCondition } from "../../src/gen/virtengine/settlement/v1/query.ts";
 import type * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
-import { bytesOf, isAddress, isDenom, parsed } from "./model_sums.ts";
+import { decimal, isAddress, isDenom, kindOf, ONE, parsed, type WireCoin } from "./model_sums.ts";
 
 type Check = readonly [holds: boolean, code: number];
 
 /** What a message must say by itself, in order, and the code without it (settlement.md 1.2). */
 const CHECKS: Readonly<Record<string, (message: never) => readonly Check[]>> = {
   MsgCreateEscrow: (m: wire.MsgCreateEscrow) => [
-    [isId(m.orderId), 2],
-    [(parsed(m.amount)?.size ?? 0) > 0, 3],
-    [m.expiresIn !== 0n, 2],
+    ...([[isText(m.orderId), 2], someCoins(m), [m.expiresIn !== 0n, 2]] as const),
   ],
   MsgActivateEscrow: (m: wire.MsgActivateEscrow) => [
-    [m.escrowId !== "" && isId(m.leaseId), 2],
-    [isAddress(m.recipient), 1],
+    ...([
+      [isText(m.escrowId) && isText(m.leaseId), 2],
+      [isAddress(m.recipient), 1],
+    ] as const),
   ],
   MsgReleaseEscrow: (m: wire.MsgReleaseEscrow) => [
-    [m.escrowId !== "", 2],
-    [parsed(m.amount) !== undefined, 3],
+    ...([[isText(m.escrowId), 2], coins(m), [isShort(m.reason), 2]] as const),
   ],
-  MsgRefundEscrow: (m: wire.MsgRefundEscrow) => [[m.escrowId !== "" && m.reason !== "", 2]],
-  MsgDisputeEscrow: (m: wire.MsgDisputeEscrow) => [[m.escrowId !== "" && m.reason !== "", 2]],
+  MsgRefundEscrow: (m: wire.MsgRefundEscrow) => [[isText(m.escrowId) && isReason(m.reason), 2]],
+  MsgDisputeEscrow: (m: wire.MsgDisputeEscrow) => [
+    [isText(m.escrowId) && isReason(m.reason) && isShort(m.evidence), 2],
+  ],
   MsgSettleOrder: (m: wire.MsgSettleOrder) => [
-    [m.orderId !== "" && !m.usageRecordIds.includes(""), 4],
+    [isText(m.orderId) && m.usageRecordIds.every((id) => isText(id)), 4],
     [new Set(m.usageRecordIds).size === m.usageRecordIds.length, 4],
   ],
   MsgRecordUsage: (m: wire.MsgRecordUsage) => [
-    [isId(m.orderId) && isId(m.leaseId) && m.usageUnits !== 0n, 5],
-    [m.usageType !== "" && bytesOf(m.usageType) <= 64 && m.periodEnd > m.periodStart, 5],
-    [m.signature.length > 0, 6],
-    [isDenom(m.unitPrice?.denom ?? "") && isPrice(m.unitPrice?.amount ?? ""), 5],
+    [isText(m.orderId) && isText(m.leaseId) && m.usageUnits !== 0n && isKind(m.usageType), 5],
+    ...([[m.periodEnd > m.periodStart, 5], signed(m), [isPrice(m.unitPrice), 5]] as const),
   ],
-  // README gives checks of a message alone the codes 1 to 7; this one is 1509 all the same.
+  MsgAcknowledgeUsage: (m: wire.MsgAcknowledgeUsage) => [[isText(m.usageId), 5], signed(m)],
+  // README gives checks of a message alone the codes 1 to 7; this one and others below have more.
   MsgClaimRewards: (m: wire.MsgClaimRewards) => [
     [["", "staking", "usage", "verification", "provider"].includes(m.source), 1509],
   ],
-  MsgAcknowledgeUsage: (m: wire.MsgAcknowledgeUsage) => [
-    [m.usageId !== "", 5],
-    [m.signature.length > 0, 6],
+  MsgUpdateParams: (m: own.MsgUpdateParams) => [
+    [m.params !== undefined || m.extendedParams !== undefined, 1525],
   ],
+  MsgSetReleaseConditions: (m: own.MsgSetReleaseConditions) => [
+    [isText(m.escrowId), 2],
+    [m.conditions.length <= 16, 1516],
+    ...m.conditions.flatMap(conditionChecks),
+  ],
+  MsgSignRelease: (m: own.MsgSignRelease) => [[isText(m.escrowId), 2]],
+  MsgAttestVerification: (m: own.MsgAttestVerification) => [
+    ...([
+      [isText(m.escrowId), 2],
+      [m.score <= 100, 1516],
+    ] as const),
+  ],
+  MsgSetPriceCeiling: (m: own.MsgSetPriceCeiling) => [
+    [isText(m.orderId) && isKind(m.usageType), 5],
+    [m.maxUnitPrice === undefined || isPrice(m.maxUnitPrice), 5],
+  ],
+  MsgCorrectUsage: (m: own.MsgCorrectUsage) => [
+    ...([[isText(m.usageId) && isShort(m.reason), 5], signed(m)] as const),
+    [m.usageUnits === 0n || isPrice(m.unitPrice), 5],
+  ],
+  MsgClearAnomaly: (m: own.MsgClearAnomaly) => [[isText(m.usageId), 5]],
+  MsgPayInvoice: (m: own.MsgPayInvoice) => [[isText(m.invoiceId), 4], coins(m)],
+  MsgVoidInvoice: (m: own.MsgVoidInvoice) => [[isText(m.invoiceId) && isReason(m.reason), 4]],
+  MsgCreditInvoice: (m: own.MsgCreditInvoice) => [
+    ...([[isText(m.invoiceId), 4], someCoins(m), [isReason(m.reason), 4]] as const),
+  ],
+  MsgHoldPayout: (m: own.MsgHoldPayout) => [[isText(m.payoutId) && isReason(m.reason), 1530]],
+  MsgReleasePayout: (m: own.MsgReleasePayout) => [[isText(m.payoutId), 1530]],
+  MsgRefundPayout: (m: own.MsgRefundPayout) => [
+    ...([[isText(m.payoutId), 1530], coins(m), [isReason(m.reason), 1530]] as const),
+  ],
+  MsgDisputeUsage: (m: own.MsgDisputeUsage) => [
+    [isText(m.usageId) && isReason(m.reason), 5],
+    [[0, 32].includes(m.evidenceHash.length), 5],
+  ],
+  MsgResolveDispute: (m: own.MsgResolveDispute) => [
+    [isText(m.disputeId), 5],
+    [["accepted", "rejected", "amended"].includes(m.resolution), 5],
+    [(m.resolution === "amended") === m.usageUnits > 0n, 5],
+    [m.unitPrice === undefined || (m.resolution === "amended" && isPrice(m.unitPrice)), 5],
+  ],
+  MsgRefundSettlement: (m: own.MsgRefundSettlement) => [
+    ...([[isText(m.settlementId), 4], coins(m), [isReason(m.reason), 4]] as const),
+  ],
+  MsgPayReceivable: (m: own.MsgPayReceivable) => [[isText(m.receivableId), 4], coins(m)],
+  MsgDistributeProviderRewards: (m: own.MsgDistributeProviderRewards) => [
+    [isText(m.reference) && m.usageIds.length >= 1 && m.usageIds.length <= 1000, 1509],
+    [m.usageIds.every((id) => isText(id)) && new Set(m.usageIds).size === m.usageIds.length, 1509],
+  ],
+  MsgDistributeVerificationReward: (m: own.MsgDistributeVerificationReward) => [
+    ...([
+      [isAddress(m.validator), 1],
+      [isText(m.reference) && m.score <= 100, 1509],
+    ] as const),
+  ],
+  MsgSetDiscounts: (m: own.MsgSetDiscounts) => [
+    [isText(m.orderId) && m.discounts.length <= 8, 4],
+    ...m.discounts.flatMap(discountChecks),
+  ],
+  MsgSetTax: (m: own.MsgSetTax) => [[isText(m.orderId) && isTax(m.tax), 4]],
+  MsgWithdrawFees: (m: own.MsgWithdrawFees) => [[isAddress(m.recipient), 1], someCoins(m)],
 };
 
 /** @returns the code of the first check that a message fails by itself, or undefined */
@@ -45,11 +109,92 @@ export function failsAlone(type: string, message: object): number | undefined {
   return CHECKS[type]?.(message as never).find(([holds]) => !holds)?.[1];
 }
 
-/** RULES 9: order and lease ids. */
-function isId(id: string): boolean {
-  return id !== "" && bytesOf(id) <= 128;
+/** RULES 9: order and lease ids; no document says so of other ids. */
+function isText(text: string, bytesMax = 128): boolean {
+  return text !== "" && Buffer.byteLength(text) <= bytesMax;
 }
 
-function isPrice(atomics: string): boolean {
-  return /^[0-9]+$/.test(atomics) && BigInt(atomics) < 10n ** 78n;
+/** No document says how long a reason may be. */
+function isReason(reason: string): boolean {
+  return isText(reason, 1024);
+}
+
+function isShort(reason: string): boolean {
+  return reason === "" || isReason(reason);
+}
+
+function isKind(usageType: string): boolean {
+  return isText(usageType, 64) && kindOf(usageType) !== "";
+}
+
+function coins({ amount }: { amount: readonly WireCoin[] }): Check {
+  return [parsed(amount) !== undefined, 3];
+}
+
+function someCoins(m: { amount: readonly WireCoin[] }): Check {
+  return [m.amount.length > 0 && coins(m)[0], 3];
+}
+
+function signed({ signature }: { signature: Uint8Array }): Check {
+  return [signature.length > 0 && signature.length <= 256, 6];
+}
+
+function isPrice(price: DecCoin | undefined): boolean {
+  return isDenom(price?.denom ?? "") && /^(0|[1-9][0-9]{0,77})$/.test(price?.amount ?? "");
+}
+
+function isBps(bps: number): boolean {
+  return bps >= 1 && bps <= 10_000;
+}
+
+/** Numbers of tiers and the length of texts: README, "Terms", else no document says so. */
+function discountChecks(d: Discount): Check[] {
+  const [isFixed, isVolume] = [d.kind === "fixed", d.kind === "volume"];
+  const rise = d.tiers.every(({ minUnits }, at) => (d.tiers[at - 1]?.minUnits ?? -1n) < minUnits);
+  const areTiers = d.tiers.length <= 8 && rise && d.tiers.every(({ rateBps }) => isBps(rateBps));
+  return [
+    [["percentage", "fixed", "volume"].includes(d.kind), 4],
+    [d.kind === "percentage" ? isBps(d.rateBps) : d.rateBps === 0, 4],
+    [isVolume ? areTiers && d.tiers.length > 0 : d.tiers.length === 0, 4],
+    [isFixed === d.amount.length > 0, 4],
+    [d.validFrom >= 0n && d.validUntil >= 0n, 4],
+    [d.validUntil === 0n || d.validUntil >= d.validFrom, 4],
+    [[d.amount, d.minTotal, d.maxDiscount].every((each) => parsed(each) !== undefined), 3],
+    [Buffer.byteLength(d.description) <= 128, 4],
+  ];
+}
+
+function isTax(tax: TaxTerms | undefined): boolean {
+  if (tax === undefined) return true;
+  const { mode, rates, jurisdiction, customerTaxId } = tax;
+  const isRate = (text: string): boolean => {
+    const rate = decimal(text, "x") ?? 0n;
+    return rate > 0n && rate <= ONE && text.length <= 20;
+  };
+  const isReverse = mode === "reverse_charge";
+  return (
+    ["exclusive", "inclusive", "reverse_charge"].includes(mode) &&
+    (isReverse ? rates.length === 0 : rates.length >= 1 && rates.length <= 4) &&
+    rates.every(({ name, rate }) => isText(name, 64) && isRate(rate)) &&
+    [jurisdiction, customerTaxId].every((text) => Buffer.byteLength(text) <= 64)
+  );
+}
+
+/** Fields of a condition's type are from 1 to a most, those of other types 0 (proto, README). */
+function conditionChecks(c: ReleaseCondition): Check[] {
+  const { requiredSigners: signers } = c;
+  const isMultisig = c.type === "multisig";
+  const within = (value: bigint | number, isUsed: boolean, most: number | bigint): boolean =>
+    isUsed ? value >= 1 && value <= most : BigInt(value) === 0n;
+  const kinds = ["timelock", "signature", "multisig", "usage_threshold", "verification"];
+  return [
+    [kinds.includes(c.type) && !c.satisfied && c.satisfiedAt === 0n, 1516],
+    [signers.every(isAddress), 1],
+    [within(c.unlockAfter, c.type === "timelock", 9_223_372_036n), 1516],
+    [within(signers.length, isMultisig || c.type === "signature", 16), 1516],
+    [new Set(signers).size === signers.length, 1516],
+    [within(c.signatureThreshold, isMultisig, signers.length), 1516],
+    [within(c.minUsageUnits, c.type === "usage_threshold", 2n ** 64n - 1n), 1516],
+    [within(c.requiredVerificationScore, c.type === "verification", 100), 1516],
+  ];
 }

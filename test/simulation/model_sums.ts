@@ -1,49 +1,61 @@
-import type { ModelParams } from "./model_params.ts";
-
-// Coins, ids, usage types and the reward formula of the model.
+// Coins, numbers, ids and usage types of the model.
 
 /** Amounts above 0 by denom. */
 export type Coins = ReadonlyMap<string, bigint>;
 export const NONE: Coins = new Map();
+export const SECOND = 1_000_000_000n;
+export const ONE = 10n ** 18n;
+export const UNITS_MAX = 2n ** 64n - 1n;
 
-const UNITS_MAX = 2n ** 64n - 1n;
-
-function tidy(amounts: ReadonlyMap<string, bigint>): Coins {
-  return new Map([...amounts].filter(([, amount]) => amount > 0n));
+export function coin(denom: string, amount: bigint): Coins {
+  return mapped(new Map([[denom, amount]]), (each) => each);
 }
 
-export function plus(a: Coins, b: Coins): Coins {
-  const sum = new Map(a);
-  for (const [denom, amount] of b) sum.set(denom, (sum.get(denom) ?? 0n) + amount);
-  return tidy(sum);
+/** Every amount changed; what becomes 0 is left out. */
+export function mapped(coins: Coins, change: (amount: bigint, denom: string) => bigint): Coins {
+  const all = [...coins].map(([denom, amount]) => [denom, change(amount, denom)] as const);
+  return new Map(all.filter(([, amount]) => amount > 0n));
+}
+
+export function plus(...all: readonly Coins[]): Coins {
+  const sum = new Map<string, bigint>();
+  for (const coins of all)
+    for (const [denom, amount] of coins) sum.set(denom, (sum.get(denom) ?? 0n) + amount);
+  return mapped(sum, (each) => each);
 }
 
 /** @returns undefined when `a` does not cover `b` */
 export function minus(a: Coins, b: Coins): Coins | undefined {
-  const rest = new Map(a);
-  for (const [denom, amount] of b) rest.set(denom, (rest.get(denom) ?? 0n) - amount);
-  return [...rest.values()].some((amount) => amount < 0n) ? undefined : tidy(rest);
+  if ([...b].some(([denom, amount]) => amount > (a.get(denom) ?? 0n))) return undefined;
+  return mapped(a, (amount, denom) => amount - (b.get(denom) ?? 0n));
+}
+
+/** Of coins that are known to be covered. */
+export function less(a: Coins, b: Coins): Coins {
+  const rest = minus(a, b);
+  if (rest === undefined) throw new Error(`${text(a)} does not cover ${text(b)}`);
+  return rest;
 }
 
 /** Sorted by denom: "5uusd,10uve". */
 export function text(coins: Coins): string {
-  const sorted = [...tidy(coins)].sort(([a], [b]) => compareText(a, b));
+  const sorted = [...coins].sort(([a], [b]) => compareText(a, b));
   return sorted.map(([denom, amount]) => `${amount}${denom}`).join(",");
 }
 
+export interface WireCoin {
+  readonly denom: string;
+  readonly amount: string;
+}
+
 /** Coins of a message. @returns undefined unless each denom stands once, with an amount above 0 */
-export function parsed(coins: readonly { denom: string; amount: string }[]): Coins | undefined {
+export function parsed(coins: readonly WireCoin[]): Coins | undefined {
   const found = new Map(coins.map(({ denom, amount }) => [denom, amount]));
   const isGood = coins.every(({ denom, amount }) => {
-    return isDenom(denom) && /^[0-9]+$/.test(amount) && isAmount(BigInt(amount));
+    return isDenom(denom) && /^[1-9][0-9]*$/.test(amount) && BigInt(amount) < 2n ** 256n;
   });
   if (!isGood || found.size !== coins.length) return undefined;
   return new Map([...found].map(([denom, amount]) => [denom, BigInt(amount)]));
-}
-
-/** Of a coin: at most 256 bits. */
-function isAmount(amount: bigint): boolean {
-  return amount > 0n && amount < 2n ** 256n;
 }
 
 export function isDenom(denom: string): boolean {
@@ -55,50 +67,48 @@ export function isAddress(text: string): boolean {
   return /^ve1[02-9ac-hj-np-z]{38}$/.test(text);
 }
 
-/** floor(coins × rate), rate in 10^-18. */
-export function split(coins: Coins, rate: bigint): Coins {
-  return tidy(new Map([...coins].map(([denom, amount]) => [denom, (amount * rate) / 10n ** 18n])));
+/** "0.05" in 10^-18; empty is the default. @returns undefined when it is no such number */
+export function decimal(rate: string, fallback: string): bigint | undefined {
+  const found = /^([0-9]+)(?:\.([0-9]{1,18}))?$/.exec(rate === "" ? fallback : rate);
+  return found === null ? undefined : BigInt(found[1] + (found[2] ?? "").padEnd(18, "0"));
 }
 
-/** "0.05" in 10^-18; empty is the default. */
-export function rateOf(rate: string, fallback: string): bigint {
-  const [whole = "0", digits = ""] = (rate === "" ? fallback : rate).split(".");
-  return BigInt(whole) * 10n ** 18n + BigInt(digits.padEnd(18, "0"));
+/** floor(coins × rate), rate as text. */
+export function split(coins: Coins, rate: string, fallback: string): Coins {
+  return mapped(coins, (amount) => (amount * (decimal(rate, fallback) as bigint)) / ONE);
 }
 
-export function of(value: string | number | bigint): bigint {
-  return BigInt(value);
-}
-
-export function bytesOf(value: string): number {
-  return Buffer.byteLength(value);
+/** The lesser amount of each denom. */
+export function least(a: Coins, b: Coins): Coins {
+  return mapped(a, (amount, denom) => min(amount, b.get(denom) ?? 0n));
 }
 
 export function compareText(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** The first records, so many and no more units than 64 bits hold (D-21). */
-export function limited<T extends { readonly units: bigint }>(
-  records: readonly T[],
-  most: number,
-): T[] {
-  let units = 0n;
-  const end = records.findIndex((each, at) => {
-    units += each.units;
-    return at === most || units > UNITS_MAX;
-  });
-  return end === -1 ? [...records] : records.slice(0, end);
+export function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
-export const ids = {
-  escrow: ({ seq }: { readonly seq: bigint }): string => `escrow-${seq}`,
-  usage: (usage: { readonly seq: bigint; readonly submittedAtNs: bigint }): string =>
-    `usage-${usage.submittedAtNs / 1_000_000_000n}-${usage.seq}`,
-};
+export function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
 
-export function seqOf(id: string): number {
-  return Number(/[0-9]+$/.exec(id)?.[0] ?? 0);
+export function sum<T>(list: readonly T[], amount: (each: T) => bigint): bigint {
+  return list.reduce((total, each) => total + amount(each), 0n);
+}
+
+/** "usage-1767225600-7" */
+export function idOf(kind: string, ns: bigint, seq: bigint): string {
+  return `${kind}-${ns / SECOND}-${seq}`;
+}
+
+/** The first records, so many and no more units than 64 bits hold (D-21). */
+export function limited<T extends { readonly units: bigint }>(records: readonly T[], most: number) {
+  const fits = (end: number): boolean => sum(records.slice(0, end), (u) => u.units) <= UNITS_MAX;
+  const end = records.findIndex((_, at) => at === most || !fits(at + 1));
+  return end === -1 ? records : records.slice(0, end);
 }
 
 /** settlement.md 3.6 */
@@ -116,39 +126,4 @@ export function kindOf(usageType: string): string {
   const lower = trimmed.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   const found = Object.entries(ALIASES).find(([, aliases]) => aliases.includes(lower));
   return found?.[0] ?? lower;
-}
-
-interface Rewarded {
-  readonly usageType: string;
-  readonly periodEnd: bigint;
-  readonly submittedAtNs: bigint;
-  readonly acknowledged: boolean;
-}
-
-/** RULES 33 */
-export function usageReward(params: ModelParams, usage: Rewarded, settled: bigint): bigint {
-  const kind = kindOf(usage.usageType);
-  const resource = {
-    cpu: params.usage_reward_cpu_multiplier_bps,
-    memory: params.usage_reward_memory_multiplier_bps,
-    storage: params.usage_reward_storage_multiplier_bps,
-    gpu: params.usage_reward_gpu_multiplier_bps,
-    network: params.usage_reward_network_multiplier_bps,
-  }[kind];
-  const grace = of(params.usage_grace_period);
-  const due = (usage.periodEnd + grace) * 1_000_000_000n;
-  const sla =
-    grace > 0n && usage.submittedAtNs > due
-      ? params.usage_reward_sla_late_multiplier_bps
-      : params.usage_reward_sla_ontime_multiplier_bps;
-  const ack = usage.acknowledged
-    ? params.usage_reward_ack_multiplier_bps
-    : params.usage_reward_unack_multiplier_bps;
-  const factors = [
-    params.usage_reward_rate_bps,
-    resource ?? params.usage_reward_cpu_multiplier_bps,
-    sla,
-    ack,
-  ];
-  return factors.reduce((product: bigint, factor) => product * of(factor), settled) / 10n ** 16n;
 }

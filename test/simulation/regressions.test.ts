@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { provider } from "../testkit/accounts.ts";
 import { GENESIS_TIME, slot } from "../testkit/times.ts";
 import { asSource, type ConcreteBlock, runBlocks, runPlan } from "./compare.ts";
-import { PARTIES, planOf } from "./operations.ts";
+import type { Model } from "./model.ts";
+import { planOf } from "./operations.ts";
+import { PARTIES } from "./parties.ts";
 import { shrink } from "./shrink.ts";
 
 // Blocks that module and model once disagreed about, as `npm run simulate` prints them.
@@ -58,13 +60,39 @@ test("RULES 15 a price has at most 78 digits of 10^-18, a cost at most 256 bits"
   expect(await runBlocks(SETTING, blocks)).toBeUndefined();
 });
 
+test("README, errors: a bad address among the signers of a release condition is an invalid address", async () => {
+  const created = after().slice(0, 1);
+  const bad = { type: "signature", requiredSigners: ["ve1bad"], satisfied: false, satisfiedAt: 0n };
+  const rest = { unlockAfter: 0n, signatureThreshold: 0, minUsageUnits: 0n };
+  const conditions = [{ ...bad, ...rest, requiredVerificationScore: 0 }];
+  const value = { sender: depositor, escrowId: "escrow-1", conditions };
+  const timeNs = GENESIS_TIME + 2_000_000_000n;
+  const blocks = [...created, { timeNs, txs: [[{ type: "MsgSetReleaseConditions", value }]] }];
+  expect(await runBlocks(SETTING, blocks)).toBeUndefined();
+});
+
+test("RULES 21 a record that was closed without billing and payment cannot be disputed, and nothing halts", async () => {
+  const extended = { ...SETTING.extended, billing_enabled: false };
+  const usageId = `usage-${(GENESIS_TIME + 3_000_000_000n) / 1_000_000_000n}-1`;
+  const facts = { usageId, reason: "why", evidenceHash: new Uint8Array(0) };
+  const dispute = { type: "MsgDisputeUsage", value: { sender: depositor, ...facts } };
+  const blocks = after([[report("l", 0, 1n, 0n)]], [[settle(true)]], [[dispute]]);
+  expect(await runBlocks({ ...SETTING, extended }, blocks)).toBeUndefined();
+});
+
 test("a model that reckons differently is noticed, and the disagreement is shrunk to a few blocks", async () => {
-  const modelParams = { platform_fee_rate: "0.051" };
+  const meddle = (model: Model): void => {
+    const emit = model.emit.bind(model);
+    model.emit = (name, facts, escrow) => {
+      const wrong = name === "UsageRecorded" ? { usage_units: 0n } : {};
+      emit(name, { ...facts, ...wrong }, escrow);
+    };
+  };
   const plan = planOf(1, 250);
-  const found = await runPlan(plan, { modelParams });
-  if (found === undefined) return expect.fail("the model's other fee was not noticed");
-  const least = await shrink(plan, found, { modelParams });
-  expect(least.what).toContain("platform_fee");
+  const found = await runPlan(plan, { meddle });
+  if (found === undefined) return expect.fail("the model's other units were not noticed");
+  const least = await shrink(plan, found, { meddle });
+  expect(least.what).toContain("usage_units");
   expect(least.blocks.flatMap(({ txs }) => txs).length).toBeLessThan(8);
   expect(asSource(least)).toContain("MsgRecordUsage");
 }, 60_000);

@@ -6,6 +6,7 @@ import { usageError } from "../cli_error.ts";
 import { contextOf } from "../context.ts";
 import { type GeneratedCommand, moduleCommands } from "../generated_commands.ts";
 import type { Io } from "../io.ts";
+import { addFileFlag, readMessageFile } from "../message_file.ts";
 import { readFlags } from "../message_flags.ts";
 import { printResult } from "../output.ts";
 import { addParamsFlags, type ParamsFlags, paramsUpdate, UPDATE_PARAMS } from "../params_flags.ts";
@@ -38,12 +39,16 @@ export function txCommand(io: Io): Command {
 function finish(io: Io, generated: GeneratedCommand): void {
   const updatesParams = generated.input.name === UPDATE_PARAMS;
   if (updatesParams) addParamsFlags(generated.command);
+  if (generated.readsFile) addFileFlag(generated.command);
   addTxFlags(generated.command).action(async (...all: unknown[]) => {
     const self = all.at(-1) as Command;
     const flags = self.opts<TxFlags & ParamsFlags & Record<string, unknown>>();
     const context = contextOf(io, self);
     const values = await valueContext(context, flags.keyringBackend);
     const message = readFlags(generated.flags, self.args, flags, values);
+    if (generated.readsFile && flags.file !== undefined) {
+      Object.assign(message, readMessageFile(flags.file, generated.input, message));
+    }
     if (flags.generateOnly === true && flags.dryRun === true) {
       throw usageError("--dry-run and --generate-only exclude each other");
     }

@@ -69,7 +69,7 @@ async function journalIsChained(reader: Reader): Promise<void> {
   assert((head?.count ?? 0n) === count, "I-18 bank: journal head differs", { count });
 }
 
-/** Whatever goes back, by one reversal or several, was moved by the entry that they name. */
+/** Whatever an account gives back, by one reversal or several, it got by the entry that they name. */
 async function reversalsAreLess(reader: Reader): Promise<void> {
   const reversed = new KeyMap<bigint>();
   for await (const [, value] of reader.range(keys.JOURNAL_PREFIX)) {
@@ -78,17 +78,19 @@ async function reversalsAreLess(reader: Reader): Promise<void> {
     const bytes = reverses < seq ? await reader.get(keys.journalKey(reverses)) : undefined;
     if (bytes === undefined) assert(false, "I-26 bank: no older entry", { seq, reverses });
     const moved = JournalEntry.decode(bytes);
-    for (const { denom, amount } of postings) {
-      const key = `${reverses}/${denom}`;
+    for (const { source, denom, amount } of postings) {
+      const key = `${reverses}/${source}/${denom}`;
       const sum = (reversed.get(key) ?? 0n) + BigInt(amount);
-      const most = amountOf(moved, denom);
+      const most = receivedOf(moved, source, denom);
       assert(sum <= most, "I-26 bank: more goes back than was moved", { seq, denom, sum, most });
       reversed.set(key, sum);
     }
   }
 }
 
-/** What an entry moves of a denom, over all of its postings. */
-function amountOf({ postings }: JournalEntry, denom: string): bigint {
-  return postings.reduce((sum, each) => (each.denom === denom ? sum + BigInt(each.amount) : sum), 0n);
+/** What an entry moves of a denom to an account, over all of its postings. */
+function receivedOf({ postings }: JournalEntry, account: string, denom: string): bigint {
+  return postings.reduce((sum, { destination, denom: of, amount }) => {
+    return destination === account && of === denom ? sum + BigInt(amount) : sum;
+  }, 0n);
 }

@@ -1,6 +1,7 @@
 import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { mulDivFloor } from "../../lib/int.ts";
 import { amountOf, type Coins, mapCoins, subCoins } from "../../types/coins.ts";
+import { type Bill, billWithin } from "./bill.ts";
 import { CoinSums } from "./coin_sums.ts";
 import { DEC_ONE, type Dec } from "../../types/dec.ts";
 import { Means } from "./means.ts";
@@ -9,6 +10,8 @@ import { Means } from "./means.ts";
 export interface Allotment {
   readonly usage: UsageState;
   readonly amount: bigint;
+  /** What was taken off its cost; absent when the order has no discounts or tax. */
+  readonly discount?: bigint;
 }
 
 export interface Allocation {
@@ -17,6 +20,8 @@ export interface Allocation {
   readonly total: Coins;
   /** The first record that the balance did not cover. */
   readonly stoppedAt: UsageState | undefined;
+  /** Absent when the order has no discounts or tax: costs and amounts say all. */
+  readonly bill?: Bill;
 }
 
 /**
@@ -52,7 +57,9 @@ export function dropBelowMinimum(allocation: Allocation, minimum: bigint): Alloc
     return sum > 0n && sum >= minimum;
   };
   const taken = allocation.taken.filter(kept);
-  return { ...allocation, taken, total: sumOf(taken) };
+  const { bill, stoppedAt } = allocation;
+  const rest = { taken, total: sumOf(taken), stoppedAt };
+  return bill === undefined ? rest : { ...rest, bill: billWithin(bill, rest.total) };
 }
 
 function sumOf(taken: readonly Allotment[]): Coins {

@@ -8,9 +8,12 @@ import {
 import { must } from "../../lib/assert.ts";
 import { minSize } from "../../lib/int.ts";
 import { i64FromKey } from "../../lib/key.ts";
-import { allocate, dropBelowMinimum } from "./allocate.ts";
+import { dropBelowMinimum } from "./allocate.ts";
+import { allocateUnder } from "./allocate_billed.ts";
 import { isFlagged } from "./anomaly.ts";
 import { mayRetry } from "./back_off.ts";
+import type { BillingRules } from "./bill.ts";
+import { billingRules } from "./billing_terms.ts";
 import { autoSettleFailed } from "./events_invoice.ts";
 import { escrowId } from "./ids.ts";
 import { isExpired } from "./keeper_escrow.ts";
@@ -45,13 +48,15 @@ export function settleDueEscrows(ctx: Context, keepers: AutoSettlers): void {
   const left = { records: RECORDS_MAX, read: READ_MAX };
   for (const [index, seq] of dueEscrows(ctx, records).entries()) {
     const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
-    const selection = select(ctx, records, escrow);
+    const billing = billingRules(ctx, records, escrow.orderId);
+    const selection = select(ctx, records, escrow, billing);
     // The first one always fits: a settlement's limit is at most the block's.
     const fits = selection.selected.length <= left.records && selection.read <= left.read;
     if (index > 0 && !fits) return;
     left.records -= selection.selected.length;
     left.read -= selection.read;
-    const failure = isolated(ctx, (inner) => settleEscrow(inner, keepers, escrow, selection));
+    const facts = { ...selection, escrow, billing };
+    const failure = isolated(ctx, (inner) => settleEscrow(inner, keepers, facts));
     if (failure !== undefined) noteFailure(ctx, records, { escrow, error: failure.message });
   }
 }
@@ -72,23 +77,32 @@ function dueEscrows(ctx: Context, records: Records): bigint[] {
 }
 
 /** As for a provider: acknowledged, or the customer has had the time to look. Not flagged ones. */
-function select(ctx: Context, records: Records, escrow: EscrowState): Selection {
+function select(
+  ctx: Context,
+  records: Records,
+  escrow: EscrowState,
+  billing: BillingRules | undefined,
+): Selection {
   const { extended, autoSettleAfter } = records.params(ctx);
   const limit = minSize(extended.maxRecordsPerSettlement, RECORDS_MAX);
   // An expired one is ended by BeginBlock.
   if (isExpired(ctx, escrow)) return { selected: [], read: 0, isCut: false };
   const eligible = (usage: UsageState): boolean =>
     !isFlagged(usage) && (usage.acknowledged || ctx.time >= settleableFrom(usage, autoSettleAfter));
-  return selectOpen(ctx, records, escrow, { limit, eligible, isFinal: false, readMax: READ_MAX });
+  const rules = { limit, eligible, isFinal: false, billing, readMax: READ_MAX };
+  return selectOpen(ctx, records, escrow, rules);
 }
 
 function settleEscrow(
   ctx: Context,
   { records, settlements }: AutoSettlers,
-  escrow: EscrowState,
-  { selected, isCut }: Selection,
+  facts: Selection & {
+    readonly escrow: EscrowState;
+    readonly billing: BillingRules | undefined;
+  },
 ): void {
-  const all = allocate(selected, spendable(escrow), false);
+  const { escrow, billing, selected, isCut } = facts;
+  const all = allocateUnder(billing, selected, spendable(escrow), false);
   const allocation = dropBelowMinimum(all, records.params(ctx).minSettlementAmount);
   const count = allocation.taken.length;
   if (count === 0) {

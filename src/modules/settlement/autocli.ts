@@ -47,6 +47,19 @@ export const autocli = {
         "correct-usage usage-1767225600-1 0 --reason 'not our job' --from provider-1",
       ],
     },
+    DisputeUsage: {
+      short: "object to a usage record, settled or not; signed by its customer",
+      positional: ["usage_id"],
+      examples: ["dispute-usage usage-1767225600-1 --reason 'the job had ended' --from customer-1"],
+    },
+    ResolveDispute: {
+      short: "decide a dispute (authority), or propose how to (customer, provider)",
+      positional: ["dispute_id", "resolution"],
+      examples: [
+        "resolve-dispute dispute-1 rejected --from authority",
+        "resolve-dispute dispute-1 amended --usage-units 10 --unit-price 1.5uve --from provider-1",
+      ],
+    },
     ClearAnomaly: {
       short: "let a flagged usage record be settled automatically",
       positional: ["usage_id"],
@@ -58,6 +71,25 @@ export const autocli = {
       examples: [
         "set-price-ceiling order-1 cpu --max-unit-price 1.5uve --from customer-1",
         "set-price-ceiling order-1 cpu --from customer-1",
+      ],
+    },
+    SetDiscounts: {
+      short: "say what is taken off an order's prices; without discounts, nothing any more",
+      positional: ["order_id"],
+      file: true,
+      examples: [
+        "set-discounts order-1 --file discounts.json --from provider-1",
+        'set-discounts order-1 --discounts \'{"kind":"percentage","rate_bps":500}\' --from provider-1',
+        'set-discounts order-1 --discounts \'{"kind":"volume","tiers":[{"min_units":"100","rate_bps":300}]}\' --from provider-1',
+      ],
+    },
+    SetTax: {
+      short: "say which tax an order's later settlements pay; without one, none any more",
+      positional: ["order_id"],
+      file: true,
+      examples: [
+        "set-tax order-1 --file tax.json --from customer-1",
+        'set-tax order-1 --tax \'{"mode":"exclusive","jurisdiction":"DE","rates":[{"name":"USt","rate":"0.19"}]}\' --from customer-1',
       ],
     },
     SetReleaseConditions: {
@@ -122,10 +154,38 @@ export const autocli = {
         "refund-payout payout-1767225600-1 --amount 100uve --reason 'no service' --from authority",
       ],
     },
+    RefundSettlement: {
+      short: "give a settlement, or a part of it, back to the customer; signed by the authority",
+      positional: ["settlement_id"],
+      examples: [
+        "refund-settlement settle-1767225600-1 --reason 'no service' --from authority",
+        "refund-settlement settle-1767225600-1 --amount 100uve --reason 'an hour down' --from authority",
+      ],
+    },
+    PayReceivable: {
+      short: "pay what is owed of a refund, or a part of it",
+      positional: ["receivable_id", "amount"],
+      examples: [
+        "pay-receivable receivable-1767225600-1 --from provider-1",
+        "pay-receivable receivable-1767225600-1 300uve --from provider-1",
+      ],
+    },
     WithdrawFees: {
       short: "take coins out of a fee account; signed by the authority",
       positional: ["account", "amount"],
       examples: ["withdraw-fees platform_fee 100uve --recipient provider-1 --from authority"],
+    },
+    DistributeProviderRewards: {
+      short: "reward providers for settled records without a reward; signed by the authority",
+      positional: ["reference"],
+      examples: [
+        "distribute-provider-rewards q1-2026 --usage-ids usage-1767225600-1 --usage-ids usage-1767225600-2 --from authority",
+      ],
+    },
+    DistributeVerificationReward: {
+      short: "reward who verified something, by its score from 0 to 100; signed by the authority",
+      positional: ["validator", "reference", "score"],
+      examples: ["distribute-verification-reward provider-1 account-1 50 --from authority"],
     },
     ClaimRewards: {
       short: "claim rewards, of one source or of all",
@@ -170,10 +230,21 @@ export const autocli = {
         "usage-by-natural-key --order-id o --lease-id l --usage-type cpu --period-start 1767225600 --period-end 1767229200",
       ],
     },
+    Dispute: { short: "a dispute of a usage record", examples: ["dispute dispute-1"] },
+    Disputes: {
+      short: "disputes of usage records, by party or state",
+      positional: [],
+      examples: ["disputes", "disputes --state open", "disputes --customer customer-1"],
+    },
     PriceCeilings: {
       short: "what usage of an order may cost at most, by type",
       positional: ["order_id"],
       examples: ["price-ceilings order-1"],
+    },
+    BillingTerms: {
+      short: "discounts and tax of an order",
+      positional: ["order_id"],
+      examples: ["billing-terms order-1"],
     },
     UsageDetail: { short: "a usage record with its reward, settlement and invoice" },
     Invoice: { short: "an invoice with its lines" },
@@ -207,11 +278,60 @@ export const autocli = {
       positional: ["order_id"],
       examples: ["usage order-1 --open-only --limit 50"],
     },
-    Escrows: { use: "list-escrows", short: "escrows in pages, of one state or all" },
+    UsageRecords: {
+      use: "list-usage",
+      short: "usage records in pages, by order, lease, party, type, state, dispute and time",
+      positional: [],
+      examples: [
+        "list-usage --provider provider-1 --state open",
+        "list-usage --customer customer-1 --usage-type gpu --period-start '2d ago'",
+        "list-usage --lease-id lease-1 --dispute open",
+      ],
+    },
+    Orders: {
+      use: "list-orders",
+      short: "orders in pages, by the parties and the state of their newest escrow",
+      positional: [],
+      examples: ["list-orders --provider provider-1 --escrow-state active"],
+    },
+    Escrows: {
+      use: "list-escrows",
+      short: "escrows in pages, by party, order, lease, state and time",
+      positional: [],
+      examples: [
+        "list-escrows --state active",
+        "list-escrows --depositor customer-1 --created-from '30d ago'",
+      ],
+    },
     Settlements: {
       use: "list-settlements",
-      short: "settlements of an order in pages",
+      short: "settlements in pages, by order, escrow, party, type and time",
       positional: ["order_id"],
+      examples: [
+        "list-settlements order-1",
+        "list-settlements --provider provider-1 --type final --settled-from '30d ago'",
+      ],
+    },
+    Statement: {
+      short: "what a party was owed, paid and got in a span of time",
+      positional: ["address"],
+      examples: [
+        "statement provider-1 --from '30d ago'",
+        "statement customer-1 --role customer --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z",
+      ],
+    },
+    EstimateSettlement: {
+      short: "what settling an order would do now, and why it would be refused",
+      positional: ["order_id"],
+      examples: [
+        "estimate-settlement order-1 --sender provider-1",
+        "estimate-settlement order-1 --sender customer-1 --is-final",
+      ],
+    },
+    NextSettlement: {
+      short: "what the next settlement of an order lacks",
+      positional: ["order_id"],
+      examples: ["next-settlement order-1"],
     },
     Payouts: {
       use: "list-payouts",
@@ -223,6 +343,25 @@ export const autocli = {
       short: "what happened to a payout",
       positional: ["payout_id"],
       examples: ["payout-ledger payout-1767225600-1"],
+    },
+    Refund: {
+      short: "a refund of a settlement, part by part",
+      positional: ["refund_id"],
+      examples: ["refund refund-1767225600-1"],
+    },
+    RefundsBySettlement: {
+      aliases: ["refunds"],
+      short: "refunds of a settlement",
+      positional: ["settlement_id"],
+      examples: ["refunds-by-settlement settle-1767225600-1"],
+    },
+    Receivables: {
+      short: "what is owed of refunds, by who owes it or to whom, in pages",
+      positional: [],
+      examples: [
+        "receivables --debtor provider-1 --open-only",
+        "receivables --creditor customer-1",
+      ],
     },
     Treasury: { short: "what the accounts of settlement hold", examples: ["treasury"] },
     RewardEntries: {

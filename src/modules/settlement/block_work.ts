@@ -1,8 +1,9 @@
 import type { Context } from "../../baseapp/context.ts";
 import { isolated } from "../../baseapp/isolated.ts";
 import { EscrowStatus, RewardEntryState } from "../../gen/settled/settlement/v1/state.ts";
-import { assert, must } from "../../lib/assert.ts";
+import { must } from "../../lib/assert.ts";
 import { i64FromKey, type Key } from "../../lib/key.ts";
+import { subCoins } from "../../types/coins.ts";
 import { settleDueEscrows } from "./auto_settle.ts";
 import { mayRetry } from "./back_off.ts";
 import { coinsIn, type Records } from "./records.ts";
@@ -69,11 +70,9 @@ function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number
   const taken = settleExpired(ctx, workers, escrow, budget);
   const after = must(workers.records.escrow(ctx, seq), "settlement: an escrow is never deleted");
   if (after.status !== EscrowStatus.ESCROW_STATUS_EXPIRED) return taken;
-  // The balance that went back to the depositor with the expiry.
-  const before = coinsIn(escrow.refunded);
-  assert(before.length === 0, "settlement: an open escrow has refunded nothing", { seq });
   const { orderId } = after;
-  const balance = coinsIn(after.refunded);
+  // What went back to the depositor with the expiry, not by a refund before.
+  const balance = subCoins(coinsIn(after.refunded), coinsIn(escrow.refunded));
   ctx.emit(events.escrowExpired({ escrowId: escrowId(seq), orderId, balance, at: ctx.time }));
   return taken;
 }

@@ -160,6 +160,9 @@ export function orderSettled(e: {
   providerShare: Coins;
   platformFee: Coins;
   validatorFee: Coins;
+  /** Both undefined for an order without discounts and tax. */
+  discount: Coins | undefined;
+  tax: Coins | undefined;
   type: string;
   isFinal: boolean;
   records: number;
@@ -177,6 +180,8 @@ export function orderSettled(e: {
     provider_share: e.providerShare,
     platform_fee: e.platformFee,
     validator_fee: e.validatorFee,
+    discount: e.discount,
+    tax: e.tax,
     settlement_type: e.type,
     is_final: e.isFinal,
     settled_at: seconds(e.at),

@@ -22,6 +22,7 @@ export function invoicePaid(
     platformFee: Coins;
     validatorFee: Coins;
     providerShare: Coins;
+    tax: Coins;
     due: Coins;
     status: string;
   },
@@ -35,6 +36,7 @@ export function invoicePaid(
     provider_share: formatCoins(e.providerShare),
     platform_fee: formatCoins(e.platformFee),
     validator_fee: formatCoins(e.validatorFee),
+    tax: e.tax.length === 0 ? undefined : formatCoins(e.tax),
     amount_due: formatCoins(e.due),
     status: e.status,
     paid_at: seconds(e.at),

@@ -52,9 +52,15 @@ export function payoutPostponed(e: {
   });
 }
 
-export function payoutHeld(e: { payoutId: string; reason: string; at: TimeNs }): Event {
-  // As deployed; a dispute of its own has no number yet.
-  const values = { payout_id: e.payoutId, dispute_id: "", reason: e.reason };
+export function payoutHeld(e: {
+  payoutId: string;
+  /** Empty when no dispute of a record holds it. */
+  disputeId?: string;
+  reason: string;
+  at: TimeNs;
+}): Event {
+  const { payoutId: payout_id, disputeId: dispute_id = "", reason } = e;
+  const values = { payout_id, dispute_id, reason };
   return event(`${PREFIX}PayoutHeld`, { ...values, held_at: seconds(e.at) });
 }
 

@@ -12,9 +12,17 @@ import {
   formatCoins,
   NO_COINS,
 } from "../../types/coins.ts";
+import { billingFullInvariants } from "./full_invariants_billing.ts";
 import { derivedKeysFollow } from "./full_invariants_derived.ts";
+import { disputeFullInvariants } from "./full_invariants_dispute.ts";
+import { entryFullInvariants } from "./full_invariants_entries.ts";
+import { escrowFullInvariants } from "./full_invariants_escrow.ts";
 import { creditNotesSum, invoicesAdd, ledgersChain } from "./full_invariants_invoices.ts";
+import { ledgerFullInvariants } from "./full_invariants_ledger.ts";
+import { partiesAreLookedUp } from "./full_invariants_parties.ts";
 import { payoutFullInvariants } from "./full_invariants_payout.ts";
+import { refundFullInvariants } from "./full_invariants_refund.ts";
+import { rewardFullInvariants } from "./full_invariants_rewards.ts";
 import { usageFullInvariants } from "./full_invariants_usage.ts";
 import { ListReader } from "./query_lists.ts";
 import { escrowBySeq, usageSeqAt } from "./query_records.ts";
@@ -25,21 +33,29 @@ import { ruleParams } from "./params.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
 import { coinsIn } from "./records.ts";
-import { rewardFactors, usageReward } from "./reward.ts";
+import { isUsageReward, rewardFactors, usageReward } from "./reward.ts";
 
 /** Invariants over all records, on demand. */
 export const settlementFullInvariants: readonly FullInvariant[] = [
+  ...escrowFullInvariants,
   { name: "I-09 every escrow's settlements sum to its total", check: escrowsSum },
   { name: "I-10 every settlement's shares sum to its total", check: sharesSum },
   { name: "I-12 every record is settled once, for what its settlement paid", check: recordsSum },
   { name: "I-12 what was paid of an invoice is its settlement and payments", check: invoicesAdd },
   { name: "I-18 invoice ledgers are chained and numbered", check: ledgersChain },
   { name: "I-26 credit notes are what their invoices say", check: creditNotesSum },
+  ...billingFullInvariants,
   ...payoutFullInvariants,
-  { name: "I-13 claimable, claimed and expired are the history", check: rewardsSum },
+  ...ledgerFullInvariants,
+  ...refundFullInvariants,
+  { name: "I-13 claimable, claimed, expired and cancelled are the history", check: rewardsSum },
   { name: "I-14 every reward is recomputed from its record", check: rewardsRecomputed },
+  ...rewardFullInvariants,
+  ...entryFullInvariants,
   ...usageFullInvariants,
+  ...disputeFullInvariants,
   { name: "look-ups of usage are those of the records", check: usageIsListed },
+  { name: "look-ups by party are those of the records", check: partiesAreLookedUp },
   {
     name: "derived keys follow from the records",
     check: derivedKeysFollow,
@@ -108,7 +124,7 @@ async function recordsSum(reader: Reader): Promise<void> {
   }
   for await (const invoice of all(reader, keys.INVOICE_PREFIX, state.InvoiceState)) {
     const sum = invoiced.get(invoice.seq.toString()) ?? NO_COINS;
-    same("I-12", invoice.seq, sum, coinsIn(invoice.total));
+    same("I-12", invoice.seq, sum, coinsIn(invoice.subtotal));
   }
 }
 
@@ -121,7 +137,8 @@ async function rewardsSum(reader: Reader): Promise<void> {
   for await (const claimable of all(reader, keys.CLAIMABLE_PREFIX, state.ClaimableState)) {
     const open = entries.get(claimable.address) ?? NO_COINS;
     same("I-13", claimable.address, open, coinsIn(claimable.claimable));
-    const parts = [claimable.claimable, claimable.claimed, claimable.expired].map(coinsIn);
+    const { claimed, expired, cancelled } = claimable;
+    const parts = [claimable.claimable, claimed, expired, cancelled].map(coinsIn);
     held = addCoins(held, parts.reduce(addCoins, NO_COINS));
   }
   let distributed: Coins = NO_COINS;
@@ -136,7 +153,7 @@ async function rewardsRecomputed(reader: Reader): Promise<void> {
   const { wire, extended, version } = await readParams(reader);
   const rules = ruleParams(wire, extended);
   for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
-    if (usage.reward === "" || usage.settlementSeq === 0n) continue;
+    if (usage.reward === "" || usage.settlementSeq === 0n || !isUsageReward(usage)) continue;
     const key = keys.recordKey(keys.SETTLEMENT_PREFIX, usage.settlementSeq);
     const bytes = await reader.get(key);
     if (bytes === undefined || state.SettlementState.decode(bytes).paramsVersion !== version)

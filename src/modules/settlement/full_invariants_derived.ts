@@ -5,6 +5,7 @@ import { KeyMap } from "../../lib/key_map.ts";
 import { Memo } from "../../lib/memo.ts";
 import type { Reader } from "../../store/read_view.ts";
 import type { TimeNs } from "../../types/time.ts";
+import { disputeQueueKeys } from "./full_invariants_dispute.ts";
 import { autoSettleKeys, invoiceDueKeys } from "./full_invariants_invoices.ts";
 import { payoutQueueKeys } from "./full_invariants_payout.ts";
 import * as keys from "./keys.ts";
@@ -25,6 +26,7 @@ export async function derivedKeysFollow(reader: Reader): Promise<void> {
   await queueFollows(reader, keys.REWARD_QUEUE_PREFIX, rewardKeys(reader));
   await queueFollows(reader, keys.AUTO_SETTLE_QUEUE_PREFIX, autoSettleKeys(reader));
   await queueFollows(reader, keys.INVOICE_DUE_QUEUE_PREFIX, invoiceDueKeys(reader));
+  await queueFollows(reader, keys.DISPUTE_QUEUE_PREFIX, disputeQueueKeys(reader));
   for (const queue of PAYOUT_QUEUES) {
     await queueFollows(reader, queue, payoutQueueKeys(reader, queue));
   }
@@ -143,8 +145,9 @@ async function naturalKeyFollows(
 
 async function* expiryKeys(reader: Reader): AsyncGenerator<Key> {
   for await (const [, value] of reader.range(keys.ESCROW_PREFIX)) {
-    const { status, expiresAtNs, seq } = state.EscrowState.decode(value);
-    if (expires(status)) yield keys.expiryQueueKey(expiresAtNs as TimeNs, seq);
+    const escrow = state.EscrowState.decode(value);
+    const { expiresAtNs, seq } = escrow;
+    if (expires(escrow)) yield keys.expiryQueueKey(expiresAtNs as TimeNs, seq);
   }
 }
 

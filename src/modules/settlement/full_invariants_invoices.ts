@@ -20,7 +20,10 @@ import { autoSettleDue, coinsIn } from "./records.ts";
 
 /** What invoices, their ledgers, payments and credit notes must say together. */
 
-/** I-12: what was paid of an invoice is its settlement and its payments; the rest is due. */
+/**
+ * I-12: what was paid of an invoice is its settlement and its payments, and their taxes; the rest
+ * is due.
+ */
 export async function invoicesAdd(reader: Reader): Promise<void> {
   const paid = new KeyMap<Coins>();
   for await (const [, value] of reader.range(keys.SETTLEMENT_PREFIX)) {
@@ -34,7 +37,8 @@ export async function invoicesAdd(reader: Reader): Promise<void> {
   for await (const [, value] of reader.range(keys.INVOICE_PREFIX)) {
     const invoice = state.InvoiceState.decode(value);
     assertInvoiceAdds(invoice);
-    same("I-12", invoice.seq, coinsIn(invoice.amountPaid), sumOf(paid, invoice.seq));
+    const expected = addCoins(sumOf(paid, invoice.seq), coinsIn(invoice.taxPaid));
+    same("I-12", invoice.seq, coinsIn(invoice.amountPaid), expected);
   }
 }
 

@@ -5,6 +5,7 @@ import { equalBytes } from "../../lib/bytes.ts";
 import type { Key } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
+import { type Dec, mulFloor } from "../../types/dec.ts";
 import { cover, withReport } from "./coverage.ts";
 import * as keys from "./keys.ts";
 import { escrowBySeq } from "./query_records.ts";
@@ -16,6 +17,7 @@ export const usageFullInvariants: readonly FullInvariant[] = [
   { name: "coverage and last records of a meter are those of its records", check: metersFollow },
   { name: "a correction and what it corrects name each other", check: correctionsMatch },
   { name: "orders count their price ceilings", check: ceilingsAreCounted },
+  { name: "the cost of every record is floor(unit price × units)", check: costsFollow },
 ];
 
 /** The records of a meter in recording order give its coverage again, byte for byte. */
@@ -72,6 +74,15 @@ async function correctionsMatch(reader: Reader): Promise<void> {
 }
 
 const NOT_SETTLED = "I-12 settlement: a record that is not settled was paid";
+
+async function costsFollow(reader: Reader): Promise<void> {
+  for await (const [, value] of reader.range(keys.USAGE_PREFIX)) {
+    const { seq, units, unitPrice, cost } = state.UsageState.decode(value);
+    const expected = mulFloor(BigInt(unitPrice) as Dec, units);
+    const facts = { usage: seq, found: cost, expected };
+    assert(cost === expected.toString(), "settlement: a record's cost is another", facts);
+  }
+}
 
 async function ceilingsAreCounted(reader: Reader): Promise<void> {
   const counts = new KeyMap<number>();

@@ -12,10 +12,14 @@ import { isDenom } from "../../types/denom.ts";
 import { ErrInvalidCoins } from "../../types/sdk_errors.ts";
 import type { Accounts } from "./accounts.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
+import { writeBilling } from "./genesis_billing.ts";
+import { writeDisputes } from "./genesis_dispute.ts";
 import { writeInvoicePapers, writeInvoiceSeries } from "./genesis_invoices.ts";
+import { quote } from "./keeper_escrow.ts";
 import { bySeq, checkAmounts, checkCoins, escrowOf, writeEach } from "./genesis_lists.ts";
 import { paramsWithDefaults, writeParams } from "./genesis_params.ts";
 import { writePayouts } from "./genesis_payout.ts";
+import { writeRefunds } from "./genesis_refund.ts";
 import { writeCeilings, writeUsage } from "./genesis_usage.ts";
 import { writeInvoice } from "./invoice_records.ts";
 import * as keys from "./keys.ts";
@@ -48,7 +52,7 @@ export function initSettlementGenesis(
 function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisState): void {
   const list = { name: "escrows", records: genesis.escrows, keyOf: bySeq };
   writeEach(list, (escrow) => {
-    checkCoins(escrow.amount, escrow.balance, escrow.totalSettled, escrow.refunded);
+    checkCoins(escrow.amount, escrow.balance, escrow.totalSettled, escrow.refunded, escrow.taxPaid);
     records.setEscrow(ctx, undefined, escrow);
     const before = records.order(ctx, escrow.orderId);
     records.setOrder(ctx, escrow.orderId, {
@@ -64,35 +68,63 @@ function writePayments(ctx: Context, records: Records, genesis: state.GenesisSta
   const { settlements, invoices } = genesis;
   writeEach({ name: "settlements", records: settlements, keyOf: bySeq }, (settlement, field) => {
     const { total, providerShare, platformFee, validatorFee } = settlement;
-    checkCoins(total, providerShare, platformFee, validatorFee);
+    checkCoins(
+      total,
+      providerShare,
+      platformFee,
+      validatorFee,
+      settlement.tax,
+      settlement.discount,
+    );
     records.setSettlement(ctx, settlement, escrowOf(ctx, records, settlement, field));
   });
   writeEach({ name: "invoices", records: invoices, keyOf: bySeq }, (invoice, field) => {
     checkCoins(invoice.total, invoice.amountPaid, invoice.amountDue, invoice.credited);
+    checkCoins(invoice.subtotal, invoice.tax, invoice.taxPaid);
+    checkCoins(...invoice.discounts.map(({ amount }) => amount));
     writeInvoice(ctx, undefined, invoice, escrowOf(ctx, records, invoice, field));
   });
   writeInvoicePapers(ctx, records, genesis);
+  writeBilling(ctx, records, genesis);
   writePayouts(ctx, records, genesis);
+  writeRefunds(ctx, records, genesis);
+  writeDisputes(ctx, records, genesis);
 }
 
 function writeRewards(ctx: Context, records: Records, genesis: state.GenesisState): void {
   const { distributions, claimable, rewardEntries, epochMint } = genesis;
-  writeEach({ name: "distributions", records: distributions, keyOf: bySeq }, (distribution) => {
+  const byNumber = { name: "distributions", records: distributions, keyOf: bySeq };
+  writeEach(byNumber, (distribution, field) => {
     checkCoins(distribution.total, ...distribution.rows.map(({ amount }) => amount));
+    requireFreshReference(ctx, records, { distribution, field });
     records.setDistribution(ctx, distribution, recipientsOf(ctx, records, distribution));
   });
   const byAddress = ({ address }: { address: string }): string => address;
   writeEach({ name: "claimable", records: claimable, keyOf: byAddress }, (each) => {
-    checkCoins(each.claimable, each.claimed, each.expired);
+    checkCoins(each.claimable, each.claimed, each.expired, each.cancelled);
     records.setClaimable(ctx, undefined, each);
   });
   writeEach({ name: "reward_entries", records: rewardEntries, keyOf: bySeq }, (entry) => {
-    checkCoins(entry.amount);
+    checkCoins(entry.amount, entry.cancelled);
     records.setRewardEntry(ctx, entry);
   });
   if (epochMint === undefined) return;
   checkAmounts(epochMint.minted);
   records.setEpochMint(ctx, epochMint);
+}
+
+/** @throws ChainError genesis/2 where an earlier distribution of the source has the reference. */
+function requireFreshReference(
+  ctx: Context,
+  records: Records,
+  { distribution, field }: { distribution: state.DistributionState; field: string },
+): void {
+  const { source, reference } = distribution;
+  if (reference === "") return;
+  const first = records.distributionByReference(ctx, source, reference);
+  if (first === undefined) return;
+  const detail = `${quote(reference)} is that of distribution ${first.seq} already`;
+  throw fieldError(`${field}.reference`, detail);
 }
 
 function recipientsOf(
@@ -150,13 +182,24 @@ function checkAccounts(
     denoms.set(key.slice(keys.TOTAL_PREFIX.length + 1), true);
   }
   for (const denom of denoms.sortedKeys()) {
+    const total = (name: keys.TotalName): bigint => records.total(ctx, name, denom);
     const pairs = [
-      ["settlement.escrows", "escrowed", accounts.escrow],
-      ["settlement.claimable", "claimable", accounts.rewards],
-      ["settlement.payouts", "payoutsUnfinished", accounts.settlement],
+      ["settlement.escrows", total("escrowed"), accounts.escrow],
+      ["settlement.claimable", total("claimable"), accounts.rewards],
+      ["settlement.payouts", total("payoutsUnfinished"), accounts.settlement],
+      [
+        "settlement.platform_fees_withdrawn",
+        total("platformFees") - total("platformFeesWithdrawn"),
+        accounts.platformFee,
+      ],
+      [
+        "settlement.validator_fees_withdrawn",
+        total("validatorFees") - total("validatorFeesWithdrawn"),
+        accounts.validatorFee,
+      ],
+      ["settlement.taxes_withdrawn", total("taxes") - total("taxesWithdrawn"), accounts.tax],
     ] as const;
-    for (const [field, name, account] of pairs) {
-      const promised = records.total(ctx, name, denom);
+    for (const [field, promised, account] of pairs) {
       const held = bank.balance(ctx, account, denom);
       if (promised === held) continue;
       throw fieldError(field, `sum to ${promised}${denom}, but ${account} holds ${held}${denom}`);

@@ -45,6 +45,7 @@ function requireSums(payout: PayoutState): void {
   const { status, gross, platformFee, validatorFee, holdback, net } = payout;
   checkCoins(gross, platformFee, validatorFee, holdback, net);
   checkCoins(payout.holdbackReleased, payout.refunded);
+  checkCoins(payout.reversedHoldback, payout.reversedNet);
   if (
     status < PayoutStatus.PAYOUT_STATUS_PENDING ||
     status > PayoutStatus.PAYOUT_STATUS_CANCELLED

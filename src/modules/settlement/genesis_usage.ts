@@ -27,7 +27,7 @@ export function writeUsage(ctx: Context, records: Records, genesis: state.Genesi
   const written: Written[] = [];
   writeEach({ name: "usage", records: genesis.usage, keyOf: bySeq }, (usage, field) => {
     const { orderId, leaseId } = escrowOf(ctx, records, usage, field);
-    checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward);
+    checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward, usage.discount);
     const type = normaliseUsageType(usage.usageType);
     const meter = keys.meterKey({ orderId, leaseId, type });
     const before = records.coverage(ctx, meter);

@@ -18,6 +18,8 @@ export type TimedIdName =
   | "payout"
   | "invoice"
   | "credit"
+  | "refund"
+  | "receivable"
   | "staking"
   | "provider"
   | "verify";

@@ -45,9 +45,21 @@ export function settlementInvariants(parts: {
       (ctx, denom) => total(ctx, "settled", denom),
     ),
     equal(
+      "I-09 taxes of escrows are those of their settlements",
+      (ctx, denom) => total(ctx, "escrowTax", denom),
+      (ctx, denom) => total(ctx, "settledTax", denom),
+    ),
+    equal(
       "I-11 the settlement account holds unfinished payouts",
       (ctx, denom) => total(ctx, "payoutsUnfinished", denom),
       (ctx, denom) => bank.balance(ctx, accounts.settlement, denom),
+    ),
+    ...FEE_ACCOUNTS.map(({ account, taken, withdrawn }) =>
+      equal(
+        `I-11 the account ${account} holds what was not withdrawn`,
+        (ctx, denom) => total(ctx, taken, denom) - total(ctx, withdrawn, denom),
+        (ctx, denom) => bank.balance(ctx, accounts[account], denom),
+      ),
     ),
     equal(
       "I-12 settled records sum to their settlements",
@@ -70,6 +82,13 @@ export function settlementInvariants(parts: {
     ),
   ];
 }
+
+/** What a fee account was given less what refunds took back, and what left it by withdrawals. */
+const FEE_ACCOUNTS = [
+  { account: "platformFee", taken: "platformFees", withdrawn: "platformFeesWithdrawn" },
+  { account: "validatorFee", taken: "validatorFees", withdrawn: "validatorFeesWithdrawn" },
+  { account: "tax", taken: "taxes", withdrawn: "taxesWithdrawn" },
+] as const;
 
 /** Denoms that any running total knows, and the bond denom. */
 function denomsOf(ctx: Context): string[] {

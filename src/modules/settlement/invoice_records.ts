@@ -81,14 +81,15 @@ export function mayBecomeOverdue(invoice: InvoiceState): boolean {
   return waits && invoice.amountDue.length > 0 && invoice.overdueAtNs === 0n;
 }
 
-/** I-12: the total is paid or due; nothing is due of a void one. I-26: only what was paid is credited. */
+/** I-12: the total is paid, due or waived; nothing is due of a void one. I-26: only what was paid is credited. */
 export function assertInvoiceAdds(invoice: InvoiceState): void {
   const { seq, status } = invoice;
   const [total, paid, due] = [invoice.total, invoice.amountPaid, invoice.amountDue].map(coinsIn);
+  const waived = coinsIn(invoice.waived);
   const isVoid = status === InvoiceStatus.INVOICE_STATUS_CANCELLED;
   const adds = isVoid
     ? paid?.length === 0 && due?.length === 0
-    : equalCoins(addCoins(paid as Coins, due as Coins), total as Coins);
+    : equalCoins(addCoins(addCoins(paid as Coins, due as Coins), waived), total as Coins);
   assert(adds, "I-12 settlement: an invoice does not add up", { invoice: seq });
   const credited = coversCoins(paid as Coins, coinsIn(invoice.credited));
   assert(credited, "I-26 settlement: more is credited than was paid", { invoice: seq });

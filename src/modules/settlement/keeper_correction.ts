@@ -8,6 +8,7 @@ import { must } from "../../lib/assert.ts";
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { bytesOfKey, type Key } from "../../lib/key.ts";
 import { coinsOf, formatCoins } from "../../types/coins.ts";
+import type { Dec } from "../../types/dec.ts";
 import { anomaliesOf } from "./anomaly.ts";
 import { requireFewGaps, uncover } from "./coverage.ts";
 import * as events from "./events_usage.ts";
@@ -18,7 +19,14 @@ import type { UsageKeeper } from "./keeper_usage.ts";
 import { meterKey, naturalKey, seqKey } from "./keys.ts";
 import { forgetRecent, replaceRecent } from "./recent_records.ts";
 import type { Records } from "./records.ts";
-import { costOf, invalidUsage, requireDenomHeld, requireOpen, usageIdOf } from "./usage_facts.ts";
+import {
+  costOf,
+  invalidUsage,
+  requireDenomHeld,
+  requireOpen,
+  requireUndisputed,
+  usageIdOf,
+} from "./usage_facts.ts";
 import { normaliseUsageType } from "./usage_type.ts";
 
 export interface Correction {
@@ -50,9 +58,51 @@ export class CorrectionKeeper {
     }
     requireDenomHeld(escrow, denom);
     this.#requireBelowCeiling(ctx, escrow, before, request.unitPrice);
-    const cost = costOf(price, units).toString();
     const unitPrice = { denom, amount: price.toString() };
     this.#requireSigned(ctx, escrow, before, { ...request, unitPrice });
+    const after = this.#replace(ctx, escrow, before, {
+      ...{ units, denom, price },
+      // A copy: that of the tx is a view, and the record is kept in memory.
+      providerSignature: new Uint8Array(request.signature),
+      // It is another claim than the one that a dispute was about.
+      ...{ acknowledged: false, disputeSeq: 0n, reason },
+    });
+    const { usageId, cost } = billed(after);
+    return { usageId, totalCost: cost };
+  }
+
+  /**
+   * Puts the record that a dispute came to in the place of the disputed one. Nobody signs it: the
+   * dispute says who decided.
+   * @param to.acknowledged whether the customer agreed
+   */
+  amend(
+    ctx: Context,
+    escrow: EscrowState,
+    before: UsageState,
+    to: { units: bigint; price: Dec; acknowledged: boolean; reason: string },
+  ): UsageState {
+    const { denom, disputeSeq } = before;
+    const providerSignature = EMPTY_BYTES;
+    return this.#replace(ctx, escrow, before, { ...to, denom, disputeSeq, providerSignature });
+  }
+
+  #replace(
+    ctx: Context,
+    escrow: EscrowState,
+    before: UsageState,
+    to: {
+      units: bigint;
+      denom: string;
+      price: Dec;
+      providerSignature: Uint8Array;
+      acknowledged: boolean;
+      disputeSeq: bigint;
+      reason: string;
+    },
+  ): UsageState {
+    const { units, denom, price, providerSignature, acknowledged, disputeSeq, reason } = to;
+    const cost = costOf(price, units).toString();
     // Taken once the old record is closed, as that lists all records that have a number.
     const seq = this.#records.peek(ctx, "usage");
     const meter = meterOf(escrow, before);
@@ -60,29 +110,29 @@ export class CorrectionKeeper {
     const report = { units, seconds: before.periodEnd - before.periodStart };
     const after: UsageState = {
       ...before,
-      ...{ seq, units, denom, unitPrice: unitPrice.amount, cost, height: ctx.height },
-      // A copy: that of the tx is a view, and the record is kept in memory.
-      ...{ providerSignature: new Uint8Array(request.signature), customerSignature: EMPTY_BYTES },
-      ...{ acknowledged: false, anomalyCleared: false, correctsSeq: before.seq },
+      ...{ seq, units, denom, unitPrice: price.toString(), cost, height: ctx.height },
+      ...{ providerSignature, customerSignature: EMPTY_BYTES, acknowledged, anomalyCleared: false },
+      ...{ correctsSeq: before.seq, disputeSeq, disputed: false },
       anomalies: anomaliesOf(report, forgetRecent(coverage, before.meterPlace)),
       correctedAtNs: ctx.time,
     };
     const status = UsageStatus.USAGE_STATUS_SUPERSEDED;
-    this.#records.setUsage(ctx, before, { ...before, status, correctedBySeq: seq });
+    const closed = { ...before, status, correctedBySeq: seq, disputed: false };
+    this.#records.setUsage(ctx, before, closed);
     this.#records.take(ctx, "usage");
     this.#records.addUsage(ctx, after);
     this.#records.setCoverage(ctx, meter, replaceRecent(coverage, before.meterPlace, report));
     const key = naturalKey(coverage.meter, before.periodStart);
     ctx.kv.set(key, bytesOfKey(seqKey(seq)));
     countUnits(ctx, this.#records, escrow, units - before.units);
-    const [from, to] = [billed(before), billed(after)];
+    const [from, now] = [billed(before), billed(after)];
     const { orderId } = escrow;
-    ctx.emit(events.usageCorrected({ orderId, from, to, reason, at: ctx.time }));
+    ctx.emit(events.usageCorrected({ orderId, from, to: now, reason, at: ctx.time }));
     const { anomalies } = after;
     if (anomalies.length > 0) {
-      ctx.emit(events.usageFlagged({ usageId: to.usageId, orderId, anomalies, at: ctx.time }));
+      ctx.emit(events.usageFlagged({ usageId: now.usageId, orderId, anomalies, at: ctx.time }));
     }
-    return { usageId: to.usageId, totalCost: to.cost };
+    return after;
   }
 
   /** Takes an open record back: its period can be recorded anew. */
@@ -130,6 +180,7 @@ export class CorrectionKeeper {
     const escrow = must(found, "settlement: usage has an escrow");
     if (sender !== escrow.recipient) throw unauthorized(sender, `provider ${escrow.recipient}`);
     requireOpen(usage);
+    requireUndisputed(usage);
     requireActive(ctx, escrow);
     return { usage, escrow };
   }

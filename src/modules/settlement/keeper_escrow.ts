@@ -7,7 +7,14 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { addCoins, type Coins, formatCoins, isZeroCoins, wireCoins } from "../../types/coins.ts";
+import {
+  addCoins,
+  type Coins,
+  formatCoins,
+  isZeroCoins,
+  subCoins,
+  wireCoins,
+} from "../../types/coins.ts";
 import { ErrInsufficientFunds as ErrBankFunds } from "../../types/sdk_errors.ts";
 import { addSeconds, formatTime, type TimeNs } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
@@ -16,6 +23,7 @@ import * as events from "./events.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
 import { escrowId, escrowSeqOf, timedId } from "./ids.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { spendable } from "./spendable.ts";
 import { statusName } from "./status_names.ts";
 
 /** Gas of each usage record that a refund writes off. */
@@ -117,7 +125,10 @@ export class EscrowKeeper {
     return escrow;
   }
 
-  /** Returns the whole balance to the depositor; open usage is written off where that is allowed. */
+  /**
+   * Returns the whole balance to the depositor; open usage is written off where that is allowed. Of
+   * one with disputed records it leaves what they cost, and the escrow goes on (RULES 21).
+   */
   refund(ctx: Context, request: { sender: string; escrowId: string; reason: string }): Coins {
     const before = this.byId(ctx, request.escrowId);
     const { depositor, recipient } = before;
@@ -126,6 +137,7 @@ export class EscrowKeeper {
     requireUnexpired(ctx, before);
     if (request.sender === depositor) this.requireNoOpenUsage(ctx, before);
     else this.#writeOff(ctx, before);
+    if (before.openDisputes > 0) return this.#refundUnreserved(ctx, before, request.reason);
     const amount = coinsIn(before.balance);
     const escrow = this.close(ctx, before, {
       status: EscrowStatus.ESCROW_STATUS_REFUNDED,
@@ -144,6 +156,28 @@ export class EscrowKeeper {
         at: ctx.time,
       }),
     );
+    return amount;
+  }
+
+  #refundUnreserved(ctx: Context, before: EscrowState, reason: string): Coins {
+    const { depositor, orderId, openDisputes } = before;
+    const id = escrowId(before.seq);
+    const amount = spendable(before);
+    if (isZeroCoins(amount)) {
+      const detail = `all that ${id} holds is reserved for its ${openDisputes} disputed records: resolve these first`;
+      throw new ChainError(errors.ErrDisputeActive, detail);
+    }
+    this.#move(ctx, {
+      ...{ kind: "escrow_refund", reference: id },
+      ...{ source: this.#accounts.escrow, destination: depositor, coins: amount },
+    });
+    this.#records.setEscrow(ctx, before, {
+      ...before,
+      balance: wireCoins(subCoins(coinsIn(before.balance), amount)),
+      refunded: wireCoins(addCoins(coinsIn(before.refunded), amount)),
+    });
+    const facts = { escrowId: id, orderId, party: depositor, amount, reason, at: ctx.time };
+    ctx.emit(events.escrowRefunded(facts));
     return amount;
   }
 
@@ -250,6 +284,7 @@ export class EscrowKeeper {
     for (const seq of this.#records.openUsage(ctx, escrow.seq)) {
       ctx.gas.consume(WRITE_OFF_GAS, "write off usage");
       const usage = must(this.#records.usage(ctx, seq), "settlement: open usage has a record");
+      if (usage.disputed) continue;
       closed.push({ ...usage, status: UsageStatus.USAGE_STATUS_WRITTEN_OFF });
       const cost = usage.cost === "0" ? [] : [{ denom: usage.denom, amount: BigInt(usage.cost) }];
       const usageId = timedId("usage", usage.submittedAtNs, seq);

@@ -12,7 +12,6 @@ import {
   addCoins,
   type Coins,
   coversCoins,
-  equalCoins,
   formatCoins,
   isZeroCoins,
   subCoins,
@@ -22,18 +21,20 @@ import { ErrInsufficientFunds as ErrBankFunds } from "../../types/sdk_errors.ts"
 import { addSeconds, type TimeNs } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
 import { type Shares, splitFees } from "./allocate.ts";
+import type { Bill } from "./bill.ts";
+import { bookCredit, takeCreditNote } from "./credit_note.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events.ts";
 import * as own from "./events_invoice.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
-import { creditNoteNumber, timedId, timedSeqOf } from "./ids.ts";
+import { timedId, timedSeqOf } from "./ids.ts";
 import {
   appendLedger,
   countPaymentFees,
   takeSeriesNumber,
-  writeCreditNote,
   writeInvoice,
 } from "./invoice_records.ts";
+import { taxInPayment } from "./invoice_tax.ts";
 import { quote, unauthorized } from "./keeper_escrow.ts";
 import { PayoutKeeper } from "./keeper_payout.ts";
 import * as keys from "./keys.ts";
@@ -56,9 +57,11 @@ export interface IssueRequest {
   /** 0 when nothing was paid. */
   readonly settlementSeq: bigint;
   /** Costs of its records. */
-  readonly total: Coins;
-  /** Of the escrow, at once. */
+  readonly subtotal: Coins;
+  /** Of the escrow, at once, with its tax. */
   readonly paid: Coins;
+  /** Undefined for an order without discounts and tax. */
+  readonly bill: Bill | undefined;
   readonly lineCount: number;
   readonly period: { readonly periodStart: bigint; readonly periodEnd: bigint };
   /** Who asked for the settlement; empty for the chain itself. */
@@ -67,7 +70,8 @@ export interface IssueRequest {
 
 /** Issues the invoice of a settlement. Its creation, issue and first payment are one ledger entry. */
 export function issueInvoice(ctx: Context, records: Records, request: IssueRequest): void {
-  const { escrow, seq, settlementSeq, total, paid } = request;
+  const { escrow, seq, settlementSeq, subtotal, paid, bill } = request;
+  const total = bill?.invoiceTotal ?? subtotal;
   const due = subCoins(total, paid);
   const status = isZeroCoins(due) ? PAID : isZeroCoins(paid) ? PENDING : PARTIALLY_PAID;
   const { invoiceDueAfter } = records.params(ctx).extended;
@@ -91,11 +95,8 @@ export function issueInvoice(ctx: Context, records: Records, request: IssueReque
     ledgerCount: 0,
     ledgerHash: EMPTY_BYTES,
     overdueAtNs: 0n,
-    subtotal: wireCoins(total),
-    discounts: [],
-    tax: [],
-    taxPaid: [],
-    taxTerms: undefined,
+    subtotal: wireCoins(subtotal),
+    ...termsOn(bill),
     waived: [],
   };
   const settlementId = settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq);
@@ -113,6 +114,20 @@ export function issueInvoice(ctx: Context, records: Records, request: IssueReque
       status: invoiceStatusName(status),
     }),
   );
+}
+
+function termsOn(
+  bill: Bill | undefined,
+): Pick<InvoiceState, "discounts" | "tax" | "taxPaid" | "taxTerms"> {
+  const reductions = bill?.reductions ?? [];
+  return {
+    discounts: reductions.map(({ kind, description, amount }) => {
+      return { kind, description, amount: wireCoins(amount) };
+    }),
+    tax: wireCoins(bill?.invoiceTax ?? []),
+    taxPaid: wireCoins(bill?.tax ?? []),
+    taxTerms: bill?.taxTerms,
+  };
 }
 
 /** Marks an invoice of which something is due after its due date (RULES 29). */
@@ -160,8 +175,8 @@ export class InvoiceKeeper {
   }
 
   /**
-   * Pays what is due, or a part of it: the fees of a settlement, the rest to the provider, no
-   * reward (RULES 29).
+   * Pays what is due, or a part of it: its tax, the fees of a settlement on what is left, the rest
+   * to the provider, no reward (RULES 29).
    * @param request.amount empty for all that is due
    * @throws ChainError settlement/1549, 1503, 1522 or 1504
    */
@@ -173,8 +188,11 @@ export class InvoiceKeeper {
     if (!isPayable(before.status) || isZeroCoins(wasDue)) throw notIn(before, "paid");
     const amount = isZeroCoins(request.amount) ? wasDue : request.amount;
     if (!coversCoins(wasDue, amount)) throw tooMuch(before, { what: "due", most: wasDue, amount });
-    const shares = this.#split(ctx, amount);
-    const payoutId = this.#moveShares(ctx, { sender, invoice: before, escrow, amount, shares });
+    const tax = taxInPayment(before, amount);
+    const gross = subCoins(amount, tax);
+    const shares = this.#split(ctx, gross);
+    const payment = { sender, invoice: before, escrow, gross, shares, tax };
+    const payoutId = this.#moveShares(ctx, payment);
     const due = subCoins(wasDue, amount);
     const status = isZeroCoins(due) ? PAID : PARTIALLY_PAID;
     const after: InvoiceState = {
@@ -182,6 +200,7 @@ export class InvoiceKeeper {
       status,
       amountPaid: wireCoins(addCoins(coinsIn(before.amountPaid), amount)),
       amountDue: wireCoins(due),
+      taxPaid: wireCoins(addCoins(coinsIn(before.taxPaid), tax)),
       paidAtNs: status === PAID ? ctx.time : 0n,
     };
     const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_PAYMENT;
@@ -191,7 +210,7 @@ export class InvoiceKeeper {
       own.invoicePaid({
         ...this.#facts(ctx, before, escrow),
         ...shares,
-        ...{ payer: sender, payoutId, amount, due, status: invoiceStatusName(status) },
+        ...{ payer: sender, payoutId, amount, tax, due, status: invoiceStatusName(status) },
       }),
     );
     return { payoutId, paid: amount, due, status };
@@ -236,32 +255,12 @@ export class InvoiceKeeper {
     }
     const most = subCoins(paid, credited);
     if (!coversCoins(most, amount)) throw tooMuch(before, { what: "left to credit", most, amount });
-    const seq = this.#records.take(ctx, "creditNote");
-    const number = takeSeriesNumber(ctx, keys.CREDIT_NOTE_SERIES_PREFIX, sender);
-    const creditNoteId = timedId("credit", ctx.time, seq);
-    const customer = escrow.depositor;
-    const movements = [{ source: sender, destination: customer, coins: amount }];
-    this.#post(ctx, { kind: "credit_note", reference: creditNoteId, payer: sender, movements });
-    const { time: issuedAtNs, height } = ctx;
-    const facts = { number, invoiceSeq: before.seq, reason, issuedAtNs, height };
-    writeCreditNote(ctx, { seq, amount: wireCoins(amount), ...facts });
-    const now = addCoins(credited, amount);
-    const isRefunded = before.status === PAID && equalCoins(now, paid);
-    const status = isRefunded ? REFUNDED : before.status;
-    const after: InvoiceState = { ...before, status, credited: wireCoins(now) };
-    const kind = isRefunded
-      ? InvoiceLedgerKind.INVOICE_LEDGER_KIND_REFUNDED
-      : InvoiceLedgerKind.INVOICE_LEDGER_KIND_CREDITED;
-    const entry = { kind, amount, initiator: sender, reference: creditNoteId };
-    writeInvoice(ctx, before, appendLedger(ctx, before, after, entry), escrow);
-    ctx.emit(
-      own.invoiceCredited({
-        ...this.#facts(ctx, before, escrow),
-        ...{ creditNoteId, creditNoteNumber: creditNoteNumber(number) },
-        ...{ provider: sender, customer, amount, reason, status: invoiceStatusName(status) },
-      }),
-    );
-    return creditNoteId;
+    const note = takeCreditNote(ctx, this.#records, sender);
+    const movements = [{ source: sender, destination: escrow.depositor, coins: amount }];
+    this.#post(ctx, { kind: "credit_note", reference: note.id, payer: sender, movements });
+    const facts = { invoice: before, escrow, amount, reason };
+    bookCredit(ctx, note, { ...facts, initiator: sender, reference: note.id });
+    return note.id;
   }
 
   #split(ctx: Context, amount: Coins): Shares {
@@ -269,32 +268,39 @@ export class InvoiceKeeper {
     return splitFees(amount, { platform, validator });
   }
 
-  /** Takes the payment from the payer, fees and a payout; returns the payout's id. */
+  /**
+   * Takes the payment from the payer: tax, fees and a payout.
+   * @returns the payout's id; empty for a payment that is tax alone
+   */
   #moveShares(
     ctx: Context,
     payment: {
       sender: string;
       invoice: InvoiceState;
       escrow: EscrowState;
-      amount: Coins;
+      gross: Coins;
       shares: Shares;
+      tax: Coins;
     },
   ): string {
-    const { sender: source, invoice, escrow, amount, shares } = payment;
+    const { sender: source, invoice, escrow, gross, shares, tax } = payment;
     const { platformFee, validatorFee, settlement } = this.#accounts;
     const invoiceId = idOf(invoice);
     const movements = [
       { source, destination: platformFee, coins: shares.platformFee },
       { source, destination: validatorFee, coins: shares.validatorFee },
       { source, destination: settlement, coins: shares.providerShare },
+      { source, destination: this.#accounts.tax, coins: tax },
     ];
     this.#post(ctx, { kind: "invoice_payment", reference: invoiceId, payer: source, movements });
+    this.#records.addTotal(ctx, "taxes", tax);
+    if (isZeroCoins(gross)) return "";
     const payout = this.#payouts.open(ctx, {
       seq: this.#records.take(ctx, "payout"),
       invoiceSeq: invoice.seq,
       settlementSeq: 0n,
       escrow,
-      gross: amount,
+      gross,
       shares,
     });
     countPaymentFees(ctx, this.#records, payout);

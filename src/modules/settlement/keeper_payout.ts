@@ -40,7 +40,7 @@ import {
   newPayout,
   payoutId,
 } from "./payout_ledger.ts";
-import { holdbackLeft, mayBecome, netToPay, unpaid } from "./payout_state.ts";
+import { holdbackLeft, mayBecome, netToPay, settleHoldback, unpaid } from "./payout_state.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { payoutStatusName } from "./status_names.ts";
 
@@ -153,6 +153,13 @@ export class PayoutKeeper {
    */
   hold(ctx: Context, before: PayoutState, reason: string): void {
     const { status } = before;
+    if (before.heldByDispute) {
+      // It stays held when the dispute is over.
+      const held = { ...before, heldByDispute: false, holdReason: reason };
+      this.#write(ctx, before, held, this.#escrowOf(ctx, before));
+      ctx.emit(events.payoutHeld({ payoutId: payoutId(before), reason, at: ctx.time }));
+      return;
+    }
     if (status === HELD || before.holdbackHeld) {
       const detail = `${payoutId(before)} is held: ${before.holdReason}`;
       throw new ChainError(errors.ErrPayoutHeld, detail);
@@ -390,12 +397,6 @@ function settlementIdOf({ createdAtNs, settlementSeq }: PayoutState): string {
   return settlementSeq === 0n ? "" : timedId("settle", createdAtNs, settlementSeq);
 }
 
-/** A holdback that has gone has no time and nothing that is held. */
-function settleHoldback(payout: PayoutState): PayoutState {
-  if (payout.holdbackDueAtNs === 0n || !isZeroCoins(holdbackLeft(payout))) return payout;
-  return { ...payout, holdbackDueAtNs: 0n, holdbackHeld: false };
-}
-
 /** Whether nothing is left to pay. */
 function isOver(payout: PayoutState): boolean {
   const { status } = payout;
@@ -408,6 +409,10 @@ function isDisputed({ status }: EscrowState): boolean {
 }
 
 function requireUndisputed(payout: PayoutState, escrow: EscrowState): void {
+  if (payout.openDisputes > 0) {
+    const detail = `${payoutId(payout)}: ${payout.openDisputes} of its settlement's records are disputed: resolve dispute-${payout.disputeSeq} first`;
+    throw new ChainError(errors.ErrDisputeActive, detail);
+  }
   if (!isDisputed(escrow)) return;
   const detail = `${payoutId(payout)}: ${escrowId(escrow.seq)} is disputed: release or refund it first`;
   throw new ChainError(errors.ErrDisputeActive, detail);

@@ -14,6 +14,7 @@ import {
   type Coins,
   equalCoins,
   isZeroCoins,
+  NO_COINS,
   subCoins,
   wireCoins,
 } from "../../types/coins.ts";
@@ -21,6 +22,7 @@ import type { Dec } from "../../types/dec.ts";
 import { secondsOf, type TimeNs } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
 import { type Allocation, type Allotment, costOf, type Shares, splitFees } from "./allocate.ts";
+import { useUpDiscounts } from "./billing_terms.ts";
 import * as events from "./events.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
 import { escrowId, timedId } from "./ids.ts";
@@ -83,14 +85,18 @@ export class SettlementKeeper {
 
   /** Settles the records of a plan. The escrow stays open: ending it is the caller's. */
   settle(ctx: Context, plan: SettlementPlan): SettlementOutcome {
-    const { allocation } = plan;
+    const { allocation, escrow: before } = plan;
+    const { bill } = allocation;
     const rules = this.#records.params(ctx);
-    const paid = !isZeroCoins(allocation.total);
+    const hasTotal = !isZeroCoins(allocation.total);
+    // Rounded up, the tax within a price of one unit can be all of it.
+    const paid = hasTotal || (bill !== undefined && !isZeroCoins(bill.tax));
     const shares = this.#shares(ctx, allocation.total, true);
     const settlementSeq = paid ? this.#records.take(ctx, "settlement") : 0n;
     const billing = rules.extended.billingEnabled;
     const invoiceSeq = billing ? this.#records.take(ctx, "invoice") : 0n;
-    const payoutSeq = billing && paid ? this.#records.take(ctx, "payout") : 0n;
+    const payoutSeq = billing && hasTotal ? this.#records.take(ctx, "payout") : 0n;
+    if (bill !== undefined) useUpDiscounts(ctx, this.#records, before.orderId, bill);
     const funded = this.#fundRewards(ctx, plan);
     const distributionSeq = funded.length > 0 ? this.#rewards.takeDistributionSeq(ctx) : 0n;
     const links = { settlementSeq, invoiceSeq, payoutSeq, distributionSeq };
@@ -103,7 +109,7 @@ export class SettlementKeeper {
       this.#rewards.distributeUsage(ctx, { seq: distributionSeq, settlementSeq, provider, funded });
     }
     const booking = { ...links, journalSeq };
-    const escrow = paid ? this.#book(ctx, plan, shares, booking) : plan.escrow;
+    const escrow = paid ? this.#book(ctx, plan, shares, booking) : before;
     const settlementId = paid ? timedId("settle", ctx.time, settlementSeq) : "";
     return { settlementId, total: allocation.total, shares, escrow };
   }
@@ -141,7 +147,8 @@ export class SettlementKeeper {
       total: wireCoins(refunded),
       providerShare: wireCoins(refunded),
       type: SettlementType.SETTLEMENT_TYPE_REFUND,
-      isFinal: true,
+      // One with disputed records goes on.
+      isFinal: before.openDisputes === 0,
     };
     this.#records.setSettlement(ctx, settlement, before);
   }
@@ -180,7 +187,7 @@ export class SettlementKeeper {
     const rewards = [...funded].sort(bySeq);
     const closed: UsageState[] = [];
     let at = 0;
-    for (const { usage, amount } of taken) {
+    for (const { usage, amount, discount } of taken) {
       ctx.gas.consume(SETTLED_RECORD_GAS, "settle record");
       if (usage.status !== UsageStatus.USAGE_STATUS_OPEN) {
         assert(false, "I-12 settlement: settled twice", { usage: usage.seq });
@@ -188,7 +195,9 @@ export class SettlementKeeper {
       const reward = rewards[at]?.usage.seq === usage.seq ? rewards[at] : undefined;
       if (reward !== undefined) at += 1;
       const rewarded = reward === undefined ? "" : reward.amount.toString();
-      closed.push(settled(usage, links, { amount: amount.toString(), reward: rewarded }));
+      const reduced = discount === undefined || discount === 0n ? "" : discount.toString();
+      const facts = { amount: amount.toString(), reward: rewarded, discount: reduced };
+      closed.push(settled(usage, links, facts));
     }
     const seqs = this.#records.closeUsage(ctx, escrow.seq, closed);
     listSettled(ctx, links, seqs);
@@ -196,11 +205,15 @@ export class SettlementKeeper {
   }
 
   /**
-   * Moves the total out of the escrow: fees to their accounts, the share towards the provider.
+   * Moves the total out of the escrow: fees to their accounts, the share towards the provider; and
+   * the tax besides it.
    * @returns the number of the journal's entry
    */
   #pay(ctx: Context, plan: SettlementPlan, shares: Shares, links: Links): bigint {
     const { escrow: source, settlement, platformFee, validatorFee } = this.#accounts;
+    const { bill } = plan.allocation;
+    const tax =
+      bill === undefined ? [] : [{ source, destination: this.#accounts.tax, coins: bill.tax }];
     const share = links.payoutSeq === 0n ? plan.escrow.recipient : settlement;
     return this.#bank.post(ctx, {
       kind: "settlement",
@@ -209,18 +222,20 @@ export class SettlementKeeper {
         { source, destination: platformFee, coins: shares.platformFee },
         { source, destination: validatorFee, coins: shares.validatorFee },
         { source, destination: share, coins: shares.providerShare },
+        ...tax,
       ],
     });
   }
 
   #invoice(ctx: Context, plan: SettlementPlan, links: Links): void {
-    const { taken, total: paid } = plan.allocation;
+    const { taken, total, bill } = plan.allocation;
     issueInvoice(ctx, this.#records, {
       escrow: plan.escrow,
       seq: links.invoiceSeq,
       settlementSeq: links.settlementSeq,
-      total: costOf(taken.map(({ usage }) => usage)),
-      paid,
+      subtotal: bill?.subtotal ?? costOf(taken.map(({ usage }) => usage)),
+      paid: bill === undefined ? total : addCoins(total, bill.tax),
+      bill,
       lineCount: taken.length,
       period: periodOf(taken),
       initiator: plan.initiator,
@@ -243,7 +258,8 @@ export class SettlementKeeper {
     links: Links & { journalSeq: bigint },
   ): EscrowState {
     const { escrow: before, allocation } = plan;
-    const { total, taken } = allocation;
+    const { total, taken, bill } = allocation;
+    const tax = bill?.tax ?? NO_COINS;
     const settlement: SettlementState = {
       ...this.#settlementFacts(ctx, before),
       ...links,
@@ -257,12 +273,17 @@ export class SettlementKeeper {
       type: plan.type,
       isFinal: plan.isFinal,
       recordCount: taken.length,
+      tax: wireCoins(tax),
+      discount: wireCoins(bill?.discount ?? NO_COINS),
     };
     this.#records.setSettlement(ctx, settlement, before);
     const escrow: EscrowState = {
       ...before,
-      balance: wireCoins(subCoins(coinsIn(before.balance), total)),
+      balance: wireCoins(subCoins(subCoins(coinsIn(before.balance), total), tax)),
       totalSettled: wireCoins(addCoins(coinsIn(before.totalSettled), total)),
+      taxPaid: isZeroCoins(tax)
+        ? before.taxPaid
+        : wireCoins(addCoins(coinsIn(before.taxPaid), tax)),
       settlementCount: before.settlementCount + 1,
       lastSettledAtNs: ctx.time,
       autoSettleAtNs: this.#records.nextAutoSettle(ctx),
@@ -313,6 +334,8 @@ export class SettlementKeeper {
         customer: escrow.depositor,
         total: allocation.total,
         ...shares,
+        discount: allocation.bill?.discount,
+        tax: allocation.bill?.tax,
         type: settlementTypeName(plan.type),
         isFinal: plan.isFinal,
         records: allocation.taken.length,
@@ -373,7 +396,7 @@ function periodOf(taken: readonly Allotment[]): { periodStart: bigint; periodEnd
 function settled(
   usage: UsageState,
   { settlementSeq, invoiceSeq }: Links,
-  { amount: settledAmount, reward }: { amount: string; reward: string },
+  { amount, reward, discount }: { amount: string; reward: string; discount: string },
 ): UsageState {
   return {
     seq: usage.seq,
@@ -393,7 +416,7 @@ function settled(
     height: usage.height,
     settlementSeq,
     invoiceSeq,
-    settledAmount,
+    settledAmount: amount,
     reward,
     correctsSeq: usage.correctsSeq,
     correctedBySeq: usage.correctedBySeq,
@@ -403,7 +426,7 @@ function settled(
     meterPlace: usage.meterPlace,
     disputeSeq: usage.disputeSeq,
     disputed: usage.disputed,
-    discount: usage.discount,
+    discount,
     rewardSource: usage.rewardSource,
   };
 }

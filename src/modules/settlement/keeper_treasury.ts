@@ -10,9 +10,9 @@ import { quote, unauthorized } from "./keeper_escrow.ts";
 import type { TotalName } from "./keys.ts";
 import type { Records } from "./records.ts";
 
-export type FeeAccountName = "platform_fee" | "validator_fee";
+export type FeeAccountName = "platform_fee" | "validator_fee" | "tax";
 
-/** Fees that settlements have brought: the authority takes them out (RULES 38). */
+/** Fees and taxes that settlements have brought: the authority takes them out (RULES 38). */
 export class TreasuryKeeper {
   readonly #records: Records;
   readonly #bank: BankKeeper;
@@ -59,14 +59,15 @@ export class TreasuryKeeper {
   }
 
   #feeAccount(name: string): { name: FeeAccountName; address: string; withdrawn: TotalName } {
-    const { platformFee, validatorFee } = this.#accounts;
+    const { platformFee, validatorFee, tax } = this.#accounts;
     if (name === "platform_fee") {
       return { name, address: platformFee, withdrawn: "platformFeesWithdrawn" };
     }
     if (name === "validator_fee") {
       return { name, address: validatorFee, withdrawn: "validatorFeesWithdrawn" };
     }
-    const detail = `account: expected platform_fee or validator_fee, found ${quote(name)}`;
+    if (name === "tax") return { name, address: tax, withdrawn: "taxesWithdrawn" };
+    const detail = `account: expected platform_fee, validator_fee or tax, found ${quote(name)}`;
     throw new ChainError(errors.ErrInvalidAddress, detail);
   }
 }

@@ -2,8 +2,16 @@ import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { amountOf, type Coins } from "../../types/coins.ts";
 
-/** What is left of a balance while records are taken of it, in their order (RULES 24). */
-export class Means {
+/** What a settlement's records are paid of, while they are taken in their order (RULES 24). */
+export interface Purse {
+  /** Whether a record of this denom was not covered: no later one of it is taken. */
+  isSpent(denom: string): boolean;
+  /** Takes a record; false, and its denom is spent, when there is less than it needs. */
+  covers(usage: UsageState): boolean;
+}
+
+/** What is left of a balance while records are taken of it for what they cost. */
+export class Means implements Purse {
   readonly #balance: Coins;
   readonly #left = new KeyMap<bigint>();
   readonly #spent = new KeyMap<true>();
@@ -12,12 +20,10 @@ export class Means {
     this.#balance = balance;
   }
 
-  /** Whether a record of this denom was not covered: no later one of it is taken. */
   isSpent(denom: string): boolean {
     return this.#spent.has(denom);
   }
 
-  /** Takes the cost of a record; false, and its denom is spent, when there is less. */
   covers({ denom, cost }: UsageState): boolean {
     const left = this.#leftOf(denom) - BigInt(cost);
     if (left < 0n) this.#spent.set(denom, true);

@@ -91,6 +91,9 @@ function conditionOf(
     return bad(`${place}.type: expected ${known}, found "${wire.type.slice(0, 64)}"`);
   }
   if (wire.satisfied || wire.satisfiedAt !== 0n) bad(`${place}.satisfied: the chain says that`);
+  wire.requiredSigners.forEach((signer, at) => {
+    check.address(signer, `${place}.required_signers[${at}]`, chain);
+  });
   const state: ReleaseConditionState = {
     kind,
     unlockAfter: wire.unlockAfter,

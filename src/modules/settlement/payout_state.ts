@@ -3,8 +3,16 @@ import type { Context } from "../../baseapp/context.ts";
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { byteKey, i64Key, joinKeys, type Key } from "../../lib/key.ts";
 import { minBigint } from "../../lib/int.ts";
-import { addCoins, amountOf, type Coins, mapCoins, NO_COINS, subCoins } from "../../types/coins.ts";
-import type { WireCoin } from "../../types/coins.ts";
+import {
+  addCoins,
+  amountOf,
+  type Coins,
+  isZeroCoins,
+  mapCoins,
+  NO_COINS,
+  subCoins,
+  type WireCoin,
+} from "../../types/coins.ts";
 import * as keys from "./keys.ts";
 
 /** What a payout still owes, where it may go, and which keys follow from it. */
@@ -35,26 +43,41 @@ function coinsIn(wire: readonly WireCoin[]): Coins {
   return wire.map(({ denom, amount }) => ({ denom, amount: BigInt(amount) }));
 }
 
-/** Refunds are taken from the holdback first (RULES 28): what is above it came from the net. */
-function refundedOfHoldback(payout: PayoutState): Coins {
-  const holdback = coinsIn(payout.holdback);
+/**
+ * What refunds of the payout took of its holdback, which comes first (RULES 28), as far as refunds
+ * of the settlement left it.
+ */
+export function refundedOfHoldback(payout: PayoutState): Coins {
+  const most = subCoins(coinsIn(payout.holdback), coinsIn(payout.reversedHoldback));
   return mapCoins(coinsIn(payout.refunded), (amount, denom) =>
-    minBigint(amount, amountOf(holdback, denom)),
+    minBigint(amount, amountOf(most, denom)),
   );
 }
 
-/** The net but what of it went back to the customer. */
+/** What refunds of the payout took above its holdback. */
+export function refundedOfNet(payout: PayoutState): Coins {
+  return subCoins(coinsIn(payout.refunded), refundedOfHoldback(payout));
+}
+
+/** The net but what of it went back to the customer before it was paid. */
 export function netToPay(payout: PayoutState): Coins {
-  if (payout.refunded.length === 0) return coinsIn(payout.net);
-  const ofNet = subCoins(coinsIn(payout.refunded), refundedOfHoldback(payout));
-  return subCoins(coinsIn(payout.net), ofNet);
+  const net = coinsIn(payout.net);
+  const left = payout.refunded.length === 0 ? net : subCoins(net, refundedOfNet(payout));
+  return subCoins(left, coinsIn(payout.reversedNet));
 }
 
 /** The holdback that is neither with the provider nor with the customer. */
 export function holdbackLeft(payout: PayoutState): Coins {
   if (payout.holdback.length === 0) return NO_COINS;
-  const released = coinsIn(payout.holdbackReleased);
+  const released = addCoins(coinsIn(payout.holdbackReleased), coinsIn(payout.reversedHoldback));
   return subCoins(subCoins(coinsIn(payout.holdback), released), refundedOfHoldback(payout));
+}
+
+/** A holdback that has gone has no time, no next attempt and nothing that is held. */
+export function settleHoldback(payout: PayoutState): PayoutState {
+  if (payout.holdbackDueAtNs === 0n || !isZeroCoins(holdbackLeft(payout))) return payout;
+  const nextAttemptHeight = payout.status === COMPLETED ? 0n : payout.nextAttemptHeight;
+  return { ...payout, holdbackDueAtNs: 0n, holdbackHeld: false, nextAttemptHeight };
 }
 
 /** What the account `settlement` holds of a payout (I-11). */

@@ -5,13 +5,11 @@ import * as ext from "../../gen/settled/settlement/v1/query.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type { Coin } from "../../gen/cosmos/base/v1beta1/coin.ts";
-import { must } from "../../lib/assert.ts";
-import { fromUtf8, utf8Length } from "../../lib/bytes.ts";
+import { utf8Length } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { byteKey, bytesOfKey, joinKeys, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
+import { type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { RowBudget, readPage } from "../../store/reader.ts";
-import { parseAddress } from "../../types/address.ts";
 import { GrpcInvalidArgument, GrpcNotFound } from "../../types/query_errors.ts";
 import { escrowId } from "./ids.ts";
 import * as keys from "./keys.ts";
@@ -21,9 +19,8 @@ import { ListReader } from "./query_lists.ts";
 import * as records from "./query_records.ts";
 import { UsageViews } from "./query_usage.ts";
 import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
-import { readPayout, readSettlement } from "./query_server.ts";
 import { totalOf } from "./query_totals.ts";
-import { escrowStatusOf, usageStatusName } from "./status_names.ts";
+import { usageStatusName } from "./status_names.ts";
 import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
 import * as view from "./views.ts";
 
@@ -51,6 +48,7 @@ export const extendedQueries: readonly QueryRoute[] = [
         reward: view.usageRewardView(usage),
         escrowId: escrowId(usage.escrowSeq),
         invoiceId: await records.invoiceIdBySeq(reader, usage.invoiceSeq),
+        discount: view.usageDiscountView(usage),
       };
     },
   }),
@@ -82,30 +80,6 @@ export const extendedQueries: readonly QueryRoute[] = [
         if (found !== undefined) invoices.push(await readInvoice(reader, found, []));
       }
       return { invoices, pagination: page };
-    },
-  }),
-  queryRoute({
-    path: `${QUERY}/Escrows`,
-    request: ext.QueryEscrowsRequest,
-    response: ext.QueryEscrowsResponse,
-    handle: escrowPage,
-  }),
-  queryRoute({
-    path: `${QUERY}/Settlements`,
-    request: ext.QuerySettlementsRequest,
-    response: ext.QuerySettlementsResponse,
-    handle: async ({ reader }, { orderId, pagination }) => {
-      const prefix = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, orderId);
-      const page = await readPage(reader, prefix, pagination);
-      const settlements: wire.SettlementRecord[] = [];
-      const budget = new RowBudget("ask for a smaller page");
-      for (const [key] of page.entries) {
-        const found = await records.settlementBySeq(reader, keys.seqAtEnd(key));
-        if (found === undefined) continue;
-        budget.take(found.recordCount);
-        settlements.push(await readSettlement(reader, found));
-      }
-      return { settlements, pagination: page };
     },
   }),
   queryRoute({
@@ -147,28 +121,6 @@ export const extendedQueries: readonly QueryRoute[] = [
   }),
 ];
 
-async function escrowPage(
-  { reader }: QueryContext,
-  { state: name, pagination }: ext.QueryEscrowsRequest,
-): Promise<ext.QueryEscrowsResponse> {
-  const status = name === "" ? undefined : escrowStatusOf(name);
-  if (name !== "" && status === undefined) {
-    throw new ChainError(GrpcInvalidArgument, `unknown escrow state "${name.slice(0, 64)}"`);
-  }
-  const prefix =
-    status === undefined
-      ? keys.ESCROW_PREFIX
-      : joinKeys(keys.ESCROW_BY_STATUS_PREFIX, byteKey(status));
-  const page = await readPage(reader, prefix, pagination);
-  const escrows: wire.EscrowAccount[] = [];
-  for (const [key] of page.entries) {
-    escrows.push(
-      view.escrowView(await records.escrowBySeq(reader, keys.seqAtEnd(key)), reader.time),
-    );
-  }
-  return { escrows, pagination: page };
-}
-
 async function usageByNaturalKey(
   { reader }: QueryContext,
   request: ext.QueryUsageByNaturalKeyRequest,
@@ -206,10 +158,8 @@ async function usagePage(
 
 /** Open records stand under the order's newest escrow: an older one has none. */
 async function openPrefix(reader: Reader, orderId: string): Promise<Key> {
-  const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, orderId);
-  for await (const [key] of reader.range(byOrder, { reverse: true, limit: 1 })) {
-    return openListKey(keys.seqAtEnd(key));
-  }
+  const order = await records.orderById(reader, orderId);
+  if (order !== undefined) return openListKey(order.escrowSeq);
   throw new ChainError(GrpcNotFound, `order ${orderId} has no escrow`);
 }
 

@@ -7,30 +7,22 @@ import {
   PayoutState,
   PayoutStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
-import type { PayoutRecord } from "../../gen/virtengine/settlement/v1/query.ts";
-import { ChainError } from "../../lib/errors.ts";
-import { minBigint } from "../../lib/int.ts";
-import { byteKey, bytesOfKey, joinKeys, type Key, keyOfBytes, u64OfBytes } from "../../lib/key.ts";
-import type { PageRequest, Reader } from "../../store/read_view.ts";
+import { byteKey, joinKeys, type Key } from "../../lib/key.ts";
+import type { Reader } from "../../store/read_view.ts";
 import { readPage } from "../../store/reader.ts";
-import { parseAddress } from "../../types/address.ts";
 import { addCoins, wireCoins } from "../../types/coins.ts";
-import { GrpcInvalidArgument } from "../../types/query_errors.ts";
-import { secondsOf, type TimeNs } from "../../types/time.ts";
 import { accountsOf } from "./accounts.ts";
 import type { BankReader } from "./expected_keepers.ts";
 import * as keys from "./keys.ts";
+import { addressAsked, filteredPage, wordAsked } from "./query_page.ts";
 import * as records from "./query_records.ts";
 import { readPayout } from "./query_server.ts";
+import { boundsIn, spanAsked, type Timed } from "./query_time.ts";
 import { totalOf } from "./query_totals.ts";
 import { coinsIn } from "./records.ts";
 import { payoutLedgerKindName, payoutStatusName, payoutStatusOf } from "./status_names.ts";
 
 const QUERY = "/settled.settlement.v1.Query";
-const PAGE_ROWS_DEFAULT = 100n;
-const PAGE_ROWS_MAX = 1000n;
-/** Payouts that are looked at for one page: with few matches the page is short, not the wait long. */
-const SCAN_MAX = 2000;
 
 /** Payouts by party, state and time, what happened to one, and what the accounts hold. */
 export function payoutQueries(bank: BankReader): QueryRoute[] {
@@ -92,13 +84,14 @@ async function treasury(
   ): Promise<ext.TreasuryAccount> => {
     const account = await plain(name, address);
     const withdrawn = await totalOf(reader, total);
-    // All that ever came in is there or was withdrawn: nothing else moves coins out.
+    // What came in, and did not go back by a refund, is there or was withdrawn.
     const credited = wireCoins(addCoins(coinsIn(account.balance), coinsIn(withdrawn)));
     return { ...account, credited, withdrawn };
   };
   return [
     await fees("platform_fee", accounts.platformFee, "platformFeesWithdrawn"),
     await fees("validator_fee", accounts.validatorFee, "validatorFeesWithdrawn"),
+    await fees("tax", accounts.tax, "taxesWithdrawn"),
     await plain("settlement", accounts.settlement),
     await plain("escrow", accounts.escrow),
     await plain("rewards", accounts.rewards),
@@ -106,63 +99,38 @@ async function treasury(
   ];
 }
 
-/** What a payout must be to be shown. */
+/** What a payout must be to be shown; undefined: anything. */
 interface PayoutFilter {
-  readonly provider: string;
-  readonly customer: string;
+  readonly provider: string | undefined;
+  readonly customer: string | undefined;
   readonly status: PayoutStatus | undefined;
-  /** Unix seconds; 0n for no bound. */
-  readonly from: bigint;
-  readonly to: bigint;
 }
+
+export const PAYOUT_TIMES: Timed = {
+  prefix: keys.PAYOUT_PREFIX,
+  sequence: "payout",
+  timeOf: (value) => PayoutState.decode(value).createdAtNs,
+};
 
 async function payoutPage(
-  { reader, chain }: QueryContext,
+  ctx: QueryContext,
   request: ext.QueryPayoutsRequest,
 ): Promise<ext.QueryPayoutsResponse> {
-  const address = (text: string): string =>
-    text === "" ? "" : parseAddress(text, chain.bech32Prefix);
+  const { reader } = ctx;
   const filter = {
-    provider: address(request.provider),
-    customer: address(request.customer),
-    status: statusAsked(request.state),
-    from: request.createdFrom,
-    to: request.createdTo,
+    provider: addressAsked(ctx, request.provider),
+    customer: addressAsked(ctx, request.customer),
+    status: wordAsked("payout state", request.state, payoutStatusOf),
   };
   const prefix = prefixOf(filter);
-  const bounds = {
-    from: filter.from === 0n ? undefined : await keyAtTime(reader, prefix, filter.from),
-    to: filter.to === 0n ? undefined : await keyAtTime(reader, prefix, filter.to),
-  };
-  const page = pageOf(prefix, request.pagination, bounds);
-  const payouts: PayoutRecord[] = [];
-  let scanned = 0;
-  let skipped = 0n;
-  let next: Key | undefined;
-  for await (const [key] of reader.range(prefix, page.range)) {
-    scanned += 1;
-    if (scanned > SCAN_MAX) {
-      next = key;
-      break;
-    }
+  const span = spanAsked(request.createdFrom, request.createdTo);
+  const bounds = await boundsIn(reader, prefix, { of: PAYOUT_TIMES, span });
+  const sections = [{ reader, prefix, ...bounds }];
+  const page = await filteredPage(sections, request.pagination, async (key) => {
     const payout = await records.payoutBySeq(reader, keys.seqAtEnd(key));
-    if (!(await matches(reader, payout, filter))) continue;
-    if (skipped < page.offset) {
-      skipped += 1n;
-    } else if (BigInt(payouts.length) === page.limit) {
-      next = key;
-      break;
-    } else payouts.push(await readPayout(reader, payout));
-  }
-  const nextKey = next === undefined ? new Uint8Array(0) : bytesOfKey(next);
-  return { payouts, pagination: { nextKey, total: 0n } };
-}
-
-function statusAsked(name: string): PayoutStatus | undefined {
-  if (name === "") return undefined;
-  const status = payoutStatusOf(name);
-  if (status !== undefined) return status;
-  throw new ChainError(GrpcInvalidArgument, `unknown payout state "${name.slice(0, 64)}"`);
+    return (await matches(reader, payout, filter)) ? readPayout(reader, payout) : undefined;
+  });
+  return { payouts: page.rows, pagination: page.pagination };
 }
 
 /** The look-up that leaves least to look at; all payouts when there is none. */
@@ -170,81 +138,19 @@ function prefixOf({ provider, customer, status }: PayoutFilter): Key {
   if (status !== undefined && status !== PayoutStatus.PAYOUT_STATUS_COMPLETED) {
     return joinKeys(keys.PAYOUT_BY_STATUS_PREFIX, byteKey(status));
   }
-  if (provider !== "") return keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
-  if (customer !== "") return keys.textIndexKey(keys.PAYOUT_BY_CUSTOMER_PREFIX, customer);
+  if (provider !== undefined) return keys.textIndexKey(keys.PAYOUT_BY_PROVIDER_PREFIX, provider);
+  if (customer !== undefined) return keys.textIndexKey(keys.PAYOUT_BY_CUSTOMER_PREFIX, customer);
   return keys.PAYOUT_PREFIX;
 }
 
 async function matches(
   reader: Reader,
   payout: PayoutState,
-  filter: PayoutFilter,
+  { provider, customer, status }: PayoutFilter,
 ): Promise<boolean> {
-  const { provider, customer, status, from, to } = filter;
-  const at = secondsOf(payout.createdAtNs as TimeNs);
   if (status !== undefined && payout.status !== status) return false;
-  if ((from !== 0n && at < from) || (to !== 0n && at >= to)) return false;
-  if (provider === "" && customer === "") return true;
+  if (provider === undefined && customer === undefined) return true;
   const escrow = await records.escrowBySeq(reader, payout.escrowSeq);
-  const isOfProvider = provider === "" || escrow.recipient === provider;
-  return isOfProvider && (customer === "" || escrow.depositor === customer);
-}
-
-/** The look-up's key of the first payout that was made at a time or later: numbers follow time. */
-async function keyAtTime(reader: Reader, prefix: Key, seconds: bigint): Promise<Key> {
-  const next = await reader.get(keys.sequenceKey("payout"));
-  let low = 1n;
-  let high = next === undefined ? 1n : u64OfBytes(next);
-  while (low < high) {
-    const middle = (low + high) >> 1n;
-    const found = await firstFrom(reader, middle);
-    const isBefore = found !== undefined && secondsOf(found.createdAtNs as TimeNs) < seconds;
-    if (isBefore) low = found.seq + 1n;
-    else high = middle;
-  }
-  return joinKeys(prefix, keys.seqKey(low));
-}
-
-/** The payout with this number or the next one that there is. */
-async function firstFrom(reader: Reader, seq: bigint): Promise<PayoutState | undefined> {
-  const from = keys.recordKey(keys.PAYOUT_PREFIX, seq);
-  for await (const [, value] of reader.range(keys.PAYOUT_PREFIX, { from, limit: 1 })) {
-    return PayoutState.decode(value);
-  }
-  return undefined;
-}
-
-interface PageBounds {
-  readonly range: {
-    readonly from: Key | undefined;
-    readonly to: Key | undefined;
-    readonly reverse: boolean;
-  };
-  readonly limit: bigint;
-  readonly offset: bigint;
-}
-
-function pageOf(
-  prefix: Key,
-  request: PageRequest | undefined,
-  bounds: { from: Key | undefined; to: Key | undefined },
-): PageBounds {
-  const reverse = request?.reverse ?? false;
-  const asked = request?.limit ?? 0n;
-  const limit = minBigint(asked === 0n ? PAGE_ROWS_DEFAULT : asked, PAGE_ROWS_MAX);
-  const offset = request?.offset ?? 0n;
-  if (request === undefined || request.key.length === 0) {
-    return { range: { ...bounds, reverse }, limit, offset };
-  }
-  if (offset > 0n) {
-    throw new ChainError(GrpcInvalidArgument, "pagination: either key or offset, not both");
-  }
-  const start = keyOfBytes(request.key);
-  if (!start.startsWith(prefix)) {
-    throw new ChainError(GrpcInvalidArgument, "pagination: this key is not of this query");
-  }
-  const range = reverse
-    ? { from: bounds.from, to: `${start}\0` as Key, reverse }
-    : { from: start, to: bounds.to, reverse };
-  return { range, limit, offset };
+  const isOfProvider = provider === undefined || escrow.recipient === provider;
+  return isOfProvider && (customer === undefined || escrow.depositor === customer);
 }

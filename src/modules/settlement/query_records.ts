@@ -36,6 +36,13 @@ export async function nextNumber(reader: Reader, name: keys.SequenceName): Promi
   return bytes === undefined ? 1n : u64OfBytes(bytes);
 }
 
+export async function orderById(
+  reader: Reader,
+  orderId: string,
+): Promise<state.OrderState | undefined> {
+  return record(reader, keys.textIndexKey(keys.ORDER_PREFIX, orderId), state.OrderState);
+}
+
 export async function escrowBySeq(reader: Reader, seq: bigint): Promise<state.EscrowState> {
   const key = keys.recordKey(keys.ESCROW_PREFIX, seq);
   return must(await record(reader, key, state.EscrowState), "settlement: escrow is there");

@@ -3,7 +3,7 @@ import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { type Key, prefixEnd } from "../../lib/key.ts";
-import { INT64_MAX, UINT64_MAX } from "../../lib/int.ts";
+import { INT64_MAX, maxBigint, UINT64_MAX } from "../../lib/int.ts";
 import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { REPLY_ROWS_MAX } from "../../store/reader.ts";
@@ -13,6 +13,7 @@ import { GrpcFailedPrecondition } from "../../types/query_errors.ts";
 import { secondsOf } from "../../types/time.ts";
 import { timedId } from "./ids.ts";
 import * as keys from "./keys.ts";
+import { DEFAULT_EXTENDED_PARAMS } from "./params.ts";
 import { readParams } from "./query_params.ts";
 import { ListReader } from "./query_lists.ts";
 import { escrowBySeq, settlementIdBySeq, usageBySeq } from "./query_records.ts";
@@ -147,15 +148,28 @@ async function* candidates(reader: Reader, filter: Filter): AsyncGenerator<bigin
     filter.provider === ""
       ? keys.USAGE_BY_START_PREFIX
       : keys.textIndexKey(keys.USAGE_BY_PROVIDER_PREFIX, filter.provider);
-  const bounded = filter.end > 0n && filter.end < INT64_MAX;
-  const to = bounded ? prefixEnd(keys.hourIndexKey(prefix, keys.hourOf(filter.end))) : undefined;
-  const from = filter.start > 0n ? await earliestStart(reader, prefix, filter.start) : undefined;
+  const { from, to } = await hoursAsked(reader, prefix, filter);
   // Whole lists: each stands under the hour that its periods start in.
   for await (const entry of reader.range(prefix, { from, to })) yield* seqsOfEntry(entry);
 }
 
-/** A record lasts at most the longest period of this chain, so it cannot start before that. */
+/** The keys of a look-up by hour between which all periods stand that meet a time, inclusive. */
+export async function hoursAsked(
+  reader: Reader,
+  prefix: Key,
+  { start, end }: { start: bigint; end: bigint },
+): Promise<{ from: Key | undefined; to: Key | undefined }> {
+  const isBounded = end > 0n && end < INT64_MAX;
+  const to = isBounded ? prefixEnd(keys.hourIndexKey(prefix, keys.hourOf(end))) : undefined;
+  return { from: start > 0n ? await earliestStart(reader, prefix, start) : undefined, to };
+}
+
+/**
+ * A record lasts at most the longest period of this chain, so it cannot start before that. The
+ * default counts too: records from before the param was lowered from it are found.
+ */
 async function earliestStart(reader: Reader, prefix: Key, start: bigint): Promise<Key> {
   const { maxUsagePeriod } = (await readParams(reader)).extended;
-  return keys.hourIndexKey(prefix, keys.hourOf(start - maxUsagePeriod));
+  const longest = maxBigint(maxUsagePeriod, DEFAULT_EXTENDED_PARAMS.maxUsagePeriod);
+  return keys.hourIndexKey(prefix, keys.hourOf(start - longest));
 }

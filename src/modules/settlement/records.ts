@@ -150,7 +150,11 @@ export class Records {
     this.#escrows.write(ctx.kv, this.#escrowKeys.of(seq), after);
     this.#changeTotal(ctx, "escrowed", before?.balance, after.balance);
     this.#changeTotal(ctx, "escrowSettled", before?.totalSettled, after.totalSettled);
+    if (after.taxPaid.length > 0) {
+      this.#changeTotal(ctx, "escrowTax", before?.taxPaid, after.taxPaid);
+    }
     queueAutoSettle(ctx, before, after);
+    queueExpiry(ctx, before, after);
     if (before?.status === status) return;
     if (before === undefined) {
       const byOrder = keys.textIndexKey(keys.ESCROW_BY_ORDER_PREFIX, after.orderId);
@@ -158,9 +162,6 @@ export class Records {
     } else ctx.kv.delete(statusIndexKey(before.status, seq));
     lookUpEscrow(ctx, before, after);
     ctx.kv.set(statusIndexKey(status, seq), EMPTY_BYTES);
-    const queueKey = keys.expiryQueueKey(after.expiresAtNs as TimeNs, seq);
-    if (expires(status)) ctx.kv.set(queueKey, EMPTY_BYTES);
-    else if (before !== undefined && expires(before.status)) ctx.kv.delete(queueKey);
   }
 
   /** When an escrow that is settled now is looked at for automatic settlement. */
@@ -262,11 +263,7 @@ export class Records {
   }
 
   /** Writes a settlement of an escrow with a fresh number. */
-  setSettlement(
-    ctx: Context,
-    settlement: state.SettlementState,
-    escrow: state.EscrowState,
-  ): void {
+  setSettlement(ctx: Context, settlement: state.SettlementState, escrow: state.EscrowState): void {
     const { seq, type } = settlement;
     create(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState, settlement);
     const byOrder = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, escrow.orderId);
@@ -277,7 +274,16 @@ export class Records {
     this.addTotal(ctx, "settled", total);
     this.addTotal(ctx, "platformFees", coinsIn(settlement.platformFee));
     this.addTotal(ctx, "validatorFees", coinsIn(settlement.validatorFee));
+    const tax = coinsIn(settlement.tax);
+    this.addTotal(ctx, "taxes", tax);
+    this.addTotal(ctx, "settledTax", tax);
     if (settlement.recordCount > 0) this.addTotal(ctx, "settledWithUsage", total);
+  }
+
+  /** Writes a settlement again, with more of it refunded. */
+  changeSettlement(ctx: Context, settlement: state.SettlementState): void {
+    const key = keys.recordKey(keys.SETTLEMENT_PREFIX, settlement.seq);
+    write(ctx, key, state.SettlementState, settlement);
   }
 
   invoice(ctx: Context, seq: bigint): state.InvoiceState | undefined {
@@ -365,6 +371,11 @@ export class Records {
     ctx.kv.create(keys.rewardQueueKey(due, entry.address, entry.seq), EMPTY_BYTES);
   }
 
+  /** Writes an entry with another amount. */
+  changeRewardEntry(ctx: Context, entry: state.RewardEntryState): void {
+    write(ctx, keys.rewardEntryKey(entry.address, entry.seq), state.RewardEntryState, entry);
+  }
+
   deleteRewardEntry(ctx: Context, entry: state.RewardEntryState): void {
     ctx.kv.delete(keys.rewardEntryKey(entry.address, entry.seq));
     const due = entry.expiresAtNs as TimeNs;
@@ -413,12 +424,25 @@ function queueAutoSettle(
   if (due !== undefined) ctx.kv.set(keys.autoSettleKey(due, after.seq), EMPTY_BYTES);
 }
 
-/** Whether an escrow of this status ends when its time is over. */
-export function expires(status: state.EscrowStatus): boolean {
+/** Whether an escrow ends when its time is over: one with disputed records waits for them. */
+export function expires(escrow: state.EscrowState | undefined): boolean {
+  if (escrow === undefined || escrow.openDisputes > 0) return false;
   return (
-    status === state.EscrowStatus.ESCROW_STATUS_PENDING ||
-    status === state.EscrowStatus.ESCROW_STATUS_ACTIVE
+    escrow.status === state.EscrowStatus.ESCROW_STATUS_PENDING ||
+    escrow.status === state.EscrowStatus.ESCROW_STATUS_ACTIVE
   );
+}
+
+function queueExpiry(
+  ctx: Context,
+  before: state.EscrowState | undefined,
+  after: state.EscrowState,
+): void {
+  const [was, is] = [expires(before), expires(after)];
+  if (was === is) return;
+  const key = keys.expiryQueueKey(after.expiresAtNs as TimeNs, after.seq);
+  if (is) ctx.kv.set(key, EMPTY_BYTES);
+  else ctx.kv.delete(key);
 }
 
 /** I-09: what was put in is there, settled, refunded, or went for tax. */

@@ -2,7 +2,9 @@ import type { Context } from "../../baseapp/context.ts";
 import type { EscrowState, UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { UINT64_MAX } from "../../lib/int.ts";
-import { Means } from "./means.ts";
+import type { BillingRules } from "./bill.ts";
+import { BilledMeans } from "./billed_means.ts";
+import { Means, type Purse } from "./means.ts";
 import type { Records } from "./records.ts";
 import { spendable } from "./spendable.ts";
 
@@ -22,6 +24,8 @@ interface Rules {
   readonly eligible: (usage: UsageState) => boolean;
   /** A final settlement takes what is not covered too. */
   readonly isFinal: boolean;
+  /** Undefined for an order without discounts and tax. */
+  readonly billing: BillingRules | undefined;
   /** Open records to read at most. */
   readonly readMax?: number;
   /** Called for each record that is read and left. */
@@ -36,10 +40,10 @@ export function selectOpen(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  { limit, eligible, isFinal, readMax, onLeft }: Rules,
+  { limit, eligible, isFinal, billing, readMax, onLeft }: Rules,
 ): Selection {
   const selected: UsageState[] = [];
-  const means = isFinal ? undefined : new Means(spendable(escrow));
+  const means = isFinal ? undefined : purseOf(escrow, billing);
   let units = 0n;
   let taken = 0;
   let read = 0;
@@ -59,4 +63,9 @@ export function selectOpen(
     selected.push(usage);
   }
   return { selected, read, isCut: false };
+}
+
+function purseOf(escrow: EscrowState, billing: BillingRules | undefined): Purse {
+  const balance = spendable(escrow);
+  return billing === undefined ? new Means(balance) : new BilledMeans(billing, balance);
 }

@@ -10,7 +10,10 @@ import { ChainError } from "../../lib/errors.ts";
 import { minSize, UINT64_MAX } from "../../lib/int.ts";
 import { formatCoins, isZeroCoins, NO_COINS } from "../../types/coins.ts";
 import { formatTime } from "../../types/time.ts";
-import { type Allocation, allocate, dropBelowMinimum } from "./allocate.ts";
+import { type Allocation, dropBelowMinimum } from "./allocate.ts";
+import { allocateUnder } from "./allocate_billed.ts";
+import type { BillingRules } from "./bill.ts";
+import { billingRules } from "./billing_terms.ts";
 import * as errors from "./errors.ts";
 import { escrowId, timedId } from "./ids.ts";
 import { type EscrowKeeper, quote, requireActive } from "./keeper_escrow.ts";
@@ -32,7 +35,7 @@ export interface SettleRequest {
   readonly isFinal: boolean;
 }
 
-interface Keepers {
+export interface SettleKeepers {
   readonly records: Records;
   readonly escrows: EscrowKeeper;
   readonly usage: UsageKeeper;
@@ -51,15 +54,18 @@ const NOTHING = {
  */
 export function settleOrder(
   ctx: Context,
-  keepers: Keepers,
+  keepers: SettleKeepers,
   request: SettleRequest,
 ): SettlementOutcome {
   const { records, escrows, settlements } = keepers;
-  const escrow = escrows.ofOrder(ctx, request.orderId);
+  const { orderId } = request;
+  const order = records.order(ctx, orderId);
+  const escrow = escrows.ofOrder(ctx, orderId, order);
   escrows.requireParty(ctx, request.sender, escrow);
   requireActive(ctx, escrow);
+  const billing = billingRules(ctx, records, orderId, order);
   const open = records.openUsageCount(ctx, escrow.seq);
-  const selected = select(ctx, keepers, escrow, request);
+  const selected = select(ctx, keepers, escrow, { ...request, billing });
   if (selected.length === 0) {
     if (request.isFinal && open === 0n) return finishEmpty(ctx, keepers, escrow);
     throw nothingToSettle(escrow, open);
@@ -67,7 +73,7 @@ export function settleOrder(
   // Named records that leave others open end nothing: they have no final settlement's privileges.
   const endsOrder = request.usageIds.length === 0 || BigInt(selected.length) === open;
   const isFinal = request.isFinal && endsOrder;
-  const allocation = allocateFor(ctx, records, escrow, { selected, isFinal });
+  const allocation = allocateFor(ctx, records, escrow, { selected, isFinal, billing });
   const remaining = open - BigInt(allocation.taken.length);
   const last = request.isFinal && remaining === 0n;
   const type = last
@@ -87,13 +93,15 @@ export function settleOrder(
  */
 export function settleExpired(
   ctx: Context,
-  keepers: Keepers,
+  keepers: SettleKeepers,
   escrow: EscrowState,
   budget: number,
 ): number {
   const { records, settlements, escrows } = keepers;
   const limit = minSize(budget, records.params(ctx).extended.maxRecordsPerSettlement);
-  const selected = firstOpen(ctx, records, escrow, { limit, eligible: () => true, isFinal: true });
+  const billing = billingRules(ctx, records, escrow.orderId);
+  const all = { limit, eligible: () => true, isFinal: true, billing };
+  const selected = firstOpen(ctx, records, escrow, all);
   const open = records.openUsageCount(ctx, escrow.seq);
   const status = EscrowStatus.ESCROW_STATUS_EXPIRED;
   const end = { status, reason: "expired", kind: "escrow_expiry" };
@@ -101,7 +109,7 @@ export function settleExpired(
     escrows.close(ctx, escrow, end);
     return 0;
   }
-  const allocation = allocate(selected, coinsIn(escrow.balance), true);
+  const allocation = allocateUnder(billing, selected, coinsIn(escrow.balance), true);
   const remaining = open - BigInt(selected.length);
   const isFinal = remaining === 0n;
   const type = isFinal
@@ -113,7 +121,7 @@ export function settleExpired(
   return selected.length;
 }
 
-function finishEmpty(ctx: Context, keepers: Keepers, escrow: EscrowState): SettlementOutcome {
+function finishEmpty(ctx: Context, keepers: SettleKeepers, escrow: EscrowState): SettlementOutcome {
   const end = { status: EscrowStatus.ESCROW_STATUS_RELEASED, reason: "final settlement" };
   return { ...NOTHING, escrow: keepers.settlements.finish(ctx, escrow, end) };
 }
@@ -134,22 +142,19 @@ function nothingToSettle(escrow: EscrowState, open: bigint): ChainError {
 /** Records of the request in recording order, at most a settlement's limit. */
 function select(
   ctx: Context,
-  keepers: Keepers,
+  keepers: SettleKeepers,
   escrow: EscrowState,
-  request: SettleRequest,
+  request: SettleRequest & { readonly billing: BillingRules | undefined },
 ): readonly UsageState[] {
   const { records } = keepers;
   const { extended, autoSettleAfter } = records.params(ctx);
   const limit = extended.maxRecordsPerSettlement;
-  const eligible = (usage: UsageState): boolean =>
-    request.sender !== escrow.recipient ||
-    usage.acknowledged ||
-    ctx.time >= settleableFrom(usage, autoSettleAfter);
+  const eligible = eligibleFor(ctx, escrow, { sender: request.sender, autoSettleAfter });
   if (request.usageIds.length === 0) {
     const waiting = request.isFinal && request.sender === escrow.recipient;
     if (waiting) requireAllEligible(ctx, records, escrow, { limit, eligible });
-    const { isFinal } = request;
-    return firstOpen(ctx, records, escrow, { limit, eligible, isFinal });
+    const { isFinal, billing } = request;
+    return firstOpen(ctx, records, escrow, { limit, eligible, isFinal, billing });
   }
   if (request.usageIds.length > limit) {
     const detail = `at most ${limit} records in one settlement, found ${request.usageIds.length}`;
@@ -166,6 +171,18 @@ function select(
     throw new ChainError(errors.ErrInvalidSettlement, detail);
   }
   return named.sort((a, b) => (a.seq < b.seq ? -1 : 1));
+}
+
+/** Which records a party may settle now: a provider leaves its customer the time to look. */
+export function eligibleFor(
+  ctx: Context,
+  { recipient }: EscrowState,
+  { sender, autoSettleAfter }: { sender: string; autoSettleAfter: bigint },
+): (usage: UsageState) => boolean {
+  return (usage) =>
+    sender !== recipient ||
+    usage.acknowledged ||
+    ctx.time >= settleableFrom(usage, autoSettleAfter);
 }
 
 function requireOpenOfOrder(
@@ -195,7 +212,7 @@ function firstOpen(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  rules: { limit: number; eligible: (usage: UsageState) => boolean; isFinal: boolean },
+  rules: Omit<Parameters<typeof selectOpen>[3], "onLeft">,
 ): readonly UsageState[] {
   const onLeft = (): void => ctx.gas.consume(LOOKED_AT_GAS, "look at record");
   return selectOpen(ctx, records, escrow, { ...rules, onLeft }).selected;
@@ -224,10 +241,18 @@ function allocateFor(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  { selected, isFinal }: { selected: readonly UsageState[]; isFinal: boolean },
+  {
+    selected,
+    isFinal,
+    billing,
+  }: {
+    selected: readonly UsageState[];
+    isFinal: boolean;
+    billing: BillingRules | undefined;
+  },
 ): Allocation {
   const balance = spendable(escrow);
-  const allocation = allocate(selected, balance, isFinal);
+  const allocation = allocateUnder(billing, selected, balance, isFinal);
   if (isFinal) return allocation;
   const minimum = records.params(ctx).minSettlementAmount;
   const kept = dropBelowMinimum(allocation, minimum);
@@ -235,11 +260,13 @@ function allocateFor(
   const { stoppedAt } = allocation;
   if (stoppedAt !== undefined && allocation.taken.length === 0) {
     const id = timedId("usage", stoppedAt.submittedAtNs, stoppedAt.seq);
-    const detail = `no usage to settle: the balance ${formatCoins(balance) || "0"} does not cover ${id}, which costs ${stoppedAt.cost}${stoppedAt.denom}; a final settlement bills the rest`;
+    const detail = `no usage to settle: the balance ${formatCoins(balance) || "0"} does not cover ${id}, which costs ${stoppedAt.cost}${stoppedAt.denom}${billing === undefined ? "" : " before discounts and tax"}; a final settlement bills the rest`;
     throw new ChainError(errors.ErrInvalidSettlement, detail);
   }
   if (isZeroCoins(allocation.total)) {
-    throw new ChainError(errors.ErrInvalidSettlement, "no usage to settle: all records cost 0");
+    const why = allocation.bill === undefined ? "" : " after discounts";
+    const detail = `no usage to settle: all records cost 0${why}`;
+    throw new ChainError(errors.ErrInvalidSettlement, detail);
   }
   const detail = `below minimum: ${formatCoins(allocation.total)}, at least ${minimum} of a denom`;
   throw new ChainError(errors.ErrInvalidSettlement, detail);

@@ -1,4 +1,5 @@
 import type {
+  DisputeStatus,
   EscrowStatus,
   InvoiceLedgerKind,
   InvoiceStatus,
@@ -6,6 +7,7 @@ import type {
   PayoutStatus,
   ReleaseConditionKind,
   RewardSource,
+  SettlementLeg,
   SettlementType,
   UsageStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
@@ -60,6 +62,12 @@ export function settlementTypeName(type: SettlementType): string {
   return SETTLEMENT[type] ?? "";
 }
 
+/** undefined for a word that is no type. */
+export function settlementTypeOf(name: string): SettlementType | undefined {
+  const index = SETTLEMENT.indexOf(name);
+  return index > 0 ? (index as SettlementType) : undefined;
+}
+
 export function invoiceStatusName(status: InvoiceStatus): string {
   return INVOICE[status] ?? "";
 }
@@ -108,6 +116,37 @@ export function sourceOf(name: string): RewardSource | undefined {
   return index > 0 ? (index as RewardSource) : undefined;
 }
 
+/** undefined for a word that is no state. */
+export function usageStatusOf(name: string): UsageStatus | undefined {
+  const index = USAGE.indexOf(name);
+  return index >= 0 ? (index as UsageStatus) : undefined;
+}
+
+const LEG: readonly string[] = [...["", "platform_fee", "validator_fee", "holdback", "net", "tax"]];
+
+export function legName(leg: SettlementLeg): string {
+  return LEG[leg] ?? "";
+}
+
 export function usageStatusName(status: UsageStatus): string {
   return USAGE[status] ?? "";
+}
+
+const DISPUTE: readonly string[] = [
+  ...["", "open", "reviewing", "accepted", "rejected", "amended", "expired"],
+];
+
+export function disputeStatusName(status: DisputeStatus): string {
+  return DISPUTE[status] ?? "";
+}
+
+/** undefined for a word that is no state. */
+export function disputeStatusOf(name: string): DisputeStatus | undefined {
+  const index = DISPUTE.indexOf(name);
+  return index > 0 ? (index as DisputeStatus) : undefined;
+}
+
+/** Of what somebody can resolve a dispute to; undefined for another word. */
+export function resolutionStatusOf(name: string): DisputeStatus | undefined {
+  return ["accepted", "rejected", "amended"].includes(name) ? disputeStatusOf(name) : undefined;
 }

@@ -6,6 +6,7 @@ import { toHex } from "../../lib/bytes.ts";
 import { coinsOf, wireCoins } from "../../types/coins.ts";
 import { secondsOf, type TimeNs } from "../../types/time.ts";
 import { anomalyText } from "./anomaly.ts";
+import { disputeId } from "./dispute_records.ts";
 import { escrowId, payoutIdempotencyKey, timedId } from "./ids.ts";
 import { isSatisfied } from "./keeper_release.ts";
 import { distributionId } from "./keeper_reward.ts";
@@ -115,6 +116,14 @@ export function usageSettledView(usage: state.UsageState): Coin[] {
   return amountCoins(usage.denom, usage.settledAmount);
 }
 
+export function usageDiscountView(usage: state.UsageState): Coin[] {
+  return amountCoins(usage.denom, usage.discount);
+}
+
+function discountOf({ discount }: state.UsageState): bigint {
+  return discount === "" ? 0n : BigInt(discount);
+}
+
 export function settlementIdOf(settlement: state.SettlementState): string {
   return timedId("settle", settlement.settledAtNs, settlement.seq);
 }
@@ -181,8 +190,16 @@ export function invoiceView(
     overdueAtNs: invoice.overdueAtNs,
     ledgerCount: invoice.ledgerCount,
     ledgerHash: invoice.ledgerHash,
+    subtotal: invoice.subtotal,
+    discounts: invoice.discounts,
+    tax: invoice.tax,
+    taxPaid: invoice.taxPaid,
+    taxTerms: invoice.taxTerms,
+    taxNote: invoice.taxTerms?.mode === "reverse_charge" ? REVERSE_CHARGE : "",
   };
 }
+
+const REVERSE_CHARGE = "Reverse charge: the customer owes the tax.";
 
 export function invoiceLine(usage: state.UsageState): q.InvoiceLine {
   const usageType = normaliseUsageType(usage.usageType);
@@ -192,10 +209,12 @@ export function invoiceLine(usage: state.UsageState): q.InvoiceLine {
     quantity: usage.units,
     unit: unitOf(usageType),
     unitPrice: { denom: usage.denom, amount: usage.unitPrice },
-    amount: amountCoins(usage.denom, usage.cost),
+    amount: amountCoins(usage.denom, (BigInt(usage.cost) - discountOf(usage)).toString()),
     settledAmount: usageSettledView(usage),
     periodStart: usage.periodStart,
     periodEnd: usage.periodEnd,
+    cost: amountCoins(usage.denom, usage.cost),
+    discount: usageDiscountView(usage),
   };
 }
 
@@ -220,7 +239,7 @@ export function payoutView(
     holdbackAmount: payout.holdback,
     netAmount: payout.net,
     state: names.payoutStatusName(payout.status),
-    disputeId: "",
+    disputeId: payout.disputeSeq === 0n ? "" : disputeId(payout.disputeSeq),
     holdReason: payout.holdReason,
     // A settlement has one payout; an amount due may be paid in parts, each of its own.
     idempotencyKey: payoutIdempotencyKey(ids.invoiceId, ids.settlementId || payoutId),

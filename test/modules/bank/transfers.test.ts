@@ -19,7 +19,7 @@ describe("a transfer", () => {
     await chain.ok(msg.send(customer, NEW, "7uve,3uusd"));
     expect(await chain.balances(NEW)).toBe("3uusd,7uve");
     expect(await chain.balance(customer.address)).toBe(START - 7n);
-    expect((await chain.accountOf(NEW)).number).toBe(13n);
+    expect((await chain.accountOf(NEW)).number).toBe(14n);
   });
 
   test("emits the standard events", async () => {
@@ -210,11 +210,12 @@ describe("RULES 2 the journal", () => {
     expect(bank.post(ctx, { kind: "send", reference: "", movements: [] })).toBe(0n);
   });
 
-  test("the supply never passes 2^256 - 1", async () => {
+  test("bank/4 the supply never passes 2^256 - 1", async () => {
     const { ctx, bank } = await machineOf(chain);
     const movement = { source: "mint", destination: NEW, coins: coins(`${2n ** 256n - 1n}uve`) };
     const post = () => bank.post(ctx, { kind: "mint", reference: "", movements: [movement] });
     expect(post).toThrow("supply of uve: amount exceeds 2^256 - 1");
+    expect(post).toThrow(expect.objectContaining({ codespace: "bank", code: 4 }));
   });
 });
 

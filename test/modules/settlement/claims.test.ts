@@ -43,7 +43,7 @@ describe("claiming", () => {
     await chain.refused(msg.claim(customer), 1511, customer.address);
   });
 
-  test("a claim of one source leaves the others", async () => {
+  test("R-003-53 a claim of one source leaves the others", async () => {
     chain = await openChain({
       params: { staking_reward_epoch_length: "5" },
       extended: { reward_pool_address: provider.address, staking_reward_per_epoch: "50" },

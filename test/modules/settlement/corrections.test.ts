@@ -169,7 +169,7 @@ describe("RULES 19 a correction", () => {
     await chain.ok(msg.settle(provider));
   });
 
-  test("RULES 37 lateness goes by the original report: a late correction earns the full reward", async () => {
+  test("RULES 19 lateness goes by the original report: a late correction earns the full reward", async () => {
     await byHand();
     chain.skip(2n * DAY);
     await corrected(chain, id, { units: 2n, price: "1000uve" });
@@ -307,7 +307,7 @@ describe("RULES 19 a withdrawal", () => {
     await chain.refused(withdraw(middle?.["usage_id"] ?? ""), 1512, "too many gaps");
   });
 
-  test("RULES 37 neither counts in the summary; the history keeps all", async () => {
+  test("RULES 19 neither counts in the summary; the history keeps all", async () => {
     const kept = await corrected(chain, id, { units: 4n, price: "10uve" });
     const gone = await recorded(chain, { ...slot(1), price: "5uve" });
     await chain.ok(withdraw(gone));

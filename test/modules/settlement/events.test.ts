@@ -146,6 +146,60 @@ describe("D-23 every action has exactly one event of its own, with all keys", ()
   });
 });
 
+describe("R-003-57 every event of an order's life, once, with all its keys", () => {
+  /** Each of the deployed events that an action of this module emits; D-23 has the values. */
+  const KEYS: Readonly<Record<string, string>> = {
+    EscrowCreated: "escrow_id order_id depositor amount expires_at block_height",
+    EscrowActivated: "escrow_id order_id lease_id recipient activated_at",
+    UsageRecorded:
+      "usage_id order_id lease_id provider usage_units usage_type total_cost recorded_at",
+    UsageAcknowledged: "usage_id customer acknowledged_at",
+    RewardsDistributed:
+      "distribution_id epoch_number source total_rewards recipient_count distributed_at",
+    OrderSettled:
+      "settlement_id order_id escrow_id provider customer total_amount provider_share platform_fee validator_fee settlement_type is_final settled_at records records_remaining",
+    RewardsClaimed: "claimer claimed_amount claimed_at",
+    EscrowDisputed: "escrow_id order_id reason disputed_at",
+    EscrowRefunded: "escrow_id order_id depositor amount reason refunded_at",
+    EscrowReleased: "escrow_id order_id recipient amount reason released_at",
+    EscrowExpired: "escrow_id order_id balance expired_at",
+  };
+
+  test("R-003-57 one action, one event of its kind", async () => {
+    const chain = await openChain();
+    const seen: [name: string, keys: string][] = [];
+    const note = (result: { readonly events: Parameters<typeof eventsOf>[0]["events"] }): void => {
+      for (const name of typedEvents(result)) {
+        if (KEYS[name] === undefined) continue;
+        for (const event of eventsOf(result, name)) seen.push([name, Object.keys(event).join(" ")]);
+      }
+    };
+    note(await chain.ok(msg.create(customer, "10000uve", { expiresIn: HOUR })));
+    note(await chain.ok(msg.activate(customer, "escrow-1", provider.address)));
+    const recordedUsage = await chain.ok(msg.record(provider, { price: "1000uve" }));
+    note(recordedUsage);
+    const id = eventsOf(recordedUsage, "UsageRecorded")[0]?.["usage_id"] ?? "";
+    note(await chain.ok(msg.acknowledge(customer, id)));
+    note(await chain.ok(msg.settle(customer)));
+    note(await chain.ok(msg.claim(provider)));
+    expect(seen.map(([name]) => name)).toEqual(Object.keys(KEYS).slice(0, 7));
+    note(await chain.ok(msg.dispute(customer, "escrow-1")));
+    note(await chain.ok(msg.refund(provider, "escrow-1")));
+    await activeEscrow(chain, "100uve", { order: "order-2", lease: "lease-2" });
+    const released = await chain.ok(msg.release(customer, "escrow-2"));
+    note({ events: released.events.filter(({ type }) => !type.endsWith("OrderSettled")) });
+    await activeEscrow(chain, "77uve", { order: "order-3", lease: "lease-3", expiresIn: HOUR });
+    chain.skip(HOUR);
+    const block = await chain.block();
+    note(block);
+    expect(eventsOf(block, "EscrowExpired")).toMatchObject([
+      { escrow_id: "escrow-3", order_id: "order-3", balance: "77uve" },
+    ]);
+    // An expiry gives the rest back: its own event says how much.
+    expect(seen).toEqual(Object.entries(KEYS));
+  });
+});
+
 test("every event of a message carries its index, and an action event comes first", async () => {
   const chain = await openChain();
   await activeEscrow(chain);

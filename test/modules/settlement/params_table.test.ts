@@ -156,6 +156,7 @@ const extendedRows: readonly Row[] = [
   seconds("invoice_due_after", 604_800n),
   seconds("payout_delay", 0n),
   kept("auto_settle_enabled", true, false, true),
+  word("tax_rounding", "half_up", "half_even", "down", "up"),
 ];
 
 const halves = [

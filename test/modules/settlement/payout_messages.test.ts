@@ -22,7 +22,7 @@ const held = (chain: TestChain): Promise<string> => chain.balances(moduleAccount
 const given = async (chain: TestChain): Promise<bigint> =>
   (await chain.balance(customer.address)) - START + 100_000n;
 
-describe("RULES 31 only the authority decides about payouts", () => {
+describe("only the authority decides about payouts", () => {
   test("every message of anybody else is refused with 1505", async () => {
     const { chain, payout } = await settledChain([1000], LATER);
     for (const signer of [provider, customer, stranger]) {

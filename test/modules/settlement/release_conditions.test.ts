@@ -59,7 +59,7 @@ async function activeWith(...conditions: Wanted[]): Promise<void> {
 
 const release = msg.release(customer, ESCROW);
 
-describe("a release waits for each kind of condition", () => {
+describe("D-11 a release waits for each kind of condition", () => {
   test("timelock: until strictly after its time", async () => {
     const unlockAfter = GENESIS + 100n;
     await activeWith({ type: "timelock", unlockAfter });
@@ -201,7 +201,7 @@ describe("setting conditions", () => {
     ["one beyond all times", { type: "timelock", unlockAfter: 9_223_372_037n }, "unlock_after"],
     ["a negative time", { type: "timelock", unlockAfter: -1n }, "unlock_after"],
     ["no signers", { type: "signature" }, "required_signers: expected 1 to 16, found 0"],
-    ["a bad address", { type: "signature", requiredSigners: ["ve1x"] }, "ve1x", "sdk/7"],
+    ["a bad address", { type: "signature", requiredSigners: ["ve1x"] }, "ve1x", "settlement/1"],
     [
       "a signer twice",
       { type: "signature", requiredSigners: signers(provider, provider) },

@@ -91,39 +91,6 @@ describe("R-003-20 the settlement record", () => {
 });
 
 describe("fees", () => {
-  test.each<[total: bigint, platform: string, validator: string, share: string]>([
-    [1n, "", "", "1uve"],
-    [19n, "", "", "19uve"],
-    [20n, "1uve", "", "19uve"],
-    [99n, "4uve", "", "95uve"],
-    [100n, "5uve", "1uve", "94uve"],
-    [101n, "5uve", "1uve", "95uve"],
-    [999n, "49uve", "9uve", "941uve"],
-    [1000n, "50uve", "10uve", "940uve"],
-    [123_456_789n, "6172839uve", "1234567uve", "116049383uve"],
-    [
-      2n ** 64n + 1n,
-      ...(["922337203685477580uve", "184467440737095516uve", "17339939429286978521uve"] as const),
-    ],
-  ])(
-    "R-003-43 a total of %s splits into %s, %s and %s",
-    async (total, platform, validator, share) => {
-      chain = await openChain({
-        funds: { [customer.address]: `${2n ** 70n}uve` },
-        params: { min_settlement_amount: "0" },
-      });
-      await activeEscrow(chain, `${total}uve`);
-      await recordedCosts(chain, [total]);
-      const { settlementId } = await settled(chain);
-      const settlement = await see.settlement(chain, settlementId);
-      expect(text(settlement.platformFee)).toBe(platform);
-      expect(text(settlement.validatorFee)).toBe(validator);
-      expect(text(settlement.providerShare)).toBe(share);
-      expect(await chain.balances(moduleAccount("settlement_platform_fee"))).toBe(platform);
-      expect(await chain.balances(moduleAccount("settlement_validator_fee"))).toBe(validator);
-    },
-  );
-
   test("RULES 28 fees are floored once on the total of each denom, not per record", async () => {
     chain = await openChain({ params: { min_settlement_amount: "0" } });
     await activeEscrow(chain, "1000uve,1000uusd");
@@ -320,7 +287,7 @@ describe("RULES 26", () => {
 });
 
 describe("RULES 27", () => {
-  test("RULES 27 a total of 999 is below the minimum of 1000", async () => {
+  test("R-003-56 / RULES 27 a total of 999 is below the minimum of 1000", async () => {
     await activeEscrow(chain);
     await recordedCosts(chain, [999]);
     await chain.refused(msg.settle(customer), 1506, "below minimum", "999uve", "1000");
@@ -336,7 +303,7 @@ describe("RULES 27", () => {
     expect((await see.usage(chain, small)).settled).toBe(false);
   });
 
-  test("RULES 27 a final settlement ignores the minimum", async () => {
+  test("R-003-56 / RULES 27 a final settlement ignores the minimum", async () => {
     await activeEscrow(chain);
     await recordedCosts(chain, [5]);
     expect((await settled(chain, { final: true })).totalAmount).toBe("5uve");

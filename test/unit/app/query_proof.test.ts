@@ -14,9 +14,12 @@ import { openMemoryDb } from "../../../src/store/leveldb.ts";
 import type { QueryOutput } from "../../../src/types/application.ts";
 import { type Dec, parseDec } from "../../../src/types/dec.ts";
 import { customer, provider, stranger } from "../../testkit/accounts.ts";
+import { setTax, taxTerms } from "../../testkit/billing.ts";
 import { genesisOf, openChain, TestChain } from "../../testkit/chain.ts";
+import { disputed } from "../../testkit/disputes.ts";
 import { LEASE, msg, ORDER } from "../../testkit/messages.ts";
 import { acknowledged, activeEscrow, recorded, settled } from "../../testkit/orders.ts";
+import { refunded } from "../../testkit/refunds.ts";
 import { slot } from "../../testkit/times.ts";
 
 const WIRE = "/virtengine.settlement.v1.Query";
@@ -34,7 +37,10 @@ beforeAll(async () => {
   const escrowId = await activeEscrow(chain);
   const usageId = await recorded(chain, { price: "100uve" });
   await acknowledged(chain, [usageId]);
-  await settled(chain, { final: true });
+  const { settlementId } = await settled(chain, { final: true });
+  const { refundId } = await refunded(chain, settlementId, "10uve");
+  const disputeId = await disputed(chain, usageId);
+  await chain.ok(setTax(taxTerms("reverse_charge")));
   const { payouts } = await chain.query<{ payouts: { payoutId: string }[] }>(
     ...([
       "virtengine.settlement.v1.Query/PayoutsByProvider",
@@ -54,6 +60,9 @@ beforeAll(async () => {
     [`${WIRE}/Params`]: {},
     [`${OWN}/Params`]: {},
     [`${OWN}/UsageDetail`]: { usageId },
+    [`${OWN}/Refund`]: { refundId },
+    [`${OWN}/Dispute`]: { disputeId },
+    [`${OWN}/BillingTerms`]: { orderId: ORDER },
   };
   // Later blocks change records that are asked for at the height before.
   await chain.ok(msg.send(customer, stranger.address, "5uve"));
@@ -72,6 +81,9 @@ const LISTS = [
   ...[`${OWN}/Settlements`, `${OWN}/Payouts`, `${OWN}/RewardEntries`, `${OWN}/Distributions`],
   ...[`${OWN}/Totals`, `${OWN}/UsageByNaturalKey`, `${OWN}/PriceCeilings`, `${OWN}/Treasury`],
   ...[`${OWN}/Invoices`, `${OWN}/InvoiceLedger`, `${OWN}/CreditNotes`, `${OWN}/PayoutLedger`],
+  ...[`${OWN}/RefundsBySettlement`, `${OWN}/Receivables`, `${OWN}/Disputes`, `${OWN}/Orders`],
+  ...[`${OWN}/UsageRecords`, `${OWN}/Statement`],
+  ...[`${OWN}/EstimateSettlement`, `${OWN}/NextSettlement`],
 ];
 
 /** Queries that read no record, or answer nothing. */
@@ -206,6 +218,8 @@ describe("what cannot be proved is refused", () => {
 function requestOf(path: string): object {
   const known: Record<string, object> = {
     [`${WIRE}/Settlement`]: { settlementId: ids.settlement },
+    [`${OWN}/RefundsBySettlement`]: { settlementId: ids.settlement },
+    [`${OWN}/Receivables`]: {},
     [`${WIRE}/RewardDistribution`]: { distributionId: ids.distribution },
     [`${WIRE}/EscrowsByState`]: { state: "active" },
     [`${OWN}/Invoice`]: { invoiceId: ids.invoice },

@@ -7,6 +7,7 @@ import { decodeTx } from "../../../src/codec/tx_decode.ts";
 import { signBytesOf } from "../../../src/codec/sign_bytes.ts";
 import { QueryAccountResponse } from "../../../src/gen/cosmos/auth/v1beta1/query.ts";
 import { SimulateResponse } from "../../../src/gen/cosmos/tx/v1beta1/service.ts";
+import { MsgDistributeProviderRewards } from "../../../src/gen/settled/settlement/v1/tx.ts";
 import { MsgRecordUsage } from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import { usageSignBytes } from "../../../src/client/settlement_msgs.ts";
 import { verifySecp256k1 } from "../../../src/lib/secp256k1.ts";
@@ -169,6 +170,29 @@ describe("settled tx", () => {
     const digest = sha256(usageSignBytes({ chainId: STATUS.node_info.network, ...signed }));
     const key = tx?.authInfo.signerInfos[0]?.publicKey?.value.slice(2) ?? new Uint8Array(0);
     expect(verifySecp256k1(signature, digest, key)).toBe(true);
+  });
+
+  test("an id that may be repeated, and arguments by their place", async () => {
+    const gas = ["--from", "authority", "--gas", "200000"];
+    const providers = await onChain(
+      {},
+      ...["tx", "settlement", "distribute-provider-rewards", "q1"],
+      ...["--usage-ids", "usage-1-1", "--usage-ids", "usage-1-2", ...gas],
+    );
+    expect([providers.exit, providers.stderr]).toEqual([0, ""]);
+    const value = providers.tx?.body.messages[0]?.value ?? new Uint8Array(0);
+    const sent = MsgDistributeProviderRewards.decode(value);
+    expect(sent).toMatchObject({ reference: "q1", usageIds: ["usage-1-1", "usage-1-2"] });
+    await close?.();
+    const verification = await onChain(
+      {},
+      ...["tx", "settlement", "distribute-verification-reward", "provider-1", "account-1", "50"],
+      ...gas,
+    );
+    expect([verification.exit, verification.stderr]).toEqual([0, ""]);
+    expect(verification.tx?.body.messages.map(({ typeUrl }) => typeUrl)).toEqual([
+      "/settled.settlement.v1.MsgDistributeVerificationReward",
+    ]);
   });
 
   test("--generate-only prints a tx that sign and broadcast take", async () => {

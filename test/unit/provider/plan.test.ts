@@ -37,7 +37,7 @@ describe("the plan of a replay", () => {
     expect(result.orders.get("p")).toMatchObject({ index: 1, records: 1, cost: 4n });
   });
 
-  it("refuses windows of a lease that overlap, naming line and window", async () => {
+  it("D-16 refuses windows of a lease that overlap, naming line and window", async () => {
     const broken = plan([window({}), window({ start: 3599n, end: 7200n, line: 9 })]);
     await expect(broken).rejects.toThrow(
       /line 9: window \[3599, 7200\) of job "j" overlaps \[0, 3600\)/,

@@ -41,7 +41,7 @@ describe("sending messages in txs", () => {
     expect(second).toMatchObject({ events: [{ attributes: [{ key: "msg_index", value: "1" }] }] });
   });
 
-  it("finds the refused messages of a failed tx, and sends all others again", async () => {
+  it("D-13 finds the refused messages of a failed tx, and sends all others again", async () => {
     const refused = [3, 4, 77];
     chain.rule = ({ value }) =>
       refused.includes(value[0] as number) ? { code: 1512, log: "overlap" } : undefined;

@@ -83,7 +83,7 @@ describe("units of a window", () => {
 describe("rounding over several windows", () => {
   const halfHour = { ...NO_METRICS, cpuMilliseconds: 1_800_000n };
 
-  it("R-003-11 floor bills the footprint of every window, carry one unit for both", () => {
+  it("R-003-11 / RULES 37 / D-13 floor bills the footprint of every window, carry one unit for both", () => {
     const floor = new UnitCounter("floor");
     expect([floor.add(halfHour), floor.add(halfHour)].map((billed) => billed[0]?.units)).toEqual([
       1n,
@@ -94,7 +94,7 @@ describe("rounding over several windows", () => {
     expect(carry.add(halfHour)).toEqual([{ resource: "cpu", units: 1n }]);
   });
 
-  it("R-003-11 carry bills the footprint only for a window whose raw metrics are all zero", () => {
+  it("R-003-11 / RULES 37 carry bills the footprint only for a window whose raw metrics are all zero", () => {
     const carry = new UnitCounter("carry");
     expect(carry.add(halfHour)).toEqual([]);
     expect(carry.add(NO_METRICS)).toEqual([{ resource: "cpu", units: 1n }]);
@@ -102,7 +102,7 @@ describe("rounding over several windows", () => {
     expect(carry.add({ ...NO_METRICS, networkBytesOut: 1n })).toEqual([]);
   });
 
-  it("R-003-11 carry drops the remainder at the lease's end and says what it was", () => {
+  it("R-003-11 / RULES 37 carry drops the remainder at the lease's end and says what it was", () => {
     const carry = new UnitCounter("carry");
     carry.add({ ...halfHour, networkBytesIn: 7n });
     expect(carry.close()).toEqual({
@@ -150,7 +150,7 @@ describe("rounding over several windows", () => {
     );
   });
 
-  it("R-003-11 carry conserves: units × divisor + remainder = raw, but for footprints", () => {
+  it("R-003-11 / RULES 37 carry conserves: units × divisor + remainder = raw, but for footprints", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(smallMetrics, fc.constant(NO_METRICS))), (windows) => {
         const counter = new UnitCounter("carry");

@@ -18,7 +18,7 @@ import {
   UsageRecord,
 } from "../../../virtengine/settlement/v1/query.ts";
 import { Params } from "./params.ts";
-import { PendingParams } from "./state.ts";
+import { BillingTerms, InvoiceDiscount, PendingParams, TaxTerms } from "./state.ts";
 
 export const protobufPackage = "settled.settlement.v1";
 
@@ -75,6 +75,8 @@ export interface QueryUsageDetailResponse {
   reward: Coin[];
   escrowId: string;
   invoiceId: string;
+  /** What its settlement took off the cost. */
+  discount: Coin[];
 }
 
 export interface InvoiceLine {
@@ -83,11 +85,18 @@ export interface InvoiceLine {
   usageType: string;
   quantity: bigint;
   unit: string;
-  unitPrice: DecCoin | undefined;
+  unitPrice:
+    | DecCoin
+    | undefined;
+  /** Cost less discount. */
   amount: Coin[];
+  /** Without tax. */
   settledAmount: Coin[];
   periodStart: bigint;
   periodEnd: bigint;
+  /** floor(unit price × quantity) */
+  cost: Coin[];
+  discount: Coin[];
 }
 
 export interface Invoice {
@@ -121,6 +130,27 @@ export interface Invoice {
   /** Entries of its ledger, and the hash of the last one. */
   ledgerCount: number;
   ledgerHash: Uint8Array;
+  /** Costs of its lines; the total is that less discounts, and the tax that is on top. */
+  subtotal: Coin[];
+  discounts: InvoiceDiscount[];
+  /** Within the total, whether prices contain it or not. */
+  tax: Coin[];
+  taxPaid: Coin[];
+  /** As they were when it was issued; absent without tax. */
+  taxTerms:
+    | TaxTerms
+    | undefined;
+  /** What the law wants an invoice without tax to say; empty otherwise. */
+  taxNote: string;
+}
+
+export interface QueryBillingTermsRequest {
+  orderId: string;
+}
+
+export interface QueryBillingTermsResponse {
+  /** Empty but for the order's id when there are none. */
+  terms: BillingTerms | undefined;
 }
 
 export interface InvoiceLedgerLine {
@@ -223,10 +253,80 @@ export interface QueryUsageResponse {
   pagination: PageResponse | undefined;
 }
 
+/** What is empty or 0 is not asked for. */
+export interface QueryUsageRecordsRequest {
+  orderId: string;
+  leaseId: string;
+  provider: string;
+  customer: string;
+  /** Compared as the module compares types: "compute" finds "cpu". */
+  usageType: string;
+  /** "open", "settled", "written_off", "superseded", "withdrawn" */
+  state: string;
+  /** "open" (undecided), "any" (disputed at some time), "none" (never) */
+  dispute: string;
+  /** Periods that end at this time or later, unix seconds. */
+  periodStart: bigint;
+  /** Periods that begin at this time or earlier, unix seconds. */
+  periodEnd: bigint;
+  pagination: PageRequest | undefined;
+}
+
+/** A page may be short when few records match: next_key tells whether there may be more. */
+export interface QueryUsageRecordsResponse {
+  usageRecords: UsageRecord[];
+  pagination: PageResponse | undefined;
+}
+
+/** An order by its newest escrow. */
+export interface Order {
+  orderId: string;
+  escrowId: string;
+  /** "pending", "active", "released", "refunded", "disputed", "expired" */
+  escrowState: string;
+  /** Escrows that it has had. */
+  escrowCount: number;
+  leaseId: string;
+  customer: string;
+  provider: string;
+  balance: Coin[];
+  /** Usage records that are not settled. */
+  openUsage: bigint;
+  /** Of the newest escrow. */
+  settlementCount: number;
+  /** Usage types that have a price ceiling. */
+  priceCeilings: number;
+  hasBillingTerms: boolean;
+}
+
+/** All of the newest escrow. What is empty is not asked for. */
+export interface QueryOrdersRequest {
+  orderId: string;
+  customer: string;
+  provider: string;
+  escrowState: string;
+  pagination: PageRequest | undefined;
+}
+
+/** A page may be short when few orders match: next_key tells whether there may be more. */
+export interface QueryOrdersResponse {
+  orders: Order[];
+  pagination: PageResponse | undefined;
+}
+
+/** What is empty or 0 is not asked for. */
 export interface QueryEscrowsRequest {
-  /** Empty: all. */
+  /** "pending", "active", "released", "refunded", "disputed", "expired" */
   state: string;
   pagination: PageRequest | undefined;
+  depositor: string;
+  recipient: string;
+  orderId: string;
+  leaseId: string;
+  /** Created at or after, unix seconds. */
+  createdFrom: bigint;
+  /** Created before, unix seconds. */
+  createdTo: bigint;
 }
 
 export interface QueryEscrowsResponse {
@@ -234,9 +334,19 @@ export interface QueryEscrowsResponse {
   pagination: PageResponse | undefined;
 }
 
+/** What is empty or 0 is not asked for. Parties are those of the escrow. */
 export interface QuerySettlementsRequest {
   orderId: string;
   pagination: PageRequest | undefined;
+  provider: string;
+  customer: string;
+  /** "periodic", "usage_based", "final", "refund" */
+  type: string;
+  /** At or after, unix seconds. */
+  settledFrom: bigint;
+  /** Before, unix seconds. */
+  settledTo: bigint;
+  escrowId: string;
 }
 
 export interface QuerySettlementsResponse {
@@ -291,12 +401,168 @@ export interface QueryPayoutLedgerResponse {
   pagination: PageResponse | undefined;
 }
 
+export interface QueryStatementRequest {
+  address: string;
+  /** "provider" or "customer"; empty for both and what is of neither. */
+  role: string;
+  /** At or after, unix seconds; 0 for no bound. */
+  from: bigint;
+  /** Before, unix seconds; 0 for no bound. */
+  to: bigint;
+  pagination: PageRequest | undefined;
+}
+
+export interface StatementLine {
+  /** "provider" or "customer"; empty for coins that moved outside of settlement. */
+  role: string;
+  /**
+   * Of records: "usage", "settled", "payment", "platform_fee", "validator_fee", "holdback", "net",
+   * "tax", "reward", "invoiced", "invoice_due". Of coins that moved: the kind of the journal's entry.
+   */
+  kind: string;
+  /** Of coins that moved: "in" or "out", as seen from the address. Empty for records. */
+  direction: string;
+  timeNs: bigint;
+  /** The record, or what the journal's entry refers to. */
+  reference: string;
+  /** Of records. */
+  orderId: string;
+  amount: Coin[];
+  /** Of the entry in the bank's journal; 0 for records. */
+  journalSeq: bigint;
+}
+
+/** The sum of all lines of one role, kind and direction. */
+export interface StatementTotal {
+  role: string;
+  kind: string;
+  direction: string;
+  lines: bigint;
+  amount: Coin[];
+}
+
+export interface QueryStatementResponse {
+  /** Of the whole time, on the first page alone. */
+  totals: StatementTotal[];
+  /** Kind by kind, each in the order of recording. */
+  lines: StatementLine[];
+  pagination: PageResponse | undefined;
+}
+
+/** The fields of MsgSettleOrder. */
+export interface QueryEstimateSettlementRequest {
+  sender: string;
+  orderId: string;
+  usageRecordIds: string[];
+  isFinal: boolean;
+}
+
+export interface EstimatedRecord {
+  usageId: string;
+  /**
+   * "" for one that is taken, else why it stays: "unacknowledged", "disputed", "not_covered",
+   * "below_minimum", "next_part"; "refused" for one that would be taken, were it not for the error.
+   */
+  left: string;
+  cost: Coin[];
+  discount: Coin[];
+  /** What it is settled for. */
+  amount: Coin[];
+  /** By the factors, in basis points; whether it is funded is decided when it is settled. */
+  reward: Coin[];
+  rateBps: bigint;
+  resourceBps: bigint;
+  slaBps: bigint;
+  ackBps: bigint;
+  /** Whether the reward fits what may be minted, or what the pool has. */
+  rewardFunded: boolean;
+}
+
+export interface QueryEstimateSettlementResponse {
+  /** Why it would be refused; 0 and empty when it would not be. */
+  codespace: string;
+  code: number;
+  error: string;
+  escrowId: string;
+  /** "usage_based" or "final" */
+  settlementType: string;
+  /** Whether the escrow ends with it. */
+  isFinal: boolean;
+  total: Coin[];
+  platformFee: Coin[];
+  validatorFee: Coin[];
+  providerShare: Coin[];
+  /** Of the provider's share. */
+  holdback: Coin[];
+  net: Coin[];
+  discount: Coin[];
+  /** On top of the total. */
+  tax: Coin[];
+  invoiceTotal: Coin[];
+  invoiceDue: Coin[];
+  /** Of the records whose reward is funded. */
+  rewards: Coin[];
+  /** What the escrow has left, before it ends. */
+  balanceAfter: Coin[];
+  /** In recording order: those that are taken, and those that are read and left. */
+  records: EstimatedRecord[];
+  /** The first record that the balance does not cover. */
+  stoppedAt: string;
+  /** Open records that it leaves. */
+  remaining: bigint;
+}
+
+export interface QueryNextSettlementRequest {
+  orderId: string;
+  /** Of the records that wait. */
+  pagination: PageRequest | undefined;
+}
+
+export interface WaitingRecord {
+  usageId: string;
+  cost: Coin[];
+  /** "unacknowledged", "flagged", "disputed": all that hold. */
+  waitsFor: string[];
+  /** From when on its provider may settle it; 0 for a disputed one. */
+  settleableAtNs: bigint;
+}
+
+export interface QueryNextSettlementResponse {
+  escrowId: string;
+  escrowState: string;
+  expiresAtNs: bigint;
+  /**
+   * What stops a settlement: "escrow_not_active", "escrow_expired", "no_open_usage", "all_wait",
+   * "balance", "below_minimum", "zero_cost". Empty: its provider may settle now.
+   */
+  lacks: string[];
+  openUsage: bigint;
+  unacknowledged: bigint;
+  flagged: bigint;
+  disputed: bigint;
+  /** What a settlement that its provider asks for would be now, and the least of it by denom. */
+  amount: Coin[];
+  minSettlementAmount: string;
+  /** Of the escrow, less what is reserved for disputes; and the cost of all open records. */
+  balance: Coin[];
+  cost: Coin[];
+  /** What the cost is above the balance. */
+  missing: Coin[];
+  /** When the order is looked at for automatic settlement; 0 when it is not. */
+  autoSettleAtNs: bigint;
+  autoSettleEnabled: boolean;
+  /** Open records that are counted; with more of them the counts and sums are of the first ones. */
+  counted: bigint;
+  waiting: WaitingRecord[];
+  pagination: PageResponse | undefined;
+}
+
 export interface TreasuryAccount {
-  /** "platform_fee", "validator_fee", "settlement", "escrow", "rewards", "reward_pool" */
+  /** "platform_fee", "validator_fee", "tax", "settlement", "escrow", "rewards", "reward_pool" */
   name: string;
   address: string;
   balance: Coin[];
-  /** Of the fee accounts: what ever came in, and what was withdrawn of it. */
+  /** Of the fee accounts: what came in, less what refunds gave back, and what was withdrawn of it. */
   credited: Coin[];
   withdrawn: Coin[];
 }
@@ -306,6 +572,86 @@ export interface QueryTreasuryRequest {
 
 export interface QueryTreasuryResponse {
   accounts: TreasuryAccount[];
+}
+
+/** A share of a settlement that went back to the customer. */
+export interface Refund {
+  refundId: string;
+  settlementId: string;
+  escrowId: string;
+  orderId: string;
+  customer: string;
+  provider: string;
+  /** Of the settlement's total. */
+  amount: Coin[];
+  /** What each part gave back, what is owed of it included; the tax is on top of the amount. */
+  platformFee: Coin[];
+  validatorFee: Coin[];
+  holdback: Coin[];
+  net: Coin[];
+  tax: Coin[];
+  /** What could not be paid at the time: its receivables. */
+  owed: Coin[];
+  rewardsCancelled: Coin[];
+  reason: string;
+  initiator: string;
+  /** Empty when it is of no dispute. */
+  disputeId: string;
+  /** Empty when the settlement has no invoice. */
+  creditNoteId: string;
+  refundedAtNs: bigint;
+  blockHeight: bigint;
+}
+
+/** A part of a refund that its account could not pay. */
+export interface Receivable {
+  receivableId: string;
+  refundId: string;
+  escrowId: string;
+  orderId: string;
+  /** "platform_fee", "validator_fee", "holdback", "net", "tax" */
+  leg: string;
+  debtor: string;
+  creditor: string;
+  amount: Coin[];
+  paid: Coin[];
+  /** What nobody has paid yet. */
+  owed: Coin[];
+  createdAtNs: bigint;
+  blockHeight: bigint;
+}
+
+export interface QueryRefundRequest {
+  refundId: string;
+}
+
+export interface QueryRefundResponse {
+  refund: Refund | undefined;
+}
+
+export interface QueryRefundsBySettlementRequest {
+  settlementId: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryRefundsBySettlementResponse {
+  refunds: Refund[];
+  pagination: PageResponse | undefined;
+}
+
+/** What is empty or false is not asked for. */
+export interface QueryReceivablesRequest {
+  debtor: string;
+  creditor: string;
+  /** Only those of which something is owed still. */
+  openOnly: boolean;
+  pagination: PageRequest | undefined;
+}
+
+/** A page may be short when few receivables match: next_key tells whether there may be more. */
+export interface QueryReceivablesResponse {
+  receivables: Receivable[];
+  pagination: PageResponse | undefined;
 }
 
 export interface QueryRewardEntriesRequest {
@@ -354,6 +700,63 @@ export interface QueryTotalsResponse {
   validatorFees: Coin[];
   rewards: Coin[];
   rewardsClaimable: Coin[];
+}
+
+export interface DisputeResolutionView {
+  /** "accepted", "rejected" or "amended". */
+  resolution: string;
+  /** Of an amended record. */
+  usageUnits: bigint;
+  unitPrice: DecCoin | undefined;
+  atNs: bigint;
+}
+
+export interface Dispute {
+  disputeId: string;
+  usageId: string;
+  escrowId: string;
+  orderId: string;
+  customer: string;
+  provider: string;
+  /** "open", "reviewing", "accepted", "rejected", "amended" or "expired". */
+  state: string;
+  reason: string;
+  evidenceHash: Uint8Array;
+  openedAtNs: bigint;
+  expiresAtNs: bigint;
+  blockHeight: bigint;
+  /** Whether the record was settled when it was disputed. */
+  afterSettlement: boolean;
+  customerProposal: DisputeResolutionView | undefined;
+  providerProposal: DisputeResolutionView | undefined;
+  resolution: DisputeResolutionView | undefined;
+  decidedBy: string;
+  closedAtNs: bigint;
+  /** The record in the place of the amended one. */
+  amendedUsageId: string;
+  refundId: string;
+  /** What the escrow keeps for it, or kept. */
+  reserved: Coin[];
+}
+
+export interface QueryDisputeRequest {
+  disputeId: string;
+}
+
+export interface QueryDisputeResponse {
+  dispute: Dispute | undefined;
+}
+
+export interface QueryDisputesRequest {
+  customer: string;
+  provider: string;
+  state: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryDisputesResponse {
+  disputes: Dispute[];
+  pagination: PageResponse | undefined;
 }
 
 function createBaseQueryUsageByNaturalKeyRequest(): QueryUsageByNaturalKeyRequest {
@@ -856,6 +1259,7 @@ function createBaseQueryUsageDetailResponse(): QueryUsageDetailResponse {
     reward: [],
     escrowId: "",
     invoiceId: "",
+    discount: [],
   };
 }
 
@@ -881,6 +1285,9 @@ export const QueryUsageDetailResponse: MessageFns<QueryUsageDetailResponse> = {
     }
     if (message.invoiceId !== "") {
       writer.uint32(58).string(message.invoiceId);
+    }
+    for (const v of message.discount) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -954,6 +1361,14 @@ export const QueryUsageDetailResponse: MessageFns<QueryUsageDetailResponse> = {
             message.invoiceId = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.discount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -982,6 +1397,7 @@ export const QueryUsageDetailResponse: MessageFns<QueryUsageDetailResponse> = {
     message.reward = object.reward?.map((e) => Coin.fromPartial(e)) || [];
     message.escrowId = object.escrowId ?? "";
     message.invoiceId = object.invoiceId ?? "";
+    message.discount = object.discount?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -997,6 +1413,8 @@ function createBaseInvoiceLine(): InvoiceLine {
     settledAmount: [],
     periodStart: 0n,
     periodEnd: 0n,
+    cost: [],
+    discount: [],
   };
 }
 
@@ -1028,6 +1446,12 @@ export const InvoiceLine: MessageFns<InvoiceLine> = {
     }
     if (message.periodEnd !== 0n) {
       writer.uint32(72).int64(message.periodEnd);
+    }
+    for (const v of message.cost) {
+      Coin.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.discount) {
+      Coin.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1117,6 +1541,22 @@ export const InvoiceLine: MessageFns<InvoiceLine> = {
             message.periodEnd = reader.int64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.cost.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.discount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1147,6 +1587,8 @@ export const InvoiceLine: MessageFns<InvoiceLine> = {
       ? BigInt(object.periodStart)
       : 0n;
     message.periodEnd = (object.periodEnd !== undefined && object.periodEnd !== null) ? BigInt(object.periodEnd) : 0n;
+    message.cost = object.cost?.map((e) => Coin.fromPartial(e)) || [];
+    message.discount = object.discount?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1178,6 +1620,12 @@ function createBaseInvoice(): Invoice {
     overdueAtNs: 0n,
     ledgerCount: 0,
     ledgerHash: new Uint8Array(0),
+    subtotal: [],
+    discounts: [],
+    tax: [],
+    taxPaid: [],
+    taxTerms: undefined,
+    taxNote: "",
   };
 }
 
@@ -1257,6 +1705,24 @@ export const Invoice: MessageFns<Invoice> = {
     }
     if (message.ledgerHash.length !== 0) {
       writer.uint32(202).bytes(message.ledgerHash);
+    }
+    for (const v of message.subtotal) {
+      Coin.encode(v!, writer.uint32(210).fork()).join();
+    }
+    for (const v of message.discounts) {
+      InvoiceDiscount.encode(v!, writer.uint32(218).fork()).join();
+    }
+    for (const v of message.tax) {
+      Coin.encode(v!, writer.uint32(226).fork()).join();
+    }
+    for (const v of message.taxPaid) {
+      Coin.encode(v!, writer.uint32(234).fork()).join();
+    }
+    if (message.taxTerms !== undefined) {
+      TaxTerms.encode(message.taxTerms, writer.uint32(242).fork()).join();
+    }
+    if (message.taxNote !== "") {
+      writer.uint32(250).string(message.taxNote);
     }
     return writer;
   },
@@ -1474,6 +1940,54 @@ export const Invoice: MessageFns<Invoice> = {
             message.ledgerHash = reader.bytes();
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.subtotal.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.discounts.push(InvoiceDiscount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.tax.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.taxPaid.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.taxTerms = TaxTerms.decode(reader, reader.uint32());
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.taxNote = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1524,6 +2038,126 @@ export const Invoice: MessageFns<Invoice> = {
       : 0n;
     message.ledgerCount = object.ledgerCount ?? 0;
     message.ledgerHash = object.ledgerHash ?? new Uint8Array(0);
+    message.subtotal = object.subtotal?.map((e) => Coin.fromPartial(e)) || [];
+    message.discounts = object.discounts?.map((e) => InvoiceDiscount.fromPartial(e)) || [];
+    message.tax = object.tax?.map((e) => Coin.fromPartial(e)) || [];
+    message.taxPaid = object.taxPaid?.map((e) => Coin.fromPartial(e)) || [];
+    message.taxTerms = (object.taxTerms !== undefined && object.taxTerms !== null)
+      ? TaxTerms.fromPartial(object.taxTerms)
+      : undefined;
+    message.taxNote = object.taxNote ?? "";
+    return message;
+  },
+};
+
+function createBaseQueryBillingTermsRequest(): QueryBillingTermsRequest {
+  return { orderId: "" };
+}
+
+export const QueryBillingTermsRequest: MessageFns<QueryBillingTermsRequest> = {
+  encode(message: QueryBillingTermsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryBillingTermsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryBillingTermsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryBillingTermsRequest>): QueryBillingTermsRequest {
+    return QueryBillingTermsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryBillingTermsRequest>): QueryBillingTermsRequest {
+    const message = createBaseQueryBillingTermsRequest();
+    message.orderId = object.orderId ?? "";
+    return message;
+  },
+};
+
+function createBaseQueryBillingTermsResponse(): QueryBillingTermsResponse {
+  return { terms: undefined };
+}
+
+export const QueryBillingTermsResponse: MessageFns<QueryBillingTermsResponse> = {
+  encode(message: QueryBillingTermsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.terms !== undefined) {
+      BillingTerms.encode(message.terms, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryBillingTermsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryBillingTermsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.terms = BillingTerms.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryBillingTermsResponse>): QueryBillingTermsResponse {
+    return QueryBillingTermsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryBillingTermsResponse>): QueryBillingTermsResponse {
+    const message = createBaseQueryBillingTermsResponse();
+    message.terms = (object.terms !== undefined && object.terms !== null)
+      ? BillingTerms.fromPartial(object.terms)
+      : undefined;
     return message;
   },
 };
@@ -2758,8 +3392,638 @@ export const QueryUsageResponse: MessageFns<QueryUsageResponse> = {
   },
 };
 
+function createBaseQueryUsageRecordsRequest(): QueryUsageRecordsRequest {
+  return {
+    orderId: "",
+    leaseId: "",
+    provider: "",
+    customer: "",
+    usageType: "",
+    state: "",
+    dispute: "",
+    periodStart: 0n,
+    periodEnd: 0n,
+    pagination: undefined,
+  };
+}
+
+export const QueryUsageRecordsRequest: MessageFns<QueryUsageRecordsRequest> = {
+  encode(message: QueryUsageRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(18).string(message.leaseId);
+    }
+    if (message.provider !== "") {
+      writer.uint32(26).string(message.provider);
+    }
+    if (message.customer !== "") {
+      writer.uint32(34).string(message.customer);
+    }
+    if (message.usageType !== "") {
+      writer.uint32(42).string(message.usageType);
+    }
+    if (message.state !== "") {
+      writer.uint32(50).string(message.state);
+    }
+    if (message.dispute !== "") {
+      writer.uint32(58).string(message.dispute);
+    }
+    if (message.periodStart !== 0n) {
+      writer.uint32(64).int64(message.periodStart);
+    }
+    if (message.periodEnd !== 0n) {
+      writer.uint32(72).int64(message.periodEnd);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryUsageRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryUsageRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.usageType = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dispute = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.periodStart = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.periodEnd = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryUsageRecordsRequest>): QueryUsageRecordsRequest {
+    return QueryUsageRecordsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryUsageRecordsRequest>): QueryUsageRecordsRequest {
+    const message = createBaseQueryUsageRecordsRequest();
+    message.orderId = object.orderId ?? "";
+    message.leaseId = object.leaseId ?? "";
+    message.provider = object.provider ?? "";
+    message.customer = object.customer ?? "";
+    message.usageType = object.usageType ?? "";
+    message.state = object.state ?? "";
+    message.dispute = object.dispute ?? "";
+    message.periodStart = (object.periodStart !== undefined && object.periodStart !== null)
+      ? BigInt(object.periodStart)
+      : 0n;
+    message.periodEnd = (object.periodEnd !== undefined && object.periodEnd !== null) ? BigInt(object.periodEnd) : 0n;
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryUsageRecordsResponse(): QueryUsageRecordsResponse {
+  return { usageRecords: [], pagination: undefined };
+}
+
+export const QueryUsageRecordsResponse: MessageFns<QueryUsageRecordsResponse> = {
+  encode(message: QueryUsageRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.usageRecords) {
+      UsageRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryUsageRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryUsageRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usageRecords.push(UsageRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryUsageRecordsResponse>): QueryUsageRecordsResponse {
+    return QueryUsageRecordsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryUsageRecordsResponse>): QueryUsageRecordsResponse {
+    const message = createBaseQueryUsageRecordsResponse();
+    message.usageRecords = object.usageRecords?.map((e) => UsageRecord.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseOrder(): Order {
+  return {
+    orderId: "",
+    escrowId: "",
+    escrowState: "",
+    escrowCount: 0,
+    leaseId: "",
+    customer: "",
+    provider: "",
+    balance: [],
+    openUsage: 0n,
+    settlementCount: 0,
+    priceCeilings: 0,
+    hasBillingTerms: false,
+  };
+}
+
+export const Order: MessageFns<Order> = {
+  encode(message: Order, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.escrowId !== "") {
+      writer.uint32(18).string(message.escrowId);
+    }
+    if (message.escrowState !== "") {
+      writer.uint32(26).string(message.escrowState);
+    }
+    if (message.escrowCount !== 0) {
+      writer.uint32(32).uint32(message.escrowCount);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(42).string(message.leaseId);
+    }
+    if (message.customer !== "") {
+      writer.uint32(50).string(message.customer);
+    }
+    if (message.provider !== "") {
+      writer.uint32(58).string(message.provider);
+    }
+    for (const v of message.balance) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.openUsage !== 0n) {
+      writer.uint32(72).uint64(message.openUsage);
+    }
+    if (message.settlementCount !== 0) {
+      writer.uint32(80).uint32(message.settlementCount);
+    }
+    if (message.priceCeilings !== 0) {
+      writer.uint32(88).uint32(message.priceCeilings);
+    }
+    if (message.hasBillingTerms !== false) {
+      writer.uint32(96).bool(message.hasBillingTerms);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Order {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.escrowState = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.escrowCount = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.balance.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.openUsage = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.settlementCount = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.priceCeilings = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.hasBillingTerms = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Order>): Order {
+    return Order.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Order>): Order {
+    const message = createBaseOrder();
+    message.orderId = object.orderId ?? "";
+    message.escrowId = object.escrowId ?? "";
+    message.escrowState = object.escrowState ?? "";
+    message.escrowCount = object.escrowCount ?? 0;
+    message.leaseId = object.leaseId ?? "";
+    message.customer = object.customer ?? "";
+    message.provider = object.provider ?? "";
+    message.balance = object.balance?.map((e) => Coin.fromPartial(e)) || [];
+    message.openUsage = (object.openUsage !== undefined && object.openUsage !== null) ? BigInt(object.openUsage) : 0n;
+    message.settlementCount = object.settlementCount ?? 0;
+    message.priceCeilings = object.priceCeilings ?? 0;
+    message.hasBillingTerms = object.hasBillingTerms ?? false;
+    return message;
+  },
+};
+
+function createBaseQueryOrdersRequest(): QueryOrdersRequest {
+  return { orderId: "", customer: "", provider: "", escrowState: "", pagination: undefined };
+}
+
+export const QueryOrdersRequest: MessageFns<QueryOrdersRequest> = {
+  encode(message: QueryOrdersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.customer !== "") {
+      writer.uint32(18).string(message.customer);
+    }
+    if (message.provider !== "") {
+      writer.uint32(26).string(message.provider);
+    }
+    if (message.escrowState !== "") {
+      writer.uint32(34).string(message.escrowState);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryOrdersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryOrdersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.escrowState = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryOrdersRequest>): QueryOrdersRequest {
+    return QueryOrdersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryOrdersRequest>): QueryOrdersRequest {
+    const message = createBaseQueryOrdersRequest();
+    message.orderId = object.orderId ?? "";
+    message.customer = object.customer ?? "";
+    message.provider = object.provider ?? "";
+    message.escrowState = object.escrowState ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryOrdersResponse(): QueryOrdersResponse {
+  return { orders: [], pagination: undefined };
+}
+
+export const QueryOrdersResponse: MessageFns<QueryOrdersResponse> = {
+  encode(message: QueryOrdersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.orders) {
+      Order.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryOrdersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryOrdersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orders.push(Order.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryOrdersResponse>): QueryOrdersResponse {
+    return QueryOrdersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryOrdersResponse>): QueryOrdersResponse {
+    const message = createBaseQueryOrdersResponse();
+    message.orders = object.orders?.map((e) => Order.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseQueryEscrowsRequest(): QueryEscrowsRequest {
-  return { state: "", pagination: undefined };
+  return {
+    state: "",
+    pagination: undefined,
+    depositor: "",
+    recipient: "",
+    orderId: "",
+    leaseId: "",
+    createdFrom: 0n,
+    createdTo: 0n,
+  };
 }
 
 export const QueryEscrowsRequest: MessageFns<QueryEscrowsRequest> = {
@@ -2769,6 +4033,24 @@ export const QueryEscrowsRequest: MessageFns<QueryEscrowsRequest> = {
     }
     if (message.pagination !== undefined) {
       PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    if (message.depositor !== "") {
+      writer.uint32(26).string(message.depositor);
+    }
+    if (message.recipient !== "") {
+      writer.uint32(34).string(message.recipient);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(42).string(message.orderId);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(50).string(message.leaseId);
+    }
+    if (message.createdFrom !== 0n) {
+      writer.uint32(56).int64(message.createdFrom);
+    }
+    if (message.createdTo !== 0n) {
+      writer.uint32(64).int64(message.createdTo);
     }
     return writer;
   },
@@ -2802,6 +4084,54 @@ export const QueryEscrowsRequest: MessageFns<QueryEscrowsRequest> = {
             message.pagination = PageRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.depositor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.recipient = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.createdFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.createdTo = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2823,6 +4153,14 @@ export const QueryEscrowsRequest: MessageFns<QueryEscrowsRequest> = {
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageRequest.fromPartial(object.pagination)
       : undefined;
+    message.depositor = object.depositor ?? "";
+    message.recipient = object.recipient ?? "";
+    message.orderId = object.orderId ?? "";
+    message.leaseId = object.leaseId ?? "";
+    message.createdFrom = (object.createdFrom !== undefined && object.createdFrom !== null)
+      ? BigInt(object.createdFrom)
+      : 0n;
+    message.createdTo = (object.createdTo !== undefined && object.createdTo !== null) ? BigInt(object.createdTo) : 0n;
     return message;
   },
 };
@@ -2897,7 +4235,16 @@ export const QueryEscrowsResponse: MessageFns<QueryEscrowsResponse> = {
 };
 
 function createBaseQuerySettlementsRequest(): QuerySettlementsRequest {
-  return { orderId: "", pagination: undefined };
+  return {
+    orderId: "",
+    pagination: undefined,
+    provider: "",
+    customer: "",
+    type: "",
+    settledFrom: 0n,
+    settledTo: 0n,
+    escrowId: "",
+  };
 }
 
 export const QuerySettlementsRequest: MessageFns<QuerySettlementsRequest> = {
@@ -2907,6 +4254,24 @@ export const QuerySettlementsRequest: MessageFns<QuerySettlementsRequest> = {
     }
     if (message.pagination !== undefined) {
       PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    if (message.provider !== "") {
+      writer.uint32(26).string(message.provider);
+    }
+    if (message.customer !== "") {
+      writer.uint32(34).string(message.customer);
+    }
+    if (message.type !== "") {
+      writer.uint32(42).string(message.type);
+    }
+    if (message.settledFrom !== 0n) {
+      writer.uint32(48).int64(message.settledFrom);
+    }
+    if (message.settledTo !== 0n) {
+      writer.uint32(56).int64(message.settledTo);
+    }
+    if (message.escrowId !== "") {
+      writer.uint32(66).string(message.escrowId);
     }
     return writer;
   },
@@ -2940,6 +4305,54 @@ export const QuerySettlementsRequest: MessageFns<QuerySettlementsRequest> = {
             message.pagination = PageRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.settledFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.settledTo = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2961,6 +4374,14 @@ export const QuerySettlementsRequest: MessageFns<QuerySettlementsRequest> = {
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageRequest.fromPartial(object.pagination)
       : undefined;
+    message.provider = object.provider ?? "";
+    message.customer = object.customer ?? "";
+    message.type = object.type ?? "";
+    message.settledFrom = (object.settledFrom !== undefined && object.settledFrom !== null)
+      ? BigInt(object.settledFrom)
+      : 0n;
+    message.settledTo = (object.settledTo !== undefined && object.settledTo !== null) ? BigInt(object.settledTo) : 0n;
+    message.escrowId = object.escrowId ?? "";
     return message;
   },
 };
@@ -3525,6 +4946,1481 @@ export const QueryPayoutLedgerResponse: MessageFns<QueryPayoutLedgerResponse> = 
   },
 };
 
+function createBaseQueryStatementRequest(): QueryStatementRequest {
+  return { address: "", role: "", from: 0n, to: 0n, pagination: undefined };
+}
+
+export const QueryStatementRequest: MessageFns<QueryStatementRequest> = {
+  encode(message: QueryStatementRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    if (message.from !== 0n) {
+      writer.uint32(24).int64(message.from);
+    }
+    if (message.to !== 0n) {
+      writer.uint32(32).int64(message.to);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryStatementRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryStatementRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.from = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.to = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryStatementRequest>): QueryStatementRequest {
+    return QueryStatementRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryStatementRequest>): QueryStatementRequest {
+    const message = createBaseQueryStatementRequest();
+    message.address = object.address ?? "";
+    message.role = object.role ?? "";
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.to = (object.to !== undefined && object.to !== null) ? BigInt(object.to) : 0n;
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStatementLine(): StatementLine {
+  return { role: "", kind: "", direction: "", timeNs: 0n, reference: "", orderId: "", amount: [], journalSeq: 0n };
+}
+
+export const StatementLine: MessageFns<StatementLine> = {
+  encode(message: StatementLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== "") {
+      writer.uint32(10).string(message.role);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.direction !== "") {
+      writer.uint32(26).string(message.direction);
+    }
+    if (message.timeNs !== 0n) {
+      writer.uint32(32).int64(message.timeNs);
+    }
+    if (message.reference !== "") {
+      writer.uint32(42).string(message.reference);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(50).string(message.orderId);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.journalSeq !== 0n) {
+      writer.uint32(64).uint64(message.journalSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatementLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatementLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.direction = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timeNs = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.journalSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StatementLine>): StatementLine {
+    return StatementLine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StatementLine>): StatementLine {
+    const message = createBaseStatementLine();
+    message.role = object.role ?? "";
+    message.kind = object.kind ?? "";
+    message.direction = object.direction ?? "";
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.reference = object.reference ?? "";
+    message.orderId = object.orderId ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.journalSeq = (object.journalSeq !== undefined && object.journalSeq !== null)
+      ? BigInt(object.journalSeq)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseStatementTotal(): StatementTotal {
+  return { role: "", kind: "", direction: "", lines: 0n, amount: [] };
+}
+
+export const StatementTotal: MessageFns<StatementTotal> = {
+  encode(message: StatementTotal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== "") {
+      writer.uint32(10).string(message.role);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.direction !== "") {
+      writer.uint32(26).string(message.direction);
+    }
+    if (message.lines !== 0n) {
+      writer.uint32(32).uint64(message.lines);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatementTotal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatementTotal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.direction = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lines = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StatementTotal>): StatementTotal {
+    return StatementTotal.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StatementTotal>): StatementTotal {
+    const message = createBaseStatementTotal();
+    message.role = object.role ?? "";
+    message.kind = object.kind ?? "";
+    message.direction = object.direction ?? "";
+    message.lines = (object.lines !== undefined && object.lines !== null) ? BigInt(object.lines) : 0n;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryStatementResponse(): QueryStatementResponse {
+  return { totals: [], lines: [], pagination: undefined };
+}
+
+export const QueryStatementResponse: MessageFns<QueryStatementResponse> = {
+  encode(message: QueryStatementResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.totals) {
+      StatementTotal.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.lines) {
+      StatementLine.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryStatementResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryStatementResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.totals.push(StatementTotal.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lines.push(StatementLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryStatementResponse>): QueryStatementResponse {
+    return QueryStatementResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryStatementResponse>): QueryStatementResponse {
+    const message = createBaseQueryStatementResponse();
+    message.totals = object.totals?.map((e) => StatementTotal.fromPartial(e)) || [];
+    message.lines = object.lines?.map((e) => StatementLine.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryEstimateSettlementRequest(): QueryEstimateSettlementRequest {
+  return { sender: "", orderId: "", usageRecordIds: [], isFinal: false };
+}
+
+export const QueryEstimateSettlementRequest: MessageFns<QueryEstimateSettlementRequest> = {
+  encode(message: QueryEstimateSettlementRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sender !== "") {
+      writer.uint32(10).string(message.sender);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(18).string(message.orderId);
+    }
+    for (const v of message.usageRecordIds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.isFinal !== false) {
+      writer.uint32(32).bool(message.isFinal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryEstimateSettlementRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryEstimateSettlementRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.usageRecordIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isFinal = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryEstimateSettlementRequest>): QueryEstimateSettlementRequest {
+    return QueryEstimateSettlementRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryEstimateSettlementRequest>): QueryEstimateSettlementRequest {
+    const message = createBaseQueryEstimateSettlementRequest();
+    message.sender = object.sender ?? "";
+    message.orderId = object.orderId ?? "";
+    message.usageRecordIds = object.usageRecordIds?.map((e) => e) || [];
+    message.isFinal = object.isFinal ?? false;
+    return message;
+  },
+};
+
+function createBaseEstimatedRecord(): EstimatedRecord {
+  return {
+    usageId: "",
+    left: "",
+    cost: [],
+    discount: [],
+    amount: [],
+    reward: [],
+    rateBps: 0n,
+    resourceBps: 0n,
+    slaBps: 0n,
+    ackBps: 0n,
+    rewardFunded: false,
+  };
+}
+
+export const EstimatedRecord: MessageFns<EstimatedRecord> = {
+  encode(message: EstimatedRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usageId !== "") {
+      writer.uint32(10).string(message.usageId);
+    }
+    if (message.left !== "") {
+      writer.uint32(18).string(message.left);
+    }
+    for (const v of message.cost) {
+      Coin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.discount) {
+      Coin.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.reward) {
+      Coin.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.rateBps !== 0n) {
+      writer.uint32(56).uint64(message.rateBps);
+    }
+    if (message.resourceBps !== 0n) {
+      writer.uint32(64).uint64(message.resourceBps);
+    }
+    if (message.slaBps !== 0n) {
+      writer.uint32(72).uint64(message.slaBps);
+    }
+    if (message.ackBps !== 0n) {
+      writer.uint32(80).uint64(message.ackBps);
+    }
+    if (message.rewardFunded !== false) {
+      writer.uint32(88).bool(message.rewardFunded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EstimatedRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEstimatedRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.left = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cost.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.discount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reward.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.rateBps = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.resourceBps = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.slaBps = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.ackBps = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.rewardFunded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EstimatedRecord>): EstimatedRecord {
+    return EstimatedRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EstimatedRecord>): EstimatedRecord {
+    const message = createBaseEstimatedRecord();
+    message.usageId = object.usageId ?? "";
+    message.left = object.left ?? "";
+    message.cost = object.cost?.map((e) => Coin.fromPartial(e)) || [];
+    message.discount = object.discount?.map((e) => Coin.fromPartial(e)) || [];
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.reward = object.reward?.map((e) => Coin.fromPartial(e)) || [];
+    message.rateBps = (object.rateBps !== undefined && object.rateBps !== null) ? BigInt(object.rateBps) : 0n;
+    message.resourceBps = (object.resourceBps !== undefined && object.resourceBps !== null)
+      ? BigInt(object.resourceBps)
+      : 0n;
+    message.slaBps = (object.slaBps !== undefined && object.slaBps !== null) ? BigInt(object.slaBps) : 0n;
+    message.ackBps = (object.ackBps !== undefined && object.ackBps !== null) ? BigInt(object.ackBps) : 0n;
+    message.rewardFunded = object.rewardFunded ?? false;
+    return message;
+  },
+};
+
+function createBaseQueryEstimateSettlementResponse(): QueryEstimateSettlementResponse {
+  return {
+    codespace: "",
+    code: 0,
+    error: "",
+    escrowId: "",
+    settlementType: "",
+    isFinal: false,
+    total: [],
+    platformFee: [],
+    validatorFee: [],
+    providerShare: [],
+    holdback: [],
+    net: [],
+    discount: [],
+    tax: [],
+    invoiceTotal: [],
+    invoiceDue: [],
+    rewards: [],
+    balanceAfter: [],
+    records: [],
+    stoppedAt: "",
+    remaining: 0n,
+  };
+}
+
+export const QueryEstimateSettlementResponse: MessageFns<QueryEstimateSettlementResponse> = {
+  encode(message: QueryEstimateSettlementResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.codespace !== "") {
+      writer.uint32(10).string(message.codespace);
+    }
+    if (message.code !== 0) {
+      writer.uint32(16).uint32(message.code);
+    }
+    if (message.error !== "") {
+      writer.uint32(26).string(message.error);
+    }
+    if (message.escrowId !== "") {
+      writer.uint32(34).string(message.escrowId);
+    }
+    if (message.settlementType !== "") {
+      writer.uint32(42).string(message.settlementType);
+    }
+    if (message.isFinal !== false) {
+      writer.uint32(48).bool(message.isFinal);
+    }
+    for (const v of message.total) {
+      Coin.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.platformFee) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.validatorFee) {
+      Coin.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.providerShare) {
+      Coin.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.holdback) {
+      Coin.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.net) {
+      Coin.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.discount) {
+      Coin.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.tax) {
+      Coin.encode(v!, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.invoiceTotal) {
+      Coin.encode(v!, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.invoiceDue) {
+      Coin.encode(v!, writer.uint32(130).fork()).join();
+    }
+    for (const v of message.rewards) {
+      Coin.encode(v!, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.balanceAfter) {
+      Coin.encode(v!, writer.uint32(146).fork()).join();
+    }
+    for (const v of message.records) {
+      EstimatedRecord.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.stoppedAt !== "") {
+      writer.uint32(162).string(message.stoppedAt);
+    }
+    if (message.remaining !== 0n) {
+      writer.uint32(168).uint64(message.remaining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryEstimateSettlementResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryEstimateSettlementResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.codespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.code = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.settlementType = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isFinal = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.total.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.platformFee.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.validatorFee.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.providerShare.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.holdback.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.net.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.discount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.tax.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.invoiceTotal.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.invoiceDue.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.rewards.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.balanceAfter.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.records.push(EstimatedRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.stoppedAt = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.remaining = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryEstimateSettlementResponse>): QueryEstimateSettlementResponse {
+    return QueryEstimateSettlementResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryEstimateSettlementResponse>): QueryEstimateSettlementResponse {
+    const message = createBaseQueryEstimateSettlementResponse();
+    message.codespace = object.codespace ?? "";
+    message.code = object.code ?? 0;
+    message.error = object.error ?? "";
+    message.escrowId = object.escrowId ?? "";
+    message.settlementType = object.settlementType ?? "";
+    message.isFinal = object.isFinal ?? false;
+    message.total = object.total?.map((e) => Coin.fromPartial(e)) || [];
+    message.platformFee = object.platformFee?.map((e) => Coin.fromPartial(e)) || [];
+    message.validatorFee = object.validatorFee?.map((e) => Coin.fromPartial(e)) || [];
+    message.providerShare = object.providerShare?.map((e) => Coin.fromPartial(e)) || [];
+    message.holdback = object.holdback?.map((e) => Coin.fromPartial(e)) || [];
+    message.net = object.net?.map((e) => Coin.fromPartial(e)) || [];
+    message.discount = object.discount?.map((e) => Coin.fromPartial(e)) || [];
+    message.tax = object.tax?.map((e) => Coin.fromPartial(e)) || [];
+    message.invoiceTotal = object.invoiceTotal?.map((e) => Coin.fromPartial(e)) || [];
+    message.invoiceDue = object.invoiceDue?.map((e) => Coin.fromPartial(e)) || [];
+    message.rewards = object.rewards?.map((e) => Coin.fromPartial(e)) || [];
+    message.balanceAfter = object.balanceAfter?.map((e) => Coin.fromPartial(e)) || [];
+    message.records = object.records?.map((e) => EstimatedRecord.fromPartial(e)) || [];
+    message.stoppedAt = object.stoppedAt ?? "";
+    message.remaining = (object.remaining !== undefined && object.remaining !== null) ? BigInt(object.remaining) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryNextSettlementRequest(): QueryNextSettlementRequest {
+  return { orderId: "", pagination: undefined };
+}
+
+export const QueryNextSettlementRequest: MessageFns<QueryNextSettlementRequest> = {
+  encode(message: QueryNextSettlementRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orderId !== "") {
+      writer.uint32(10).string(message.orderId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryNextSettlementRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryNextSettlementRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryNextSettlementRequest>): QueryNextSettlementRequest {
+    return QueryNextSettlementRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryNextSettlementRequest>): QueryNextSettlementRequest {
+    const message = createBaseQueryNextSettlementRequest();
+    message.orderId = object.orderId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWaitingRecord(): WaitingRecord {
+  return { usageId: "", cost: [], waitsFor: [], settleableAtNs: 0n };
+}
+
+export const WaitingRecord: MessageFns<WaitingRecord> = {
+  encode(message: WaitingRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usageId !== "") {
+      writer.uint32(10).string(message.usageId);
+    }
+    for (const v of message.cost) {
+      Coin.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.waitsFor) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.settleableAtNs !== 0n) {
+      writer.uint32(32).int64(message.settleableAtNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitingRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitingRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cost.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.waitsFor.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.settleableAtNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WaitingRecord>): WaitingRecord {
+    return WaitingRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WaitingRecord>): WaitingRecord {
+    const message = createBaseWaitingRecord();
+    message.usageId = object.usageId ?? "";
+    message.cost = object.cost?.map((e) => Coin.fromPartial(e)) || [];
+    message.waitsFor = object.waitsFor?.map((e) => e) || [];
+    message.settleableAtNs = (object.settleableAtNs !== undefined && object.settleableAtNs !== null)
+      ? BigInt(object.settleableAtNs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryNextSettlementResponse(): QueryNextSettlementResponse {
+  return {
+    escrowId: "",
+    escrowState: "",
+    expiresAtNs: 0n,
+    lacks: [],
+    openUsage: 0n,
+    unacknowledged: 0n,
+    flagged: 0n,
+    disputed: 0n,
+    amount: [],
+    minSettlementAmount: "",
+    balance: [],
+    cost: [],
+    missing: [],
+    autoSettleAtNs: 0n,
+    autoSettleEnabled: false,
+    counted: 0n,
+    waiting: [],
+    pagination: undefined,
+  };
+}
+
+export const QueryNextSettlementResponse: MessageFns<QueryNextSettlementResponse> = {
+  encode(message: QueryNextSettlementResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.escrowId !== "") {
+      writer.uint32(10).string(message.escrowId);
+    }
+    if (message.escrowState !== "") {
+      writer.uint32(18).string(message.escrowState);
+    }
+    if (message.expiresAtNs !== 0n) {
+      writer.uint32(24).int64(message.expiresAtNs);
+    }
+    for (const v of message.lacks) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.openUsage !== 0n) {
+      writer.uint32(40).uint64(message.openUsage);
+    }
+    if (message.unacknowledged !== 0n) {
+      writer.uint32(48).uint64(message.unacknowledged);
+    }
+    if (message.flagged !== 0n) {
+      writer.uint32(56).uint64(message.flagged);
+    }
+    if (message.disputed !== 0n) {
+      writer.uint32(64).uint64(message.disputed);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.minSettlementAmount !== "") {
+      writer.uint32(82).string(message.minSettlementAmount);
+    }
+    for (const v of message.balance) {
+      Coin.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.cost) {
+      Coin.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.missing) {
+      Coin.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.autoSettleAtNs !== 0n) {
+      writer.uint32(112).int64(message.autoSettleAtNs);
+    }
+    if (message.autoSettleEnabled !== false) {
+      writer.uint32(120).bool(message.autoSettleEnabled);
+    }
+    if (message.counted !== 0n) {
+      writer.uint32(128).uint64(message.counted);
+    }
+    for (const v of message.waiting) {
+      WaitingRecord.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(146).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryNextSettlementResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryNextSettlementResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.escrowState = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.expiresAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lacks.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.openUsage = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unacknowledged = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.flagged = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.disputed = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.minSettlementAmount = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.balance.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.cost.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.missing.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.autoSettleAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.autoSettleEnabled = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.counted = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.waiting.push(WaitingRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryNextSettlementResponse>): QueryNextSettlementResponse {
+    return QueryNextSettlementResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryNextSettlementResponse>): QueryNextSettlementResponse {
+    const message = createBaseQueryNextSettlementResponse();
+    message.escrowId = object.escrowId ?? "";
+    message.escrowState = object.escrowState ?? "";
+    message.expiresAtNs = (object.expiresAtNs !== undefined && object.expiresAtNs !== null)
+      ? BigInt(object.expiresAtNs)
+      : 0n;
+    message.lacks = object.lacks?.map((e) => e) || [];
+    message.openUsage = (object.openUsage !== undefined && object.openUsage !== null) ? BigInt(object.openUsage) : 0n;
+    message.unacknowledged = (object.unacknowledged !== undefined && object.unacknowledged !== null)
+      ? BigInt(object.unacknowledged)
+      : 0n;
+    message.flagged = (object.flagged !== undefined && object.flagged !== null) ? BigInt(object.flagged) : 0n;
+    message.disputed = (object.disputed !== undefined && object.disputed !== null) ? BigInt(object.disputed) : 0n;
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.minSettlementAmount = object.minSettlementAmount ?? "";
+    message.balance = object.balance?.map((e) => Coin.fromPartial(e)) || [];
+    message.cost = object.cost?.map((e) => Coin.fromPartial(e)) || [];
+    message.missing = object.missing?.map((e) => Coin.fromPartial(e)) || [];
+    message.autoSettleAtNs = (object.autoSettleAtNs !== undefined && object.autoSettleAtNs !== null)
+      ? BigInt(object.autoSettleAtNs)
+      : 0n;
+    message.autoSettleEnabled = object.autoSettleEnabled ?? false;
+    message.counted = (object.counted !== undefined && object.counted !== null) ? BigInt(object.counted) : 0n;
+    message.waiting = object.waiting?.map((e) => WaitingRecord.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseTreasuryAccount(): TreasuryAccount {
   return { name: "", address: "", balance: [], credited: [], withdrawn: [] };
 }
@@ -3722,6 +6618,930 @@ export const QueryTreasuryResponse: MessageFns<QueryTreasuryResponse> = {
   fromPartial(object: DeepPartial<QueryTreasuryResponse>): QueryTreasuryResponse {
     const message = createBaseQueryTreasuryResponse();
     message.accounts = object.accounts?.map((e) => TreasuryAccount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefund(): Refund {
+  return {
+    refundId: "",
+    settlementId: "",
+    escrowId: "",
+    orderId: "",
+    customer: "",
+    provider: "",
+    amount: [],
+    platformFee: [],
+    validatorFee: [],
+    holdback: [],
+    net: [],
+    tax: [],
+    owed: [],
+    rewardsCancelled: [],
+    reason: "",
+    initiator: "",
+    disputeId: "",
+    creditNoteId: "",
+    refundedAtNs: 0n,
+    blockHeight: 0n,
+  };
+}
+
+export const Refund: MessageFns<Refund> = {
+  encode(message: Refund, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.refundId !== "") {
+      writer.uint32(10).string(message.refundId);
+    }
+    if (message.settlementId !== "") {
+      writer.uint32(18).string(message.settlementId);
+    }
+    if (message.escrowId !== "") {
+      writer.uint32(26).string(message.escrowId);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(34).string(message.orderId);
+    }
+    if (message.customer !== "") {
+      writer.uint32(42).string(message.customer);
+    }
+    if (message.provider !== "") {
+      writer.uint32(50).string(message.provider);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.platformFee) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.validatorFee) {
+      Coin.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.holdback) {
+      Coin.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.net) {
+      Coin.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.tax) {
+      Coin.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.owed) {
+      Coin.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.rewardsCancelled) {
+      Coin.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(122).string(message.reason);
+    }
+    if (message.initiator !== "") {
+      writer.uint32(130).string(message.initiator);
+    }
+    if (message.disputeId !== "") {
+      writer.uint32(138).string(message.disputeId);
+    }
+    if (message.creditNoteId !== "") {
+      writer.uint32(146).string(message.creditNoteId);
+    }
+    if (message.refundedAtNs !== 0n) {
+      writer.uint32(152).int64(message.refundedAtNs);
+    }
+    if (message.blockHeight !== 0n) {
+      writer.uint32(160).int64(message.blockHeight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Refund {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefund();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refundId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.settlementId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.platformFee.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.validatorFee.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.holdback.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.net.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.tax.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.owed.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.rewardsCancelled.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.initiator = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.disputeId = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.creditNoteId = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.refundedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.blockHeight = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Refund>): Refund {
+    return Refund.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Refund>): Refund {
+    const message = createBaseRefund();
+    message.refundId = object.refundId ?? "";
+    message.settlementId = object.settlementId ?? "";
+    message.escrowId = object.escrowId ?? "";
+    message.orderId = object.orderId ?? "";
+    message.customer = object.customer ?? "";
+    message.provider = object.provider ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.platformFee = object.platformFee?.map((e) => Coin.fromPartial(e)) || [];
+    message.validatorFee = object.validatorFee?.map((e) => Coin.fromPartial(e)) || [];
+    message.holdback = object.holdback?.map((e) => Coin.fromPartial(e)) || [];
+    message.net = object.net?.map((e) => Coin.fromPartial(e)) || [];
+    message.tax = object.tax?.map((e) => Coin.fromPartial(e)) || [];
+    message.owed = object.owed?.map((e) => Coin.fromPartial(e)) || [];
+    message.rewardsCancelled = object.rewardsCancelled?.map((e) => Coin.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.initiator = object.initiator ?? "";
+    message.disputeId = object.disputeId ?? "";
+    message.creditNoteId = object.creditNoteId ?? "";
+    message.refundedAtNs = (object.refundedAtNs !== undefined && object.refundedAtNs !== null)
+      ? BigInt(object.refundedAtNs)
+      : 0n;
+    message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
+      ? BigInt(object.blockHeight)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseReceivable(): Receivable {
+  return {
+    receivableId: "",
+    refundId: "",
+    escrowId: "",
+    orderId: "",
+    leg: "",
+    debtor: "",
+    creditor: "",
+    amount: [],
+    paid: [],
+    owed: [],
+    createdAtNs: 0n,
+    blockHeight: 0n,
+  };
+}
+
+export const Receivable: MessageFns<Receivable> = {
+  encode(message: Receivable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receivableId !== "") {
+      writer.uint32(10).string(message.receivableId);
+    }
+    if (message.refundId !== "") {
+      writer.uint32(18).string(message.refundId);
+    }
+    if (message.escrowId !== "") {
+      writer.uint32(26).string(message.escrowId);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(34).string(message.orderId);
+    }
+    if (message.leg !== "") {
+      writer.uint32(42).string(message.leg);
+    }
+    if (message.debtor !== "") {
+      writer.uint32(50).string(message.debtor);
+    }
+    if (message.creditor !== "") {
+      writer.uint32(58).string(message.creditor);
+    }
+    for (const v of message.amount) {
+      Coin.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.paid) {
+      Coin.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.owed) {
+      Coin.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.createdAtNs !== 0n) {
+      writer.uint32(88).int64(message.createdAtNs);
+    }
+    if (message.blockHeight !== 0n) {
+      writer.uint32(96).int64(message.blockHeight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Receivable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReceivable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receivableId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refundId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.leg = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.debtor = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.creditor = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.amount.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.paid.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.owed.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.createdAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.blockHeight = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Receivable>): Receivable {
+    return Receivable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Receivable>): Receivable {
+    const message = createBaseReceivable();
+    message.receivableId = object.receivableId ?? "";
+    message.refundId = object.refundId ?? "";
+    message.escrowId = object.escrowId ?? "";
+    message.orderId = object.orderId ?? "";
+    message.leg = object.leg ?? "";
+    message.debtor = object.debtor ?? "";
+    message.creditor = object.creditor ?? "";
+    message.amount = object.amount?.map((e) => Coin.fromPartial(e)) || [];
+    message.paid = object.paid?.map((e) => Coin.fromPartial(e)) || [];
+    message.owed = object.owed?.map((e) => Coin.fromPartial(e)) || [];
+    message.createdAtNs = (object.createdAtNs !== undefined && object.createdAtNs !== null)
+      ? BigInt(object.createdAtNs)
+      : 0n;
+    message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
+      ? BigInt(object.blockHeight)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryRefundRequest(): QueryRefundRequest {
+  return { refundId: "" };
+}
+
+export const QueryRefundRequest: MessageFns<QueryRefundRequest> = {
+  encode(message: QueryRefundRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.refundId !== "") {
+      writer.uint32(10).string(message.refundId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRefundRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRefundRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refundId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRefundRequest>): QueryRefundRequest {
+    return QueryRefundRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRefundRequest>): QueryRefundRequest {
+    const message = createBaseQueryRefundRequest();
+    message.refundId = object.refundId ?? "";
+    return message;
+  },
+};
+
+function createBaseQueryRefundResponse(): QueryRefundResponse {
+  return { refund: undefined };
+}
+
+export const QueryRefundResponse: MessageFns<QueryRefundResponse> = {
+  encode(message: QueryRefundResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.refund !== undefined) {
+      Refund.encode(message.refund, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRefundResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRefundResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refund = Refund.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRefundResponse>): QueryRefundResponse {
+    return QueryRefundResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRefundResponse>): QueryRefundResponse {
+    const message = createBaseQueryRefundResponse();
+    message.refund = (object.refund !== undefined && object.refund !== null)
+      ? Refund.fromPartial(object.refund)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryRefundsBySettlementRequest(): QueryRefundsBySettlementRequest {
+  return { settlementId: "", pagination: undefined };
+}
+
+export const QueryRefundsBySettlementRequest: MessageFns<QueryRefundsBySettlementRequest> = {
+  encode(message: QueryRefundsBySettlementRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.settlementId !== "") {
+      writer.uint32(10).string(message.settlementId);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRefundsBySettlementRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRefundsBySettlementRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.settlementId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRefundsBySettlementRequest>): QueryRefundsBySettlementRequest {
+    return QueryRefundsBySettlementRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRefundsBySettlementRequest>): QueryRefundsBySettlementRequest {
+    const message = createBaseQueryRefundsBySettlementRequest();
+    message.settlementId = object.settlementId ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryRefundsBySettlementResponse(): QueryRefundsBySettlementResponse {
+  return { refunds: [], pagination: undefined };
+}
+
+export const QueryRefundsBySettlementResponse: MessageFns<QueryRefundsBySettlementResponse> = {
+  encode(message: QueryRefundsBySettlementResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.refunds) {
+      Refund.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRefundsBySettlementResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRefundsBySettlementResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refunds.push(Refund.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRefundsBySettlementResponse>): QueryRefundsBySettlementResponse {
+    return QueryRefundsBySettlementResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRefundsBySettlementResponse>): QueryRefundsBySettlementResponse {
+    const message = createBaseQueryRefundsBySettlementResponse();
+    message.refunds = object.refunds?.map((e) => Refund.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryReceivablesRequest(): QueryReceivablesRequest {
+  return { debtor: "", creditor: "", openOnly: false, pagination: undefined };
+}
+
+export const QueryReceivablesRequest: MessageFns<QueryReceivablesRequest> = {
+  encode(message: QueryReceivablesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.debtor !== "") {
+      writer.uint32(10).string(message.debtor);
+    }
+    if (message.creditor !== "") {
+      writer.uint32(18).string(message.creditor);
+    }
+    if (message.openOnly !== false) {
+      writer.uint32(24).bool(message.openOnly);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryReceivablesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryReceivablesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.debtor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.creditor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.openOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryReceivablesRequest>): QueryReceivablesRequest {
+    return QueryReceivablesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryReceivablesRequest>): QueryReceivablesRequest {
+    const message = createBaseQueryReceivablesRequest();
+    message.debtor = object.debtor ?? "";
+    message.creditor = object.creditor ?? "";
+    message.openOnly = object.openOnly ?? false;
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryReceivablesResponse(): QueryReceivablesResponse {
+  return { receivables: [], pagination: undefined };
+}
+
+export const QueryReceivablesResponse: MessageFns<QueryReceivablesResponse> = {
+  encode(message: QueryReceivablesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.receivables) {
+      Receivable.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryReceivablesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryReceivablesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receivables.push(Receivable.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryReceivablesResponse>): QueryReceivablesResponse {
+    return QueryReceivablesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryReceivablesResponse>): QueryReceivablesResponse {
+    const message = createBaseQueryReceivablesResponse();
+    message.receivables = object.receivables?.map((e) => Receivable.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
     return message;
   },
 };
@@ -4377,6 +8197,706 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
     message.validatorFees = object.validatorFees?.map((e) => Coin.fromPartial(e)) || [];
     message.rewards = object.rewards?.map((e) => Coin.fromPartial(e)) || [];
     message.rewardsClaimable = object.rewardsClaimable?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDisputeResolutionView(): DisputeResolutionView {
+  return { resolution: "", usageUnits: 0n, unitPrice: undefined, atNs: 0n };
+}
+
+export const DisputeResolutionView: MessageFns<DisputeResolutionView> = {
+  encode(message: DisputeResolutionView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resolution !== "") {
+      writer.uint32(10).string(message.resolution);
+    }
+    if (message.usageUnits !== 0n) {
+      writer.uint32(16).uint64(message.usageUnits);
+    }
+    if (message.unitPrice !== undefined) {
+      DecCoin.encode(message.unitPrice, writer.uint32(26).fork()).join();
+    }
+    if (message.atNs !== 0n) {
+      writer.uint32(32).int64(message.atNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisputeResolutionView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisputeResolutionView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resolution = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.usageUnits = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unitPrice = DecCoin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.atNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisputeResolutionView>): DisputeResolutionView {
+    return DisputeResolutionView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisputeResolutionView>): DisputeResolutionView {
+    const message = createBaseDisputeResolutionView();
+    message.resolution = object.resolution ?? "";
+    message.usageUnits = (object.usageUnits !== undefined && object.usageUnits !== null)
+      ? BigInt(object.usageUnits)
+      : 0n;
+    message.unitPrice = (object.unitPrice !== undefined && object.unitPrice !== null)
+      ? DecCoin.fromPartial(object.unitPrice)
+      : undefined;
+    message.atNs = (object.atNs !== undefined && object.atNs !== null) ? BigInt(object.atNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseDispute(): Dispute {
+  return {
+    disputeId: "",
+    usageId: "",
+    escrowId: "",
+    orderId: "",
+    customer: "",
+    provider: "",
+    state: "",
+    reason: "",
+    evidenceHash: new Uint8Array(0),
+    openedAtNs: 0n,
+    expiresAtNs: 0n,
+    blockHeight: 0n,
+    afterSettlement: false,
+    customerProposal: undefined,
+    providerProposal: undefined,
+    resolution: undefined,
+    decidedBy: "",
+    closedAtNs: 0n,
+    amendedUsageId: "",
+    refundId: "",
+    reserved: [],
+  };
+}
+
+export const Dispute: MessageFns<Dispute> = {
+  encode(message: Dispute, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.disputeId !== "") {
+      writer.uint32(10).string(message.disputeId);
+    }
+    if (message.usageId !== "") {
+      writer.uint32(18).string(message.usageId);
+    }
+    if (message.escrowId !== "") {
+      writer.uint32(26).string(message.escrowId);
+    }
+    if (message.orderId !== "") {
+      writer.uint32(34).string(message.orderId);
+    }
+    if (message.customer !== "") {
+      writer.uint32(42).string(message.customer);
+    }
+    if (message.provider !== "") {
+      writer.uint32(50).string(message.provider);
+    }
+    if (message.state !== "") {
+      writer.uint32(58).string(message.state);
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    if (message.evidenceHash.length !== 0) {
+      writer.uint32(74).bytes(message.evidenceHash);
+    }
+    if (message.openedAtNs !== 0n) {
+      writer.uint32(80).int64(message.openedAtNs);
+    }
+    if (message.expiresAtNs !== 0n) {
+      writer.uint32(88).int64(message.expiresAtNs);
+    }
+    if (message.blockHeight !== 0n) {
+      writer.uint32(96).int64(message.blockHeight);
+    }
+    if (message.afterSettlement !== false) {
+      writer.uint32(104).bool(message.afterSettlement);
+    }
+    if (message.customerProposal !== undefined) {
+      DisputeResolutionView.encode(message.customerProposal, writer.uint32(114).fork()).join();
+    }
+    if (message.providerProposal !== undefined) {
+      DisputeResolutionView.encode(message.providerProposal, writer.uint32(122).fork()).join();
+    }
+    if (message.resolution !== undefined) {
+      DisputeResolutionView.encode(message.resolution, writer.uint32(130).fork()).join();
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(138).string(message.decidedBy);
+    }
+    if (message.closedAtNs !== 0n) {
+      writer.uint32(144).int64(message.closedAtNs);
+    }
+    if (message.amendedUsageId !== "") {
+      writer.uint32(154).string(message.amendedUsageId);
+    }
+    if (message.refundId !== "") {
+      writer.uint32(162).string(message.refundId);
+    }
+    for (const v of message.reserved) {
+      Coin.encode(v!, writer.uint32(170).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Dispute {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDispute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.disputeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.orderId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.evidenceHash = reader.bytes();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.openedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.expiresAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.blockHeight = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.afterSettlement = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.customerProposal = DisputeResolutionView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.providerProposal = DisputeResolutionView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.resolution = DisputeResolutionView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.closedAtNs = reader.int64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.amendedUsageId = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.refundId = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.reserved.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Dispute>): Dispute {
+    return Dispute.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Dispute>): Dispute {
+    const message = createBaseDispute();
+    message.disputeId = object.disputeId ?? "";
+    message.usageId = object.usageId ?? "";
+    message.escrowId = object.escrowId ?? "";
+    message.orderId = object.orderId ?? "";
+    message.customer = object.customer ?? "";
+    message.provider = object.provider ?? "";
+    message.state = object.state ?? "";
+    message.reason = object.reason ?? "";
+    message.evidenceHash = object.evidenceHash ?? new Uint8Array(0);
+    message.openedAtNs = (object.openedAtNs !== undefined && object.openedAtNs !== null)
+      ? BigInt(object.openedAtNs)
+      : 0n;
+    message.expiresAtNs = (object.expiresAtNs !== undefined && object.expiresAtNs !== null)
+      ? BigInt(object.expiresAtNs)
+      : 0n;
+    message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
+      ? BigInt(object.blockHeight)
+      : 0n;
+    message.afterSettlement = object.afterSettlement ?? false;
+    message.customerProposal = (object.customerProposal !== undefined && object.customerProposal !== null)
+      ? DisputeResolutionView.fromPartial(object.customerProposal)
+      : undefined;
+    message.providerProposal = (object.providerProposal !== undefined && object.providerProposal !== null)
+      ? DisputeResolutionView.fromPartial(object.providerProposal)
+      : undefined;
+    message.resolution = (object.resolution !== undefined && object.resolution !== null)
+      ? DisputeResolutionView.fromPartial(object.resolution)
+      : undefined;
+    message.decidedBy = object.decidedBy ?? "";
+    message.closedAtNs = (object.closedAtNs !== undefined && object.closedAtNs !== null)
+      ? BigInt(object.closedAtNs)
+      : 0n;
+    message.amendedUsageId = object.amendedUsageId ?? "";
+    message.refundId = object.refundId ?? "";
+    message.reserved = object.reserved?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryDisputeRequest(): QueryDisputeRequest {
+  return { disputeId: "" };
+}
+
+export const QueryDisputeRequest: MessageFns<QueryDisputeRequest> = {
+  encode(message: QueryDisputeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.disputeId !== "") {
+      writer.uint32(10).string(message.disputeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDisputeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDisputeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.disputeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDisputeRequest>): QueryDisputeRequest {
+    return QueryDisputeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDisputeRequest>): QueryDisputeRequest {
+    const message = createBaseQueryDisputeRequest();
+    message.disputeId = object.disputeId ?? "";
+    return message;
+  },
+};
+
+function createBaseQueryDisputeResponse(): QueryDisputeResponse {
+  return { dispute: undefined };
+}
+
+export const QueryDisputeResponse: MessageFns<QueryDisputeResponse> = {
+  encode(message: QueryDisputeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dispute !== undefined) {
+      Dispute.encode(message.dispute, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDisputeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDisputeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dispute = Dispute.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDisputeResponse>): QueryDisputeResponse {
+    return QueryDisputeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDisputeResponse>): QueryDisputeResponse {
+    const message = createBaseQueryDisputeResponse();
+    message.dispute = (object.dispute !== undefined && object.dispute !== null)
+      ? Dispute.fromPartial(object.dispute)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDisputesRequest(): QueryDisputesRequest {
+  return { customer: "", provider: "", state: "", pagination: undefined };
+}
+
+export const QueryDisputesRequest: MessageFns<QueryDisputesRequest> = {
+  encode(message: QueryDisputesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.customer !== "") {
+      writer.uint32(10).string(message.customer);
+    }
+    if (message.provider !== "") {
+      writer.uint32(18).string(message.provider);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDisputesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDisputesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.customer = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDisputesRequest>): QueryDisputesRequest {
+    return QueryDisputesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDisputesRequest>): QueryDisputesRequest {
+    const message = createBaseQueryDisputesRequest();
+    message.customer = object.customer ?? "";
+    message.provider = object.provider ?? "";
+    message.state = object.state ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDisputesResponse(): QueryDisputesResponse {
+  return { disputes: [], pagination: undefined };
+}
+
+export const QueryDisputesResponse: MessageFns<QueryDisputesResponse> = {
+  encode(message: QueryDisputesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.disputes) {
+      Dispute.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDisputesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDisputesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.disputes.push(Dispute.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDisputesResponse>): QueryDisputesResponse {
+    return QueryDisputesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDisputesResponse>): QueryDisputesResponse {
+    const message = createBaseQueryDisputesResponse();
+    message.disputes = object.disputes?.map((e) => Dispute.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,43 @@
+import type { Context } from "../../baseapp/context.ts";
+import { fieldError } from "../../baseapp/genesis_error.ts";
+import type * as state from "../../gen/settled/settlement/v1/state.ts";
+import { ChainError } from "../../lib/errors.ts";
+import { subCoins } from "../../types/coins.ts";
+import { requireDiscounts, requireTax } from "./billing_checks.ts";
+import { writeTerms } from "./billing_terms.ts";
+import { ErrMsgSettlement } from "./errors.ts";
+import { checkCoins, writeEach } from "./genesis_lists.ts";
+import { coinsIn, type Records } from "./records.ts";
+
+/**
+ * Discounts and tax of orders that are written, the taxes that payments of invoices brought, and
+ * what was taken out of the account of taxes, which no record tells.
+ */
+export function writeBilling(ctx: Context, records: Records, genesis: state.GenesisState): void {
+  const keyOf = ({ orderId }: state.BillingTerms): string => orderId;
+  const list = { name: "billing_terms", records: genesis.billingTerms, keyOf };
+  writeEach(list, (terms, field) => {
+    if (records.order(ctx, terms.orderId) === undefined) {
+      throw fieldError(`${field}.order_id`, "the order has no escrow");
+    }
+    requireTerms(terms);
+    writeTerms(ctx, records, terms);
+  });
+  for (const { settlementSeq, taxPaid } of genesis.invoices) {
+    if (taxPaid.length === 0) continue;
+    const settled = records.settlement(ctx, settlementSeq)?.tax ?? [];
+    records.addTotal(ctx, "taxes", subCoins(coinsIn(taxPaid), coinsIn(settled)));
+  }
+  checkCoins(genesis.taxesWithdrawn);
+  records.addTotal(ctx, "taxesWithdrawn", coinsIn(genesis.taxesWithdrawn));
+}
+
+/** @throws ChainError settlement/3 or 4 */
+function requireTerms({ discounts, tax }: state.BillingTerms): void {
+  if (discounts.length === 0 && tax === undefined) {
+    throw new ChainError(ErrMsgSettlement, "expected discounts or tax, found neither");
+  }
+  for (const each of discounts) checkCoins(each.amount, each.minTotal, each.maxDiscount);
+  requireDiscounts(discounts, { mayBeUsedUp: true });
+  if (tax !== undefined) requireTax(tax);
+}

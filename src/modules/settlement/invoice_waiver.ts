@@ -1,0 +1,59 @@
+import type { Context } from "../../baseapp/context.ts";
+import {
+  type EscrowState,
+  InvoiceLedgerKind,
+  type InvoiceState,
+  InvoiceStatus,
+} from "../../gen/settled/settlement/v1/state.ts";
+import {
+  addCoins,
+  type Coins,
+  isZeroCoins,
+  NO_COINS,
+  subCoins,
+  wireCoins,
+} from "../../types/coins.ts";
+import { appendLedger, writeInvoice } from "./invoice_records.ts";
+import { coinsIn, type Records } from "./records.ts";
+
+/** What is no longer due of an invoice, because a dispute of a record on it was decided so. */
+export interface Waiver {
+  /** undefined without billing. */
+  readonly invoice: InvoiceState | undefined;
+  readonly escrow: EscrowState;
+  /** At most what is due. */
+  readonly amount: Coins;
+  readonly initiator: string;
+  readonly reference: string;
+}
+
+/**
+ * Takes what a record no longer owes off the amount due of its invoice.
+ * @returns what was taken off
+ */
+export function waiveDue(ctx: Context, records: Records, waiver: Waiver): Coins {
+  const { invoice: before, escrow, amount, initiator, reference } = waiver;
+  if (before === undefined || isZeroCoins(amount)) return NO_COINS;
+  const due = coinsIn(before.amountDue);
+  const left = subCoins(due, amount);
+  const after: InvoiceState = {
+    ...before,
+    ...(isZeroCoins(left) ? endOf(ctx, before) : {}),
+    amountDue: wireCoins(left),
+    waived: wireCoins(addCoins(coinsIn(before.waived), amount)),
+  };
+  const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_RESOLVED;
+  const entry = { kind, amount, initiator, reference };
+  writeInvoice(ctx, before, appendLedger(ctx, before, after, entry), escrow);
+  return amount;
+}
+
+/** Nothing is due any more: it is paid, or was never to be paid. */
+function endOf(
+  ctx: Context,
+  { amountPaid, paidAtNs }: InvoiceState,
+): Pick<InvoiceState, "status" | "paidAtNs"> {
+  return amountPaid.length === 0
+    ? { status: InvoiceStatus.INVOICE_STATUS_CANCELLED, paidAtNs }
+    : { status: InvoiceStatus.INVOICE_STATUS_PAID, paidAtNs: ctx.time };
+}

@@ -1,0 +1,189 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { authority, customer, provider } from "../../testkit/accounts.ts";
+import { openChain, type TestChain } from "../../testkit/chain.ts";
+import { text } from "../../testkit/coins.ts";
+import { disputed, disputeUsage, resolved } from "../../testkit/disputes.ts";
+import { msg } from "../../testkit/messages.ts";
+import { eventsOf, expectCode, expectOk } from "../../testkit/outcome.ts";
+import { acknowledged, activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
+import { DAY } from "../../testkit/times.ts";
+import { see } from "../../testkit/views.ts";
+
+const START = 1_000_000_000_000n;
+
+let chain: TestChain;
+let ids: string[];
+beforeEach(async () => {
+  chain = await openChain({
+    ...{ params: { min_settlement_amount: "0" }, extended: { auto_settle_enabled: false } },
+  });
+  await activeEscrow(chain, "10000uve", { expiresIn: 3n * DAY });
+  ids = await recordedCosts(chain, [1000, 2000, 4000]);
+});
+
+async function escrow(): Promise<{ state: string; balance: string }> {
+  const { state, balance } = await see.escrow(chain, "escrow-1");
+  return { state, balance: text(balance) };
+}
+
+const id = (index: number): string => ids[index] as string;
+
+describe("RULES 21 the cost of a disputed record stays in the escrow", () => {
+  test("a settlement passes over it and does not spend what it costs", async () => {
+    await disputed(chain, id(0));
+    expect((await settled(chain)).totalAmount).toBe("6000uve");
+    // 4000 left, 1000 kept: 3500 does not fit.
+    const [big] = await recordedCosts(chain, [3500], { from: 3 });
+    await chain.refused(msg.settle(customer), 1506, "does not cover", big as string);
+    await resolved(chain, "dispute-1", "accepted", authority);
+    expect((await settled(chain)).totalAmount).toBe("3500uve");
+  });
+
+  test("a final settlement settles the others and ends nothing until it is decided", async () => {
+    await disputed(chain, id(1));
+    const first = await settled(chain, { final: true });
+    expect(first.totalAmount).toBe("5000uve");
+    expect(await escrow()).toEqual({ state: "active", balance: "5000uve" });
+    await chain.refused(msg.settle(customer, { final: true }), 1535, "all 1 open records");
+    await resolved(chain, "dispute-1", { units: 1n, price: "500uve" }, authority);
+    expect((await settled(chain, { final: true })).totalAmount).toBe("500uve");
+    expect(await escrow()).toEqual({ state: "released", balance: "" });
+    expect(await chain.balance(customer.address)).toBe(START - 5500n);
+  });
+
+  test("a final settlement that falls short leaves it what it costs", async () => {
+    const more = await recordedCosts(chain, [9000], { from: 3 });
+    await disputed(chain, id(1));
+    // 10000 − 2000 kept: 1000, 4000, and 3000 of 9000.
+    expect((await settled(chain, { final: true })).totalAmount).toBe("8000uve");
+    expect(await see.usageDetail(chain, more[0] as string)).toMatchObject({
+      settledAmount: [{ denom: "uve", amount: "3000" }],
+    });
+    await resolved(chain, "dispute-1", "rejected", authority);
+    expect((await settled(chain, { final: true })).totalAmount).toBe("2000uve");
+  });
+
+  test("the provider's own final settlement takes what may be taken of the others", async () => {
+    await acknowledged(chain, [id(0), id(2)]);
+    await disputed(chain, id(1));
+    const { totalAmount } = await settled(chain, { final: true, signer: provider });
+    expect(totalAmount).toBe("5000uve");
+  });
+
+  test("the depositor's refund is refused, 1517; the provider's leaves what is disputed", async () => {
+    await disputed(chain, id(1));
+    await chain.refused(msg.refund(customer, "escrow-1"), 1517, id(0));
+    const result = await chain.ok(msg.refund(provider, "escrow-1"));
+    expect(eventsOf(result, "EscrowRefunded")).toMatchObject([{ amount: "8000uve" }]);
+    expect(eventsOf(result, "UsageWrittenOff").map(({ usage_id }) => usage_id)).toEqual([
+      ...[id(0), id(2)],
+    ]);
+    expect(await escrow()).toEqual({ state: "active", balance: "2000uve" });
+    await chain.refused(msg.refund(provider, "escrow-1"), 1535, "1 disputed records");
+    await resolved(chain, "dispute-1", "rejected", authority);
+    expect((await settled(chain, { final: true })).totalAmount).toBe("2000uve");
+    expect(await escrow()).toEqual({ state: "released", balance: "" });
+    expect(await chain.balance(customer.address)).toBe(START - 2000n);
+    await chain.checkFullInvariants();
+  });
+
+  test("a release is refused while a record is open, disputed or not: 1517", async () => {
+    await settled(chain, { ids: [id(0), id(2)] });
+    await disputed(chain, id(1));
+    await chain.refused(msg.release(customer, "escrow-1"), 1517, id(1));
+  });
+
+  test("with less in the escrow than it costs, all there is is kept", async () => {
+    const [huge] = await recordedCosts(chain, [50_000], { from: 3 });
+    await disputed(chain, huge as string);
+    await chain.refused(msg.settle(customer, { ids: [id(0)] }), 1506, "does not cover");
+    await resolved(chain, "dispute-1", "accepted", authority);
+    expect((await settled(chain)).totalAmount).toBe("7000uve");
+  });
+});
+
+describe("RULES 21 an escrow with a disputed record does not expire", () => {
+  test("it ends with the block after the decision, and settles what is open", async () => {
+    await disputed(chain, id(1));
+    chain.skip(4n * DAY);
+    await chain.block();
+    expect((await escrow()).state).toBe("active");
+    // Its time is over for everything else.
+    await chain.refused(disputeUsage(id(0)), 1518);
+    await chain.refused(msg.settle(customer), 1518);
+    await resolved(chain, "dispute-1", "rejected", authority);
+    expect((await escrow()).state).toBe("active");
+    const output = await chain.block();
+    expect(eventsOf(output, "OrderSettled")).toMatchObject([{ total_amount: "7000uve" }]);
+    expect(eventsOf(output, "EscrowExpired")).toMatchObject([{ balance: "3000uve" }]);
+    expect((await escrow()).state).toBe("expired");
+  });
+
+  test("the window's end lets it expire: the record is settled as recorded", async () => {
+    await disputed(chain, id(1));
+    chain.skip(7n * DAY);
+    expect(eventsOf(await chain.block(), "DisputeExpired").length).toBe(1);
+    const output = await chain.block();
+    expect(eventsOf(output, "OrderSettled")).toMatchObject([{ total_amount: "7000uve" }]);
+  });
+
+  test("what the provider refunded before counts once", async () => {
+    await disputed(chain, id(1));
+    await chain.ok(msg.refund(provider, "escrow-1"));
+    chain.skip(7n * DAY);
+    await chain.block();
+    const output = await chain.block();
+    // 2000 kept, settled as recorded: nothing comes back with the expiry.
+    expect(eventsOf(output, "EscrowExpired")).toMatchObject([{ balance: "" }]);
+    expect(await chain.balance(customer.address)).toBe(START - 2000n);
+    await chain.checkFullInvariants();
+  });
+
+  test("two disputed records: it waits for both", async () => {
+    await disputed(chain, id(0));
+    await disputed(chain, id(1));
+    chain.skip(4n * DAY);
+    await resolved(chain, "dispute-1", "rejected", authority);
+    await chain.block();
+    expect((await escrow()).state).toBe("active");
+    await resolved(chain, "dispute-2", "rejected", authority);
+    await chain.block();
+    expect((await escrow()).state).toBe("expired");
+  });
+});
+
+describe("RULES 21 dispute and settlement in one block follow the order of txs", () => {
+  test("the dispute first: the settlement takes the others", async () => {
+    await acknowledged(chain, ids);
+    const dispute = await chain.tx([disputeUsage(id(1))]);
+    const settle = await chain.tx([msg.settle(provider)]);
+    const { txResults } = await chain.block(dispute, settle);
+    expectOk(txResults[0] as never);
+    expect(eventsOf(txResults[1] as never, "OrderSettled")).toMatchObject([
+      // 5000: platform 250, validator 50, provider 4700.
+      { total_amount: "5000uve", platform_fee: "250uve", provider_share: "4700uve" },
+    ]);
+    expect(await escrow()).toEqual({ state: "active", balance: "5000uve" });
+  });
+
+  test("the settlement first: the record is settled, and the dispute holds its payout", async () => {
+    await acknowledged(chain, ids);
+    const settle = await chain.tx([msg.settle(provider)]);
+    const dispute = await chain.tx([disputeUsage(id(1))]);
+    const { txResults } = await chain.block(settle, dispute);
+    expect(eventsOf(txResults[0] as never, "OrderSettled")).toMatchObject([
+      // 7000: platform 350, validator 70, provider 6580.
+      { total_amount: "7000uve", platform_fee: "350uve", provider_share: "6580uve" },
+    ]);
+    expectOk(txResults[1] as never);
+    expect(await see.usage(chain, id(1))).toMatchObject({ settled: true });
+  });
+
+  test("a settlement that names it, after the dispute: refused, and nothing of it is settled", async () => {
+    const dispute = await chain.tx([disputeUsage(id(1))]);
+    const settle = await chain.tx([msg.settle(authority, { ids: ids })]);
+    const { txResults } = await chain.block(dispute, settle);
+    expectCode(txResults[1] as never, 1535, "dispute-1");
+    expect(await escrow()).toEqual({ state: "active", balance: "10000uve" });
+  });
+});
