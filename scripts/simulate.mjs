@@ -27,7 +27,7 @@ const OUT = inRoot("node_modules", ".cache", "settled", "simulation");
 const MAIN = join(OUT, "test", "simulation", "main.js");
 /** Every file of the module that runs inside a block: not its readers, genesis and tables of names. */
 const KEEPERS =
-  /\/modules\/settlement\/(?!query_|genesis|export|full_invariants|autocli|views|module\.)[a-z_]+\.js$/;
+  /\/modules\/settlement\/(?!query_|genesis|export|full_invariants|autocli|views|settlement_preview|module\.)[a-z_]+\.js$/;
 
 function parse(args) {
   const values = { "--seed": String(Date.now() % 1_000_000), "--operations": "200000" };

@@ -49,6 +49,8 @@ const INVARIANTS_EVERY = 40;
 const FEE = { amount: [], gasLimit: 4_000_000n };
 /** Of each denom, for everybody: enough for the largest deposits. */
 const FUNDS = 2n ** 251n;
+/** Who cannot pay everything. */
+const POOR: Readonly<Record<string, bigint>> = { stranger: 1000n, provider3: 1n };
 
 /** The module in a real chain and the model beside it. */
 export class Comparison {
@@ -70,11 +72,15 @@ export class Comparison {
     const authority = PARTIES.find(({ name }) => name === "authority")?.address ?? "";
     const coins = (amount: bigint) => (amount === 0n ? "" : `${amount}uusd,${amount}uve`);
     const pool = modules["reward_pool"] as string;
-    const funds = Object.fromEntries(PARTIES.map(({ address }) => [address, coins(FUNDS)]));
+    const funds = Object.fromEntries(
+      PARTIES.map(({ name, address }) => [address, coins(POOR[name] ?? FUNDS)]),
+    );
     const { params, extended } = setting;
     const amounts = { ...funds, [pool]: coins(setting.pool) };
     const chain = await openChain({ genesis: genesisOf({ params, extended, funds: amounts }) });
-    const balances = PARTIES.map(({ address }): [string, Coins] => [address, each(FUNDS)]);
+    const balances = PARTIES.map(({ name, address }): [string, Coins] => {
+      return [address, each(POOR[name] ?? FUNDS)];
+    });
     const model = new Model({
       ...{ balances: new Map([...balances, [pool, each(setting.pool)]]), modules, isSigned },
       ...{ params: paramsFrom(params, extended, { authority }), timeNs: GENESIS_TIME },

@@ -222,7 +222,13 @@ export class DrawingBase {
     };
     return random.pick<Partial<wire.MsgRecordUsage>>([
       ...[repeat ?? {}, repeat ?? {}, repeat ?? {}],
-      ...[{ usageUnits: 0n }, { usageType: "" }, { usageType: "y".repeat(65) }, { leaseId: "" }],
+      ...[
+        { usageUnits: 0n },
+        { usageType: "" },
+        { usageType: "y".repeat(65) },
+        { usageType: " \t" },
+        { leaseId: "" },
+      ],
       ...[{ periodEnd: periodStart }, { periodEnd: periodStart - 1n }],
       ...[{ periodStart: periodEnd - 2_678_400n }, { periodStart: periodEnd - 2_678_401n }],
       { periodStart: model.seconds, periodEnd: model.seconds + 61n },

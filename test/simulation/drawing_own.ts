@@ -184,7 +184,8 @@ export class DrawingOwn extends DrawingBase {
     const price = random.chance(60) ? { denom, amount: `${random.upTo(90)}` } : undefined;
     const bad = random.pick([{ denom, amount: "x" }, { denom: "", amount: "1" }, price]);
     const maxUnitPrice = this.isBad && random.chance(30) ? bad : price;
-    const usageType = this.text(random.pick(TYPES.slice(0, 4)), 64);
+    const blank = this.isBad && random.chance(5);
+    const usageType = blank ? " " : this.text(random.pick(TYPES.slice(0, 4)), 64);
     const orderId = this.isBad ? this.id(escrow?.orderId) : (escrow?.orderId ?? "order-0");
     const value = { sender: escrow?.depositor ?? this.anyone(), orderId, usageType, maxUnitPrice };
     return { type: "MsgSetPriceCeiling", value: value satisfies own.MsgSetPriceCeiling };

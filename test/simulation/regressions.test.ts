@@ -80,6 +80,25 @@ test("RULES 21 a record that was closed without billing and payment cannot be di
   expect(await runBlocks({ ...SETTING, extended }, blocks)).toBeUndefined();
 });
 
+test("RULES 21 a dispute of a record that was billed nothing, with a tax within prices, is decided and nothing halts", async () => {
+  const authority = PARTIES.find(({ name }) => name === "authority")?.address ?? "";
+  const rates = [{ name: "VAT", rate: "0.19", compound: false }];
+  const tax = { mode: "inclusive", jurisdiction: "", rates, customerTaxId: "" };
+  const setTax = { type: "MsgSetTax", value: { sender: authority, orderId: "o", tax } };
+  const usageId = `usage-${(GENESIS_TIME + 4_000_000_000n) / 1_000_000_000n}-1`;
+  const dispute = { sender: depositor, usageId, reason: "why", evidenceHash: new Uint8Array(0) };
+  const decision = { disputeId: "dispute-1", resolution: "accepted", usageUnits: 0n };
+  const resolve = { sender: authority, ...decision, unitPrice: undefined };
+  const blocks = after(
+    [[setTax]],
+    [[report("l", 0, 1n, 0n)]],
+    [[settle(true)]],
+    [[{ type: "MsgDisputeUsage", value: dispute }]],
+    [[{ type: "MsgResolveDispute", value: resolve }]],
+  );
+  expect(await runBlocks(SETTING, blocks)).toBeUndefined();
+});
+
 test("a model that reckons differently is noticed, and the disagreement is shrunk to a few blocks", async () => {
   const meddle = (model: Model): void => {
     const emit = model.emit.bind(model);

@@ -42,6 +42,8 @@ function worthOf(usage: UsageState, paid: bigint, invoice: InvoiceState | undefi
   if (invoice === undefined) return paid;
   if (invoice.taxTerms?.mode !== "inclusive") return billed;
   const [total, tax] = [totalOf(invoice, usage.denom), taxOf(invoice, usage.denom)];
+  // Discounts took all of it, or it cost nothing: there is nothing to divide by.
+  if (total === 0n) return paid;
   const net = mulDivFloor(billed, total - tax, total);
   // The tax is shared out with floors: a record that was paid whole can be off by a unit for each.
   return net - paid < BigInt(invoice.lineCount) ? paid : net;
