@@ -54,9 +54,12 @@ export function pathFields(template: string | undefined): string[] {
   );
 }
 
+const ADDRESS_WORDS =
+  /^(address|account|sender|provider|customer|depositor|recipient|debtor|creditor)$/;
+
 /** Whether a field holds an address: by its annotation, or by the words that modules use. */
 export function isAddressField(field: FieldSchema): boolean {
   if (field.kind !== "string") return false;
   if (field.scalar === "cosmos.AddressString") return true;
-  return /^(address|account|sender|provider|customer|depositor|recipient)$/.test(field.name);
+  return ADDRESS_WORDS.test(field.name);
 }

@@ -32,7 +32,7 @@ export class Drawing extends DrawingOwn {
       [has(live > 0, 2), () => this.dispute()],
       [this.owners().length > 0 ? 60 : 3, () => this.claim()],
       [has(this.escrow("pending") !== undefined, 5), () => this.conditions()],
-      [has(this.withTerms() !== undefined, 4), () => this.sign()],
+      [has(this.withTerms() !== undefined, 8), () => this.sign()],
       [has(this.withTerms() !== undefined, 3), () => this.attest()],
       [has(this.escrow("active", "disputed", "pending") !== undefined, 4), () => this.ceiling()],
       [20, () => this.updateParams()],

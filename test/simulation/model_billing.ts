@@ -229,7 +229,7 @@ export const billingRules: Rules = {
     const escrow = w.newest(orderId);
     need(escrow !== undefined, 1501);
     const { depositor, recipient } = escrow;
-    // Who bears it sets it, and ends it: no document says so of a tax within prices.
+    // Who bears the tax that there was, and the one that comes.
     const bears = (terms: Terms["tax"]): boolean =>
       (terms?.mode !== "inclusive" && sender === depositor) ||
       (terms?.mode !== "exclusive" && terms?.mode !== "reverse_charge" && sender === recipient);

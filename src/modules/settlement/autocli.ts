@@ -306,9 +306,9 @@ export const autocli = {
     Settlements: {
       use: "list-settlements",
       short: "settlements in pages, by order, escrow, party, type and time",
-      positional: ["order_id"],
+      positional: [],
       examples: [
-        "list-settlements order-1",
+        "list-settlements --order-id order-1",
         "list-settlements --provider provider-1 --type final --settled-from '30d ago'",
       ],
     },
@@ -324,8 +324,8 @@ export const autocli = {
       short: "what settling an order would do now, and why it would be refused",
       positional: ["order_id"],
       examples: [
-        "estimate-settlement order-1 --sender provider-1",
-        "estimate-settlement order-1 --sender customer-1 --is-final",
+        "estimate-settlement order-1",
+        "estimate-settlement order-1 --sender provider-1 --is-final",
       ],
     },
     NextSettlement: {

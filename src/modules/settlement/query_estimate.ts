@@ -82,12 +82,14 @@ export async function openUsageAhead(
 function attempt(
   ctx: Context,
   keepers: SettleKeepers,
-  request: SettleRequest,
+  asked: SettleRequest,
 ): ext.QueryEstimateSettlementResponse {
   const { records } = keepers;
-  const { orderId, usageIds, ...rest } = request;
-  const order = records.order(ctx, orderId);
+  const order = records.order(ctx, asked.orderId);
   const escrow = order === undefined ? undefined : records.escrow(ctx, order.escrowSeq);
+  // Nobody named: as the customer would settle it.
+  const request = { ...asked, sender: asked.sender || (escrow?.depositor ?? "") };
+  const { orderId, usageIds, ...rest } = request;
   const isActive = escrow?.status === EscrowStatus.ESCROW_STATUS_ACTIVE;
   const preview = isActive ? previewSettlement(ctx, records, escrow, request) : NO_PREVIEW;
   const facts = { escrow, preview, open: isActive ? records.openUsageCount(ctx, escrow.seq) : 0n };

@@ -451,6 +451,7 @@ export interface QueryStatementResponse {
 
 /** The fields of MsgSettleOrder. */
 export interface QueryEstimateSettlementRequest {
+  /** Who would settle; empty: the order's customer. */
   sender: string;
   orderId: string;
   usageRecordIds: string[];
