@@ -27,7 +27,7 @@ export class Drawing extends DrawingOwn {
       [has(live > 0, 45), () => this.record()],
       [has(open, 12), () => this.acknowledge()],
       [has(open, 22), () => this.settle()],
-      [has(this.escrow("active", "disputed") !== undefined, 3), () => this.release()],
+      [has(this.escrow("active", "disputed") !== undefined, 4), () => this.release()],
       [has(this.escrow("active", "disputed", "pending") !== undefined, 3), () => this.refund()],
       [has(live > 0, 2), () => this.dispute()],
       [this.owners().length > 0 ? 60 : 3, () => this.claim()],
@@ -191,7 +191,15 @@ export class Drawing extends DrawingOwn {
   setTax(): ModelMessage {
     const { random } = this;
     const mode = random.pick(["exclusive", "exclusive", "inclusive", "reverse_charge"]);
-    const rates = ["0.19", "0.005", "0.333333333333333333", "1", "0.000000000000000001"];
+    const rates = [
+      "0.19",
+      "0.5",
+      "0.25",
+      "0.005",
+      "0.333333333333333333",
+      "1",
+      "0.000000000000000001",
+    ];
     const count = mode === "reverse_charge" ? 0 : 1 + random.below(3);
     const some = Array.from({ length: count }, () => {
       return { name: "VAT", rate: random.pick(rates), compound: random.chance(40) };

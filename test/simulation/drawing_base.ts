@@ -123,7 +123,9 @@ export class DrawingBase {
     const { random, model } = this;
     const any = this.target("active", "disputed");
     const fit = model.escrows.filter((e) => e.status === "active" && model.openOf(e).length === 0);
-    const escrow = fit.length > 0 && !this.isBad ? random.pick(fit) : any;
+    const bound = fit.filter((each) => each.release !== undefined);
+    const some = bound.length > 0 && random.chance(70) ? bound : fit;
+    const escrow = some.length > 0 && !this.isBad ? random.pick(some) : any;
     const part = [...(escrow?.balance ?? [])].map(([denom, amount]) => {
       const share = amount > 1n && random.chance(60) ? amount / 2n : amount;
       return { denom, amount: `${share}` };

@@ -92,6 +92,14 @@ export function timeAfter(model: Model, step: number): bigint {
     ),
     ...[...model.entries.values()].map(({ expiresAtNs }) => expiresAtNs),
     ...model.invoices.filter((i) => i.amountDue.size > 0).map(({ dueAtNs }) => dueAtNs),
+    ...model.escrows.flatMap(({ release }) => {
+      return (release?.conditions ?? []).map(({ unlockAfter }) => unlockAfter * SECOND);
+    }),
+    ...[...model.terms.values()].flatMap(({ discounts }) => {
+      return discounts.map(({ validUntil }) => (validUntil + 1n) * SECOND);
+    }),
+    ...model.disputes.map(({ expiresAtNs }) => expiresAtNs),
+    ...model.settlements.map((s) => s.settledAtNs + model.params.disputeWindowDuration * SECOND),
     ...model.payouts.flatMap(({ dueAtNs, holdbackDueAtNs }) => [dueAtNs, holdbackDueAtNs]),
   ].filter((moment) => moment > model.now + 1n && moment < model.now + MOST_NS);
   const chosen = random.weighted<bigint>([
@@ -102,7 +110,7 @@ export function timeAfter(model: Model, step: number): bigint {
     [12, HOUR * SECOND],
     [4, 86_400n * SECOND],
     [1, 20n * 86_400n * SECOND],
-    [moments.length > 0 ? 8 : 0, 0n],
+    [moments.length > 0 ? 14 : 0, 0n],
   ]);
   if (chosen > 0n) return model.now + chosen;
   return random.pick(moments) + random.pick([-1n, 0n, 1n]);
