@@ -6,17 +6,9 @@ import type { TestChain } from "./chain.ts";
 import { price } from "./coins.ts";
 import { ORDER, SIGNATURE, type TestMessage } from "./messages.ts";
 import { responseOf } from "./outcome.ts";
+import { own } from "./own_message.ts";
 
 /** Messages about usage after its report, and what they answer. */
-
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-}
-
-function own<T>(name: string, codec: Codec<T>, signer: TestAccount, value: T): TestMessage {
-  const typeUrl = `/settled.settlement.v1.${name}`;
-  return { typeUrl, value: codec.encode(value).finish(), signer };
-}
 
 /** What a correction says; everything has a default. */
 export interface To {

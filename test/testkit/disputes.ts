@@ -4,18 +4,9 @@ import type { TestChain } from "./chain.ts";
 import { price } from "./coins.ts";
 import type { TestMessage } from "./messages.ts";
 import { responseOf } from "./outcome.ts";
+import { own } from "./own_message.ts";
 
 /** Messages about disputes of usage records, and what they answer. */
-
-function own<T>(
-  name: string,
-  codec: { encode(message: T): { finish(): Uint8Array } },
-  signer: TestAccount,
-  value: T,
-): TestMessage {
-  const typeUrl = `/settled.settlement.v1.${name}`;
-  return { typeUrl, value: codec.encode(value).finish(), signer };
-}
 
 export function disputeUsage(
   usageId: string,

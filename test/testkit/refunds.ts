@@ -5,18 +5,9 @@ import type { TestChain } from "./chain.ts";
 import { text, wire } from "./coins.ts";
 import type { TestMessage } from "./messages.ts";
 import { responseOf } from "./outcome.ts";
+import { own } from "./own_message.ts";
 
 const OWN = "settled.settlement.v1.Query";
-
-function own<T>(
-  name: string,
-  codec: { encode(message: T): { finish(): Uint8Array } },
-  signer: TestAccount,
-  value: T,
-): TestMessage {
-  const typeUrl = `/settled.settlement.v1.${name}`;
-  return { typeUrl, value: codec.encode(value).finish(), signer };
-}
 
 /** Messages about refunds of settlements. */
 export const refundMsg = {

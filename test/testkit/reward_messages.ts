@@ -1,16 +1,7 @@
 import * as tx from "../../src/gen/settled/settlement/v1/tx.ts";
 import { authority, type TestAccount } from "./accounts.ts";
 import type { TestMessage } from "./messages.ts";
-
-function own<T>(
-  name: string,
-  codec: { encode(message: T): { finish(): Uint8Array } },
-  signer: TestAccount,
-  value: T,
-): TestMessage {
-  const typeUrl = `/settled.settlement.v1.${name}`;
-  return { typeUrl, value: codec.encode(value).finish(), signer };
-}
+import { own } from "./own_message.ts";
 
 /** Messages that give rewards, by the authority unless told otherwise. */
 export const rewardMsg = {

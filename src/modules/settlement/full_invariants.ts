@@ -34,6 +34,7 @@ import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";
 import { coinsIn } from "./records.ts";
 import { isUsageReward, rewardFactors, usageReward } from "./reward.ts";
+import { add, all } from "./full_invariants_sums.ts";
 
 /** Invariants over all records, on demand. */
 export const settlementFullInvariants: readonly FullInvariant[] = [
@@ -62,18 +63,6 @@ export const settlementFullInvariants: readonly FullInvariant[] = [
     isOfDerivedKeys: true,
   },
 ];
-
-async function* all<T>(
-  reader: Reader,
-  prefix: Parameters<Reader["range"]>[0],
-  codec: { decode(bytes: Uint8Array): T },
-): AsyncGenerator<T> {
-  for await (const [, value] of reader.range(prefix)) yield codec.decode(value);
-}
-
-function add(sums: KeyMap<Coins>, key: bigint | string, coins: Coins): void {
-  sums.set(key.toString(), addCoins(sums.get(key.toString()) ?? NO_COINS, coins));
-}
 
 function same(name: string, key: bigint | string, left: Coins, right: Coins): void {
   const facts = { key, left: formatCoins(left), right: formatCoins(right) };

@@ -16,6 +16,7 @@ import {
 import { billingTermsKey } from "./billing_terms.ts";
 import * as keys from "./keys.ts";
 import { coinsIn } from "./records.ts";
+import { add, all, sumOf } from "./full_invariants_sums.ts";
 
 /** Invariants of discounts and tax over all records, on demand. */
 export const billingFullInvariants: readonly FullInvariant[] = [
@@ -24,22 +25,6 @@ export const billingFullInvariants: readonly FullInvariant[] = [
   { name: "I-12 discounts of a settlement are those of its records", check: discountsSum },
   { name: "orders know whether they have discounts or tax", check: termsAreKnown },
 ];
-
-async function* all<T>(
-  reader: Reader,
-  prefix: Parameters<Reader["range"]>[0],
-  codec: { decode(bytes: Uint8Array): T },
-): AsyncGenerator<T> {
-  for await (const [, value] of reader.range(prefix)) yield codec.decode(value);
-}
-
-function add(sums: KeyMap<Coins>, seq: bigint, coins: Coins): void {
-  sums.set(seq.toString(), addCoins(sumOf(sums, seq), coins));
-}
-
-function sumOf(sums: KeyMap<Coins>, seq: bigint): Coins {
-  return sums.get(seq.toString()) ?? NO_COINS;
-}
 
 function same(name: string, key: bigint | string, left: Coins, right: Coins): void {
   const facts = { key, left: formatCoins(left), right: formatCoins(right) };

@@ -14,6 +14,7 @@ import { expires } from "./records.ts";
 import { numbersOfEntry } from "./seq_list.ts";
 import { holdsKey } from "./usage_facts.ts";
 import { normaliseUsageType } from "./usage_type.ts";
+import { count } from "./full_invariants_sums.ts";
 
 /**
  * The keys that the machine reads and the app hash does not cover (0x83) against the records that
@@ -169,12 +170,6 @@ async function queueFollows(
     if ((await reader.get(key)) === undefined) wrong("a queue lacks an entry", keys.seqAtEnd(key));
   }
   sameCount("entries of a queue", await count(reader, prefix), entries);
-}
-
-async function count(reader: Reader, prefix: Key): Promise<number> {
-  let entries = 0;
-  for await (const _entry of reader.range(prefix)) entries += 1;
-  return entries;
 }
 
 function sameCount(what: string, found: number, expected: number): void {

@@ -17,6 +17,7 @@ import {
 } from "./invoice_records.ts";
 import * as keys from "./keys.ts";
 import { autoSettleDue, coinsIn } from "./records.ts";
+import { add, sumOf } from "./full_invariants_sums.ts";
 
 /** What invoices, their ledgers, payments and credit notes must say together. */
 
@@ -112,14 +113,6 @@ export async function* invoiceDueKeys(reader: Reader): AsyncGenerator<Key> {
     const invoice = state.InvoiceState.decode(value);
     if (mayBecomeOverdue(invoice)) yield invoiceDueKey(invoice);
   }
-}
-
-function add(sums: KeyMap<Coins>, seq: bigint, coins: Coins): void {
-  sums.set(seq.toString(), addCoins(sumOf(sums, seq), coins));
-}
-
-function sumOf(sums: KeyMap<Coins>, seq: bigint): Coins {
-  return sums.get(seq.toString()) ?? NO_COINS;
 }
 
 function same(name: string, invoice: bigint, left: Coins, right: Coins): void {

@@ -13,6 +13,7 @@ import * as keys from "./keys.ts";
 import { holdbackLeft, netToPay, queueKey, statusKey, unpaid } from "./payout_state.ts";
 import { totalOf } from "./query_totals.ts";
 import { coinsIn } from "./records.ts";
+import { count } from "./full_invariants_sums.ts";
 
 /** Invariants over all payouts, on demand. */
 export const payoutFullInvariants: readonly FullInvariant[] = [
@@ -104,10 +105,4 @@ export async function* payoutQueueKeys(reader: Reader, prefix: Key): AsyncGenera
     const key = queueKey(payout);
     if (key?.startsWith(prefix) === true) yield key;
   }
-}
-
-async function count(reader: Reader, prefix: Key): Promise<number> {
-  let entries = 0;
-  for await (const _entry of reader.range(prefix)) entries += 1;
-  return entries;
 }

@@ -29,6 +29,7 @@ import {
   sumOfCoins,
 } from "./refund_legs.ts";
 import { legNumber, refundsOfKey } from "./refund_records.ts";
+import { all } from "./full_invariants_sums.ts";
 
 /** What refunds of settlements, receivables, payouts, credit notes and rewards must say together. */
 export const refundFullInvariants: readonly FullInvariant[] = [
@@ -43,14 +44,6 @@ export const refundFullInvariants: readonly FullInvariant[] = [
   { name: "I-12 running totals of fees and taxes follow from the records", check: feesFollow },
   { name: "look-ups of refunds are those of the records", check: refundsAreListed },
 ];
-
-async function* all<T>(
-  reader: Reader,
-  prefix: Key,
-  codec: { decode(bytes: Uint8Array): T },
-): AsyncGenerator<T> {
-  for await (const [, value] of reader.range(prefix)) yield codec.decode(value);
-}
 
 const refunds = (reader: Reader): AsyncGenerator<state.RefundState> =>
   all(reader, keys.REFUND_PREFIX, state.RefundState);
