@@ -1,15 +1,16 @@
 import type { Discount, TaxTerms, VolumeTier } from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { DEC_ONE, parseDec } from "../../types/dec.ts";
+import { DEC_ONE, type Dec, formatDec, parseDec } from "../../types/dec.ts";
 import { BPS_ONE, DISCOUNT_KINDS } from "./discount.ts";
 import { ErrMsgSettlement } from "./errors.ts";
 import * as check from "./msg_validate.ts";
-import { TAX_MODES } from "./tax.ts";
+import { TAX_MODES, taxOfTerms, taxOn } from "./tax.ts";
 
 /** Checks of discounts and tax alone, of a message or a genesis: codes 3 and 4. */
 
 const DISCOUNTS_MAX = 8;
 const TIERS_MAX = 8;
+const COINS_MAX = 8;
 const RATES_MAX = 4;
 const DESCRIPTION_BYTES_MAX = 128;
 const TAX_TEXT_BYTES_MAX = 64;
@@ -58,11 +59,17 @@ function requireDiscount(discount: Discount, field: string): void {
   if (validUntil !== 0n && validUntil < validFrom) {
     refuse(`${field}.valid_until`, `valid_from (${validFrom}) or later, or 0`, validUntil);
   }
-  check.coins(amount);
-  check.coins(discount.minTotal);
-  check.coins(discount.maxDiscount);
+  requireCoins(amount, `${field}.amount`);
+  requireCoins(discount.minTotal, `${field}.min_total`);
+  requireCoins(discount.maxDiscount, `${field}.max_discount`);
   const { description } = discount;
   check.limited(description, `${field}.description`, ErrMsgSettlement, DESCRIPTION_BYTES_MAX);
+}
+
+/** Each settlement reads them: there are few. */
+function requireCoins(coins: Discount["amount"], field: string): void {
+  if (coins.length > COINS_MAX) refuse(field, `at most ${COINS_MAX} coins`, coins.length);
+  check.coins(coins);
 }
 
 function requireTiers(tiers: readonly VolumeTier[], field: string): void {
@@ -98,6 +105,10 @@ export function requireTax(tax: TaxTerms): void {
     if (value !== undefined && value > 0n && value <= DEC_ONE) return;
     refuse(`${field}.rate`, "a decimal above 0, at most 1", rate);
   });
+  const whole = taxOfTerms(tax, "up");
+  if (whole !== undefined && taxOn(whole, DEC_ONE) > DEC_ONE) {
+    refuse("tax.rates", "at most 1 together", formatDec(taxOn(whole, DEC_ONE) as Dec));
+  }
   check.limited(tax.jurisdiction, "tax.jurisdiction", ErrMsgSettlement, bytesMax);
   check.limited(tax.customerTaxId, "tax.customer_tax_id", ErrMsgSettlement, bytesMax);
 }

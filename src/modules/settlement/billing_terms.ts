@@ -12,6 +12,9 @@ import { taxOfTerms } from "./tax.ts";
 
 /** Discounts and tax of orders, as the state keeps them. */
 
+/** Gas of each byte of terms that is written; one that is read costs 1. */
+const BYTE_GAS = 10n;
+
 export function billingTermsKey(orderId: string): Key {
   return textIndexKey(BILLING_TERMS_PREFIX, orderId);
 }
@@ -24,7 +27,10 @@ export function termsOf(
 ): BillingTerms {
   // The order says whether there are any: one that has none is not asked for them.
   const bytes = order?.hasBillingTerms === true ? ctx.kv.get(billingTermsKey(orderId)) : undefined;
-  if (bytes !== undefined) return BillingTerms.decode(bytes);
+  if (bytes !== undefined) {
+    ctx.gas.consume(BigInt(bytes.length), "read billing terms");
+    return BillingTerms.decode(bytes);
+  }
   return { orderId, discounts: [], tax: undefined };
 }
 
@@ -34,8 +40,12 @@ export function writeTerms(ctx: Context, records: Records, terms: BillingTerms):
   const order = must(records.order(ctx, orderId), "settlement: an order is there");
   const hasBillingTerms = terms.discounts.length > 0 || terms.tax !== undefined;
   const key = billingTermsKey(orderId);
-  if (hasBillingTerms) ctx.kv.set(key, BillingTerms.encode(terms).finish());
-  else if (order.hasBillingTerms) ctx.kv.delete(key);
+  if (hasBillingTerms) {
+    const bytes = BillingTerms.encode(terms).finish();
+    ctx.gas.consume(BYTE_GAS * BigInt(bytes.length), "write billing terms");
+    ctx.kv.set(key, bytes);
+  }
+  if (!hasBillingTerms && order.hasBillingTerms) ctx.kv.delete(key);
   if (order.hasBillingTerms === hasBillingTerms) return;
   records.setOrder(ctx, orderId, { ...order, hasBillingTerms });
 }

@@ -46,7 +46,7 @@ function worthOf(usage: UsageState, paid: bigint, invoice: InvoiceState | undefi
   if (total === 0n) return paid;
   const net = mulDivFloor(billed, total - tax, total);
   // The tax is shared out with floors: a record that was paid whole can be off by a unit for each.
-  return net - paid < BigInt(invoice.lineCount) ? paid : net;
+  return paid > 0n && net - paid < BigInt(invoice.lineCount) ? paid : net;
 }
 
 /** What it is worth by the decision. */
@@ -66,7 +66,7 @@ function waivedOf(invoice: InvoiceState, denom: string, short: bigint): bigint {
   const due = amountOf(coinsIn(invoice.amountDue), denom);
   if (short <= 0n || due === 0n) return 0n;
   const [total, tax] = [totalOf(invoice, denom), taxOf(invoice, denom)];
-  const dueNet = due - (tax - amountOf(coinsIn(invoice.taxPaid), denom));
+  const dueNet = mulDivFloor(due, total - tax, total);
   if (short >= dueNet) return due;
   return minBigint(mulDivFloor(short, total, total - tax), due);
 }

@@ -5,6 +5,7 @@ import {
   DisputeStatus,
   type EscrowState,
   type PayoutState,
+  type RefundState,
   type UsageState,
   UsageStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
@@ -149,17 +150,18 @@ function decideSettled(ctx: Context, deciders: Deciders, decision: Decision): Ef
     ...{ invoice, escrow, initiator: decision.by, reference: disputeId(dispute.seq) },
     amount: coinsOf(denom, amounts.waived),
   });
-  const back = minBigint(amounts.back, refundable(ctx, deciders, usage));
-  const amount = coinsOf(denom, back);
-  let refundSeq = 0n;
-  if (!isZeroCoins(amount)) {
-    const reason = disputeId(dispute.seq);
-    const { settlementSeq } = usage;
-    const request = { settlementSeq, amount, reason, initiator: decision.by };
-    refundSeq = refunds.refund(ctx, { ...request, disputeSeq: dispute.seq }).seq;
-  }
+  let refund: RefundState | undefined;
+  const amount = amounts.back === 0n ? 0n : refundable(ctx, deciders, usage);
+  const request = {
+    settlementSeq: usage.settlementSeq,
+    amount: coinsOf(denom, minBigint(amounts.back, amount)),
+    ...{ reason: disputeId(dispute.seq), initiator: decision.by, disputeSeq: dispute.seq },
+    feesStand: decision.agreed,
+  };
+  if (amount > 0n && refunds.givesBack(ctx, request)) refund = refunds.refund(ctx, request);
   letGo(ctx, records, decision);
-  return { amended: undefined, refundSeq, refunded: amount, waived };
+  const refunded = coinsIn(refund?.amount ?? []);
+  return { amended: undefined, refundSeq: refund?.seq ?? 0n, refunded, waived };
 }
 
 function refundable(ctx: Context, { refunds }: Deciders, usage: UsageState): bigint {

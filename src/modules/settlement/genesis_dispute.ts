@@ -1,6 +1,11 @@
 import type { Context } from "../../baseapp/context.ts";
 import { fieldError } from "../../baseapp/genesis_error.ts";
-import type { DisputeState, GenesisState } from "../../gen/settled/settlement/v1/state.ts";
+import {
+  type DisputeState,
+  DisputeStatus,
+  type GenesisState,
+  UsageStatus,
+} from "../../gen/settled/settlement/v1/state.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import {
   addCoins,
@@ -14,6 +19,7 @@ import { disputeId, isUndecided, writeDispute } from "./dispute_records.ts";
 import { payoutOf } from "./dispute_outcome.ts";
 import { bySeq, checkAmounts, escrowOf, writeEach } from "./genesis_lists.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { disputeStatusName, usageStatusName } from "./status_names.ts";
 
 interface Kept {
   readonly count: number;
@@ -59,15 +65,33 @@ export function writeDisputes(ctx: Context, records: Records, genesis: GenesisSt
   requireReserves(genesis, escrows);
 }
 
-function requireRecord(
-  ctx: Context,
-  records: Records,
-  { seq, usageSeq, escrowSeq }: DisputeState,
-  field: string,
-): void {
+function requireRecord(ctx: Context, records: Records, dispute: DisputeState, field: string): void {
+  const { seq, usageSeq, escrowSeq, afterSettlement } = dispute;
   const usage = records.usage(ctx, usageSeq);
-  if (usage?.disputeSeq === seq && usage.escrowSeq === escrowSeq) return;
-  throw fieldError(`${field}.usage_seq`, `record ${usageSeq} is not of ${disputeId(seq)}`);
+  if (usage?.disputeSeq !== seq || usage.escrowSeq !== escrowSeq) {
+    throw fieldError(`${field}.usage_seq`, `record ${usageSeq} is not of ${disputeId(seq)}`);
+  }
+  const isSettled = usage.status === UsageStatus.USAGE_STATUS_SETTLED;
+  const isOpen = usage.status === UsageStatus.USAGE_STATUS_OPEN;
+  if (afterSettlement ? !isSettled : isUndecided(dispute) && !isOpen) {
+    const detail = `is ${afterSettlement}, record ${usageSeq} is ${usageStatusName(usage.status)}`;
+    throw fieldError(`${field}.after_settlement`, detail);
+  }
+  const resolved = isResolved(dispute);
+  if (resolved === (dispute.resolution !== undefined)) return;
+  throw fieldError(
+    `${field}.resolution`,
+    `${disputeId(seq)} is ${disputeStatusName(dispute.status)}`,
+  );
+}
+
+function isResolved({ status, resolution }: DisputeState): boolean {
+  return (
+    status === resolution?.status ||
+    status === DisputeStatus.DISPUTE_STATUS_ACCEPTED ||
+    status === DisputeStatus.DISPUTE_STATUS_REJECTED ||
+    status === DisputeStatus.DISPUTE_STATUS_AMENDED
+  );
 }
 
 function requireReserves({ escrows }: GenesisState, kept: KeyMap<Kept>): void {

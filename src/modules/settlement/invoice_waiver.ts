@@ -8,6 +8,7 @@ import {
 import {
   addCoins,
   type Coins,
+  equalCoins,
   isZeroCoins,
   NO_COINS,
   subCoins,
@@ -51,9 +52,12 @@ export function waiveDue(ctx: Context, records: Records, waiver: Waiver): Coins 
 /** Nothing is due any more: it is paid, or was never to be paid. */
 function endOf(
   ctx: Context,
-  { amountPaid, paidAtNs }: InvoiceState,
+  { amountPaid, credited, paidAtNs }: InvoiceState,
 ): Pick<InvoiceState, "status" | "paidAtNs"> {
-  return amountPaid.length === 0
-    ? { status: InvoiceStatus.INVOICE_STATUS_CANCELLED, paidAtNs }
-    : { status: InvoiceStatus.INVOICE_STATUS_PAID, paidAtNs: ctx.time };
+  if (amountPaid.length === 0) {
+    return { status: InvoiceStatus.INVOICE_STATUS_CANCELLED, paidAtNs };
+  }
+  const isBack = equalCoins(coinsIn(amountPaid), coinsIn(credited));
+  const { INVOICE_STATUS_REFUNDED: REFUNDED, INVOICE_STATUS_PAID: PAID } = InvoiceStatus;
+  return { status: isBack ? REFUNDED : PAID, paidAtNs: ctx.time };
 }

@@ -1,5 +1,6 @@
 import type { Context } from "../../baseapp/context.ts";
 import {
+  DisputeStatus,
   type EscrowState,
   type UsageState,
   UsageStatus,
@@ -11,8 +12,9 @@ import { coinsOf, formatCoins } from "../../types/coins.ts";
 import type { Dec } from "../../types/dec.ts";
 import { anomaliesOf } from "./anomaly.ts";
 import { requireFewGaps, uncover } from "./coverage.ts";
+import { readDispute } from "./dispute_records.ts";
 import * as events from "./events_usage.ts";
-import { requireActive, unauthorized } from "./keeper_escrow.ts";
+import { requireActive, requireTimeLeft, unauthorized } from "./keeper_escrow.ts";
 import { countUnits } from "./keeper_release.ts";
 import type { UnitPrice } from "./keeper_ceiling.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
@@ -56,7 +58,15 @@ export class CorrectionKeeper {
     if (before.units === units && before.denom === denom && before.unitPrice === `${price}`) {
       throw invalidUsage(`nothing changes: ${request.usageId} has these units and this price`);
     }
+    requireTimeLeft(ctx, escrow);
     requireDenomHeld(escrow, denom);
+    const isAmended = this.#isAmended(ctx, before);
+    if (isAmended && costOf(price, units) > BigInt(before.cost)) {
+      const most = `${before.cost}${before.denom}, to which dispute-${before.disputeSeq} amended it`;
+      throw invalidUsage(
+        `expected a cost of at most ${most}, found ${costOf(price, units)}${denom}`,
+      );
+    }
     this.#requireBelowCeiling(ctx, escrow, before, request.unitPrice);
     const unitPrice = { denom, amount: price.toString() };
     this.#requireSigned(ctx, escrow, before, { ...request, unitPrice });
@@ -64,8 +74,8 @@ export class CorrectionKeeper {
       ...{ units, denom, price },
       // A copy: that of the tx is a view, and the record is kept in memory.
       providerSignature: new Uint8Array(request.signature),
-      // It is another claim than the one that a dispute was about.
-      ...{ acknowledged: false, disputeSeq: 0n, reason },
+      // It is another claim than the one that a dispute was about, unless that amended it.
+      ...{ acknowledged: false, disputeSeq: isAmended ? before.disputeSeq : 0n, reason },
     });
     const { usageId, cost } = billed(after);
     return { usageId, totalCost: cost };
@@ -138,6 +148,12 @@ export class CorrectionKeeper {
   /** Takes an open record back: its period can be recorded anew. */
   withdraw(ctx: Context, request: Omit<Correction, "units" | "unitPrice">): void {
     const { usage: before, escrow } = this.#ofProvider(ctx, request.sender, request.usageId);
+    if (this.#isAmended(ctx, before)) {
+      const dispute = `dispute-${before.disputeSeq}`;
+      throw invalidUsage(
+        `${request.usageId} is what ${dispute} came to: correct it to less instead`,
+      );
+    }
     const unitPrice = { denom: before.denom, amount: before.unitPrice };
     this.#requireSigned(ctx, escrow, before, { ...request, units: 0n, unitPrice });
     const meter = meterOf(escrow, before);
@@ -167,6 +183,12 @@ export class CorrectionKeeper {
     if (usage.anomalyCleared) return;
     this.#records.setUsage(ctx, usage, { ...usage, anomalyCleared: true });
     ctx.emit(events.usageAnomalyCleared({ usageId, sender, at: ctx.time }));
+  }
+
+  /** Whether a dispute put it in the place of another: its period is not to be billed higher again. */
+  #isAmended(ctx: Context, { disputeSeq }: UsageState): boolean {
+    if (disputeSeq === 0n) return false;
+    return readDispute(ctx, disputeSeq)?.status === DisputeStatus.DISPUTE_STATUS_AMENDED;
   }
 
   /** An open record of an active escrow that this provider may change. */

@@ -13,6 +13,8 @@ import { ChainError } from "../../lib/errors.ts";
 import { minBigint } from "../../lib/int.ts";
 import { addCoins, amountOf, type Coins, coinsOf, wireCoins } from "../../types/coins.ts";
 import { addSeconds, formatTime, type TimeNs } from "../../types/time.ts";
+import { chargeOf } from "./bill.ts";
+import { billingRules } from "./billing_terms.ts";
 import { holdForDispute } from "./dispute_holds.ts";
 import * as outcome from "./dispute_outcome.ts";
 import {
@@ -24,7 +26,7 @@ import {
 } from "./dispute_records.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events_dispute.ts";
-import { quote, requireUnexpired, unauthorized } from "./keeper_escrow.ts";
+import { quote, requireTimeLeft, unauthorized } from "./keeper_escrow.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { spendable } from "./spendable.ts";
@@ -76,10 +78,14 @@ export class DisputeKeeper {
     if (afterSettlement) this.#requireInWindow(ctx, usage);
     else {
       requireOpen(usage);
-      requireUnexpired(ctx, escrow);
+      requireTimeLeft(ctx, escrow);
+    }
+    const window = this.#records.params(ctx).wire.disputeWindowDuration;
+    if (window === 0n) {
+      const detail = "nothing can be disputed: the param dispute_window_duration is 0";
+      throw new ChainError(errors.ErrInvalidStateTransition, detail);
     }
     const seq = this.#records.take(ctx, "dispute");
-    const window = this.#records.params(ctx).wire.disputeWindowDuration;
     const dispute: DisputeState = {
       ...{ seq, usageSeq: usage.seq, escrowSeq: escrow.seq, status: OPEN, reason },
       // A copy: that of the tx is a view.
@@ -154,9 +160,15 @@ export class DisputeKeeper {
     ctx.emit(events.disputeExpired(facts));
   }
 
-  /** Keeps the cost of a record in its escrow, as far as nothing else is kept; returns how much. */
-  #reserve(ctx: Context, before: EscrowState, { denom, cost }: UsageState): bigint {
-    const amount = minBigint(BigInt(cost), amountOf(spendable(before), denom));
+  /**
+   * Keeps what a record would be charged in its escrow, as far as nothing else is kept; returns how
+   * much.
+   */
+  #reserve(ctx: Context, before: EscrowState, { denom, cost, units }: UsageState): bigint {
+    const rules = billingRules(ctx, this.#records, before.orderId);
+    const sum = BigInt(cost);
+    const charge = rules === undefined ? sum : chargeOf(rules, { denom, sum, units });
+    const amount = minBigint(charge, amountOf(spendable(before), denom));
     const reserved: Coins = addCoins(coinsIn(before.reserved), coinsOf(denom, amount));
     this.#records.setEscrow(ctx, before, {
       ...before,

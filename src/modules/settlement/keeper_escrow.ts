@@ -18,6 +18,7 @@ import {
 import { ErrInsufficientFunds as ErrBankFunds } from "../../types/sdk_errors.ts";
 import { addSeconds, formatTime, type TimeNs } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
+import { writeTerms } from "./billing_terms.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
@@ -65,6 +66,7 @@ export class EscrowKeeper {
     const { depositor, orderId, amount } = request;
     this.#requireFreeOrder(ctx, orderId);
     const expiresAt = this.#expiry(ctx, request.expiresIn);
+    this.#forgetTermsOfOthers(ctx, orderId, depositor);
     const seq = this.#records.take(ctx, "escrow");
     const escrow = newEscrow(ctx, { seq, orderId, depositor, amount, expiresAt });
     this.#move(ctx, {
@@ -270,6 +272,14 @@ export class EscrowKeeper {
     }
   }
 
+  /** Discounts and tax were agreed on with the customer that the order had. */
+  #forgetTermsOfOthers(ctx: Context, orderId: string, depositor: string): void {
+    const order = this.#records.order(ctx, orderId);
+    if (order?.hasBillingTerms !== true) return;
+    if (this.#records.escrow(ctx, order.escrowSeq)?.depositor === depositor) return;
+    writeTerms(ctx, this.#records, { orderId, discounts: [], tax: undefined });
+  }
+
   #expiry(ctx: Context, expiresIn: bigint): TimeNs {
     const { minEscrowDuration: min, maxEscrowDuration: max } = this.#records.params(ctx).wire;
     if (expiresIn < min || expiresIn > max) {
@@ -351,18 +361,33 @@ export function isLive(status: EscrowStatus): boolean {
   );
 }
 
-/** Expired means strictly after; a disputed escrow waits for its dispute instead. */
+/** Expired means strictly after; one with a dispute, whole or of a record, waits for it instead. */
 export function isExpired(ctx: Context, escrow: EscrowState): boolean {
-  const disputed = escrow.status === EscrowStatus.ESCROW_STATUS_DISPUTED;
-  return isLive(escrow.status) && !disputed && ctx.time > escrow.expiresAtNs;
+  return escrow.openDisputes === 0 && isPastTime(ctx, escrow);
+}
+
+function isPastTime(ctx: Context, { status, expiresAtNs }: EscrowState): boolean {
+  const disputed = status === EscrowStatus.ESCROW_STATUS_DISPUTED;
+  return isLive(status) && !disputed && ctx.time > expiresAtNs;
 }
 
 /** @throws ChainError settlement/1518 */
 export function requireUnexpired(ctx: Context, escrow: EscrowState): void {
-  if (!isExpired(ctx, escrow)) return;
+  if (isExpired(ctx, escrow)) throw expired(ctx, escrow);
+}
+
+/**
+ * For what begins something new: a dispute keeps an escrow for what is there already.
+ * @throws ChainError settlement/1518
+ */
+export function requireTimeLeft(ctx: Context, escrow: EscrowState): void {
+  if (isPastTime(ctx, escrow)) throw expired(ctx, escrow);
+}
+
+function expired(ctx: Context, escrow: EscrowState): ChainError {
   const at = formatTime(escrow.expiresAtNs as TimeNs);
   const detail = `${escrowId(escrow.seq)} expired at ${at}, block time is ${formatTime(ctx.time)}`;
-  throw new ChainError(errors.ErrEscrowExpired, detail);
+  return new ChainError(errors.ErrEscrowExpired, detail);
 }
 
 /** Active, and not expired. @throws ChainError settlement/1523, 1519 or 1518 */

@@ -153,7 +153,7 @@ export class PayoutKeeper {
    */
   hold(ctx: Context, before: PayoutState, reason: string): void {
     const { status } = before;
-    if (before.heldByDispute) {
+    if (before.heldByDispute && !isZeroCoins(unpaid(before))) {
       // It stays held when the dispute is over.
       const held = { ...before, heldByDispute: false, holdReason: reason };
       this.#write(ctx, before, held, this.#escrowOf(ctx, before));

@@ -7,7 +7,7 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { maxBigint, minBigint } from "../../lib/int.ts";
+import { maxBigint, minBigint, mulDivFloor } from "../../lib/int.ts";
 import {
   addCoins,
   amountOf,
@@ -39,6 +39,7 @@ import {
   splitRefundCoins,
   sumOfCoins,
   wireLegs,
+  withoutFees,
 } from "./refund_legs.ts";
 import { partsOf, type RefundOrigin, type RefundPart } from "./refund_parts.ts";
 import { refundId, writeRefund } from "./refund_records.ts";
@@ -54,6 +55,11 @@ export interface RefundRequest {
   readonly initiator: string;
   /** 0n when it is of no dispute. */
   readonly disputeSeq: bigint;
+  /**
+   * Whether the fees stay where they are: what two parties agree on is not others' to pay, and
+   * rewards that were claimed would be theirs for nothing.
+   */
+  readonly feesStand?: boolean;
 }
 
 /** A refund that is decided: what it gives back of which records. */
@@ -150,11 +156,39 @@ export class RefundKeeper {
     return this.#leftOf(ctx, this.#originOf(ctx, settlementSeq)).all;
   }
 
+  /** Whether a refund would give anything back. */
+  givesBack(ctx: Context, request: RefundRequest): boolean {
+    if (isZeroCoins(request.amount)) return false;
+    return !isZeroCoins(this.#plan(ctx, request).amount);
+  }
+
   /** Decides what goes back, before anything is written. */
   #plan(ctx: Context, request: RefundRequest): RefundPlan {
     const origin = this.#originOf(ctx, request.settlementSeq);
     const { settlement } = origin;
-    const { legs, done, left, invoice, all } = this.#leftOf(ctx, origin);
+    const left = this.#leftOf(ctx, origin);
+    if (request.feesStand !== true) return this.#wholePlan(origin, left, request);
+    const total = coinsIn(settlement.total);
+    const [legs, done] = [withoutFees(left.legs), withoutFees(left.done)];
+    const [share, given] = [sumOfCoins(legs), sumOfCoins(done)];
+    const amount = mapCoins(request.amount, (asked, denom) => {
+      const scaled = mulDivFloor(asked, amountOf(share, denom), amountOf(total, denom));
+      return minBigint(scaled, amountOf(share, denom) - amountOf(given, denom));
+    });
+    const split = splitRefundCoins(legs, done, amount);
+    // Rewards are cancelled in the share of the settlement that this stands for.
+    const refunded = mapCoins(addCoins(given, amount), (sum, denom) =>
+      mulDivFloor(sum, amountOf(total, denom), amountOf(share, denom)),
+    );
+    return { ...origin, invoice: left.invoice, amount, split, refunded };
+  }
+
+  #wholePlan(
+    origin: RefundOrigin,
+    { legs, done, left, invoice, all }: RefundsLeft,
+    request: RefundRequest,
+  ): RefundPlan {
+    const { settlement } = origin;
     if (isZeroCoins(left)) throw notRefundable(settlement, "nothing is left of it");
     const amount = isZeroCoins(request.amount) ? all : request.amount;
     if (isZeroCoins(amount)) {

@@ -160,6 +160,7 @@ export class AuthorityRewardKeeper {
       ctx.gas.consume(REWARDED_RECORD_GAS, "reward record");
       const usage = this.#usage.byId(ctx, usageId);
       requireUnrewarded(usage, usageId);
+      this.#requireKept(ctx, usage, usageId);
       const amount = usageReward(BigInt(usage.settledAmount), factorsOf(usage));
       if (amount === 0n) continue;
       const escrow = must(
@@ -178,6 +179,15 @@ export class AuthorityRewardKeeper {
       const providers = compareKeys(a.provider, b.provider);
       return providers === 0 ? byTypeThenId(a, b) : providers;
     });
+  }
+
+  /** @throws ChainError settlement/1509 when its settlement gave anything back. */
+  #requireKept(ctx: Context, { settlementSeq }: UsageState, usageId: string): void {
+    const settlement = this.#records.settlement(ctx, settlementSeq);
+    const payout = this.#records.payout(ctx, settlement?.payoutSeq ?? 0n);
+    if (settlement?.refunded === undefined && (payout?.refunded.length ?? 0) === 0) return;
+    const detail = `${usageId}: its settlement was refunded, whole or in part`;
+    throw new ChainError(errors.ErrInvalidReward, detail);
   }
 
   #unfunded(ctx: Context, { usage: { denom }, usageId, amount }: ProviderReward): ChainError {

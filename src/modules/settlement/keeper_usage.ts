@@ -29,6 +29,7 @@ import {
   type EscrowKeeper,
   quote,
   requireActive,
+  requireTimeLeft,
   requireUnexpired,
   unauthorized,
 } from "./keeper_escrow.ts";
@@ -85,6 +86,7 @@ export class UsageKeeper {
     // period that meets no recorded one cannot be a repeat.
     if (meets) this.#requireNew(ctx, coverage, { msg, price, denom });
     requireActive(ctx, escrow);
+    requireTimeLeft(ctx, escrow);
     if (msg.sender !== escrow.recipient)
       throw unauthorized(msg.sender, `recipient ${escrow.recipient}`);
     const { extended } = this.#records.params(ctx);

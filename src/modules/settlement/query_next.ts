@@ -115,8 +115,9 @@ async function countOpen(reader: Reader, { seq }: EscrowState): Promise<Counts> 
     counts.counted += 1n;
     if (!usage.acknowledged) counts.unacknowledged += 1n;
     if (isFlagged(usage)) counts.flagged += 1n;
+    // What a disputed one costs is kept apart from the balance, too.
     if (usage.disputed) counts.disputed += 1n;
-    cost.add(usage.denom, BigInt(usage.cost));
+    else cost.add(usage.denom, BigInt(usage.cost));
   }
   counts.cost = cost.coins();
   return counts;
@@ -166,7 +167,8 @@ function lacksOf(
 ): string[] {
   const lacks: string[] = [];
   if (escrow.status !== EscrowStatus.ESCROW_STATUS_ACTIVE) lacks.push("escrow_not_active");
-  else if (reader.time > escrow.expiresAtNs) lacks.push("escrow_expired");
+  else if (reader.time > escrow.expiresAtNs && escrow.openDisputes === 0)
+    lacks.push("escrow_expired");
   if (counts.open === 0n) return [...lacks, "no_open_usage"];
   if (lacks.length > 0 || amounts.kept > 0) return lacks;
   if (!amounts.hasEligible) return ["all_wait"];

@@ -85,6 +85,11 @@ export function sumOfCoins({ platformFee, validatorFee, holdback, net }: Legs): 
   return [platformFee, validatorFee, holdback, net].reduce(addCoins, NO_COINS);
 }
 
+/** The parts that are not others' fees. */
+export function withoutFees(legs: Legs): Legs {
+  return { ...legs, platformFee: NO_COINS, validatorFee: NO_COINS };
+}
+
 export function addLegs(a: Legs, b: Legs): Legs {
   return mapLegs((name) => addCoins(a[name], b[name]));
 }

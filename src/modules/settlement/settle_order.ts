@@ -55,14 +55,15 @@ const NOTHING = {
 export function settleOrder(
   ctx: Context,
   keepers: SettleKeepers,
-  request: SettleRequest,
+  asked: SettleRequest,
 ): SettlementOutcome {
   const { records, escrows, settlements } = keepers;
-  const { orderId } = request;
+  const { orderId } = asked;
   const order = records.order(ctx, orderId);
   const escrow = escrows.ofOrder(ctx, orderId, order);
-  escrows.requireParty(ctx, request.sender, escrow);
+  escrows.requireParty(ctx, asked.sender, escrow);
   requireActive(ctx, escrow);
+  const request = { ...asked, isFinal: mayEnd(escrow, asked) };
   const billing = billingRules(ctx, records, orderId, order);
   const open = records.openUsageCount(ctx, escrow.seq);
   const selected = select(ctx, keepers, escrow, { ...request, billing });
@@ -85,6 +86,14 @@ export function settleOrder(
   const status = EscrowStatus.ESCROW_STATUS_RELEASED;
   const end = { status, reason: "final settlement" };
   return { ...outcome, escrow: settlements.finish(ctx, outcome.escrow, end) };
+}
+
+/**
+ * Whether a request has a final settlement's privileges. While a record is disputed nothing ends: a
+ * customer could leave the others unpaid by it, and win the dispute after.
+ */
+export function mayEnd({ openDisputes }: EscrowState, { isFinal }: SettleRequest): boolean {
+  return isFinal && openDisputes === 0;
 }
 
 /**

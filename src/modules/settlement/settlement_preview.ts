@@ -8,7 +8,7 @@ import { billingRules } from "./billing_terms.ts";
 import { timedSeqOf } from "./ids.ts";
 import type { Records } from "./records.ts";
 import { selectOpen } from "./select_open.ts";
-import { eligibleFor, type SettleRequest } from "./settle_order.ts";
+import { eligibleFor, mayEnd, type SettleRequest } from "./settle_order.ts";
 import { spendable } from "./spendable.ts";
 
 /** Why a settlement leaves an open record. */
@@ -43,7 +43,8 @@ export function previewSettlement(
   escrow: EscrowState,
   request: SettleRequest & { readonly readMax?: number },
 ): Preview {
-  const { sender, isFinal, usageIds, readMax } = request;
+  const { sender, usageIds, readMax } = request;
+  const isFinal = mayEnd(escrow, request);
   const { extended, autoSettleAfter, minSettlementAmount } = records.params(ctx);
   const limit = extended.maxRecordsPerSettlement;
   const billing = billingRules(ctx, records, escrow.orderId);

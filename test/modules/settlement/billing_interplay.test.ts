@@ -101,11 +101,40 @@ describe("discounts and tax with refunds and disputes", () => {
     ]);
     const wish = { units: 1n, price: "500uve" } as const;
     const two = await chain.ok(resolve(await disputed(chain, second), wish, authority));
-    // Half of it is 420, as was paid: what is due falls but for a unit of tax, floored.
+    // Half of it is 420, as was paid: nothing is due any more.
     expect(eventsOf(two, "DisputeResolved")).toMatchObject([
-      { refunded_amount: "", waived_amount: "499uve" },
+      { refunded_amount: "", waived_amount: "500uve" },
     ]);
     await chain.checkFullInvariants();
+  });
+
+  test("RULES 21 decisions one after the other waive what each is worth, no more", async () => {
+    chain = await openChain({ params: { min_settlement_amount: "0" } });
+    await activeEscrow(chain, "2uve");
+    await chain.ok(setTax(taxTerms("exclusive", "0.19")));
+    const ids = await recordedCosts(chain, [1000, 1000, 1000, 1000]);
+    await settled(chain, { final: true });
+    for (const id of ids.slice(0, 3)) {
+      await resolved(chain, await disputed(chain, id), "accepted", authority);
+    }
+    const due = async () => text((await see.invoicesOf(chain, ORDER))[0]?.amountDue);
+    const before = await due();
+    const wish = { units: 1n, price: "560uve" } as const;
+    await resolved(chain, await disputed(chain, ids[3] ?? ""), wish, authority);
+    // 440 less, and 19 % of it: 523.6.
+    expect([before, await due()]).toEqual(["1191uve", "668uve"]);
+    await chain.checkFullInvariants();
+  });
+
+  test("RULES 21 a reserve has the tax in it", async () => {
+    chain = await openChain({ params: { min_settlement_amount: "0" } });
+    await activeEscrow(chain, "1190uve");
+    await chain.ok(setTax(taxTerms("exclusive", "0.19")));
+    const [only = ""] = await recordedCosts(chain, [1000]);
+    const dispute = await disputed(chain, only);
+    await chain.refused(msg.refund(provider, "escrow-1"), 1535, "all that escrow-1 holds");
+    await resolved(chain, dispute, "rejected", authority);
+    expect((await settled(chain)).totalAmount).toBe("1000uve");
   });
 
   test("an open record that is disputed waits with what it costs; the others are settled", async () => {

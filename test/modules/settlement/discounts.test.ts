@@ -306,6 +306,7 @@ describe("MsgSetDiscounts", () => {
     expect(await total()).toBe("900uve");
   });
 
+  const nineCoins = Array.from("abcdefghi", (letter) => ({ denom: `u${letter}x`, amount: "1" }));
   const nine = Array.from({ length: 9 }, () => percentage(1));
   const tiers = (count: number) =>
     Array.from({ length: count }, (_, index) => [BigInt(index), 1] as const);
@@ -341,6 +342,7 @@ describe("MsgSetDiscounts", () => {
     ["a tier's rate", [volume([[2n, 0]])], "tiers[0].rate_bps"],
     ["an end before the start", [percentage(1, { validFrom: 5n, validUntil: 4n })], "valid_until"],
     ["a negative start", [percentage(1, { validFrom: -1n })], "valid_from"],
+    ["nine coins", [percentage(1, { minTotal: nineCoins })], "min_total: expected at most 8 coins"],
     [
       "a long description",
       [percentage(1, { description: "x".repeat(129) })],
@@ -348,6 +350,15 @@ describe("MsgSetDiscounts", () => {
     ],
   ])("refuses %s", async (_, discounts, ...parts) => {
     await chain.refused(setDiscounts(discounts), 4, ...parts);
+  });
+
+  test("a customer who comes later does not have the terms of the one before", async () => {
+    await chain.ok(setDiscounts([percentage(1)]));
+    await chain.ok(setTax(taxTerms("exclusive", "0.19")));
+    await chain.ok(msg.refund(customer, "escrow-1"));
+    await activeEscrow(chain, "10uve", { depositor: stranger });
+    expect(await termsOf(chain)).toEqual({ orderId: ORDER, discounts: [], tax: undefined });
+    await chain.checkFullInvariants();
   });
 
   test("takes as much as there may be, and refuses coins that are none", async () => {

@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { authority, customer, provider } from "../../testkit/accounts.ts";
 import { openChain, type TestChain } from "../../testkit/chain.ts";
 import { text } from "../../testkit/coins.ts";
+import { correct, corrected, withdraw } from "../../testkit/corrections.ts";
 import { disputed, disputeUsage, resolved } from "../../testkit/disputes.ts";
 import { msg } from "../../testkit/messages.ts";
 import { eventsOf, expectCode, expectOk } from "../../testkit/outcome.ts";
 import { acknowledged, activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
-import { DAY } from "../../testkit/times.ts";
+import { DAY, slot } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
 
 const START = 1_000_000_000_000n;
@@ -51,16 +52,14 @@ describe("RULES 21 the cost of a disputed record stays in the escrow", () => {
     expect(await chain.balance(customer.address)).toBe(START - 5500n);
   });
 
-  test("a final settlement that falls short leaves it what it costs", async () => {
+  test("a final settlement pays nothing in part while a record is disputed", async () => {
     const more = await recordedCosts(chain, [9000], { from: 3 });
     await disputed(chain, id(1));
-    // 10000 − 2000 kept: 1000, 4000, and 3000 of 9000.
-    expect((await settled(chain, { final: true })).totalAmount).toBe("8000uve");
-    expect(await see.usageDetail(chain, more[0] as string)).toMatchObject({
-      settledAmount: [{ denom: "uve", amount: "3000" }],
-    });
-    await resolved(chain, "dispute-1", "rejected", authority);
-    expect((await settled(chain, { final: true })).totalAmount).toBe("2000uve");
+    // 10000 − 2000 kept: 1000 and 4000. 9000 waits: if the dispute is won, more is left for it.
+    expect((await settled(chain, { final: true })).totalAmount).toBe("5000uve");
+    expect(await see.usage(chain, more[0] as string)).toMatchObject({ settled: false });
+    await resolved(chain, "dispute-1", "accepted", authority);
+    expect((await settled(chain, { final: true })).totalAmount).toBe("5000uve");
   });
 
   test("the provider's own final settlement takes what may be taken of the others", async () => {
@@ -108,13 +107,15 @@ describe("RULES 21 an escrow with a disputed record does not expire", () => {
     chain.skip(4n * DAY);
     await chain.block();
     expect((await escrow()).state).toBe("active");
-    // Its time is over for everything else.
+    // Nothing new begins in it; what is there goes on.
     await chain.refused(disputeUsage(id(0)), 1518);
-    await chain.refused(msg.settle(customer), 1518);
+    await chain.refused(msg.record(provider, slot(9)), 1518);
+    await chain.refused(correct(id(0), { units: 1n, price: "1uve" }), 1518);
+    expect((await settled(chain, { ids: [id(0)] })).totalAmount).toBe("1000uve");
     await resolved(chain, "dispute-1", "rejected", authority);
     expect((await escrow()).state).toBe("active");
     const output = await chain.block();
-    expect(eventsOf(output, "OrderSettled")).toMatchObject([{ total_amount: "7000uve" }]);
+    expect(eventsOf(output, "OrderSettled")).toMatchObject([{ total_amount: "6000uve" }]);
     expect(eventsOf(output, "EscrowExpired")).toMatchObject([{ balance: "3000uve" }]);
     expect((await escrow()).state).toBe("expired");
   });
@@ -149,6 +150,37 @@ describe("RULES 21 an escrow with a disputed record does not expire", () => {
     await resolved(chain, "dispute-2", "rejected", authority);
     await chain.block();
     expect((await escrow()).state).toBe("expired");
+  });
+});
+
+describe("RULES 21 nobody gains by a dispute alone", () => {
+  test("a customer does not leave other records unpaid by ending the order meanwhile", async () => {
+    chain = await openChain({ extended: { auto_settle_enabled: false } });
+    await activeEscrow(chain, "1000uve", { expiresIn: 3n * DAY });
+    const [wrong = "", right = ""] = await recordedCosts(chain, [1000, 900]);
+    await disputed(chain, wrong);
+    await chain.refused(msg.settle(customer, { final: true }), 1506, "does not cover", right);
+    await resolved(chain, "dispute-1", "accepted", authority);
+    expect((await settled(chain, { final: true })).totalAmount).toBe("900uve");
+  });
+
+  test("a provider does not undo what a dispute came to", async () => {
+    await disputed(chain, id(0));
+    const wish = { units: 1n, price: "10uve" } as const;
+    const { usageId } = await resolved(chain, "dispute-1", wish, authority);
+    const dearer = correct(usageId, { units: 1n, price: "11uve" });
+    await chain.refused(dearer, 1512, "at most 10uve", "dispute-1");
+    await chain.refused(withdraw(usageId), 1512, "dispute-1");
+    const less = await corrected(chain, usageId, { units: 1n, price: "9uve" });
+    await chain.refused(correct(less, { units: 1n, price: "10uve" }), 1512, "at most 9uve");
+    await chain.refused(disputeUsage(less), 1503, "was disputed once");
+  });
+
+  test("with a window of 0 nothing can be disputed", async () => {
+    chain = await openChain({ params: { dispute_window_duration: "0" } });
+    await activeEscrow(chain, "1000uve");
+    const [only = ""] = await recordedCosts(chain, [1000]);
+    await chain.refused(disputeUsage(only), 1503, "dispute_window_duration is 0");
   });
 });
 

@@ -14,6 +14,7 @@ import { eventsOf } from "../../testkit/outcome.ts";
 import { activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
 import { payoutMsg } from "../../testkit/payout_messages.ts";
 import { chainPaying, lastPayout, ledgerOf } from "../../testkit/payouts.ts";
+import { refunded } from "../../testkit/refunds.ts";
 import { rewardMsg } from "../../testkit/reward_messages.ts";
 import { DAY } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
@@ -198,9 +199,42 @@ describe("RULES 21, 31 a decision about a settled record gives back what was too
       ...([chain, dispute, { units: 1n, price: "2000uve" }, customer] as const),
     );
     expect([state, refundId.startsWith("refund-")]).toEqual(["amended", true]);
-    expect(await chain.balance(customer.address)).toBe(START - 100_000n + 1000n);
+    // 1000 of 4000: the provider's share of it, 940; the fees are not theirs to give.
+    expect(await chain.balance(customer.address)).toBe(START - 100_000n + 940n);
     expect(await chain.balance(provider.address)).toBe(START + 3760n - 940n);
     await chain.checkFullInvariants();
+  });
+
+  test("D-18 two parties who agree do not get rewards for nothing: the fees stand", async () => {
+    // 3 % of rewards, 6 % of fees.
+    const { chain, ids } = await settledPair({ params: { usage_reward_rate_bps: 300 } });
+    const own = async () =>
+      (await chain.balance(customer.address)) + (await chain.balance(provider.address));
+    await chain.ok(msg.claim(provider));
+    for (const id of ids) {
+      const dispute = await disputed(chain, id);
+      await resolved(chain, dispute, "accepted", provider);
+      await resolved(chain, dispute, "accepted", customer);
+    }
+    // 120 of rewards (3 %, unacknowledged: 108), 240 of fees.
+    expect((await own()) - 2n * START).toBe(-100_000n + 96_000n + 4000n - 240n + 108n - 96_000n);
+    await chain.checkFullInvariants();
+    expect(await (await chain.imported()).exported()).toBe(await chain.exported());
+  });
+
+  test("RULES 31 the authority does not reward what was given back", async () => {
+    const { chain, ids } = await settledPair({ params: { usage_reward_rate_bps: 0 } });
+    await resolved(chain, await disputed(chain, ids[0] as string), "accepted", authority);
+    const reward = rewardMsg.providers([ids[1] as string]);
+    await chain.refused(reward, 1509, "refunded, whole or in part");
+  });
+
+  test("a payout that a refund ended is not held again", async () => {
+    const { chain, ids } = await settledPair(DELAY);
+    const { payoutId, settlementId } = await lastPayout(chain);
+    await disputed(chain, ids[0] as string);
+    await refunded(chain, settlementId);
+    await chain.refused(payoutMsg.hold(authority, payoutId), 1503);
   });
 
   test("the whole payout back: it is refunded, and nothing is paid later", async () => {

@@ -355,13 +355,15 @@ describe("MsgSetTax", () => {
 
   test("takes as much as there may be", async () => {
     const rates = Array.from({ length: 4 }, () => {
-      return { name: "x".repeat(64), rate: "1", compound: true };
+      return { name: "x".repeat(64), rate: "0.18", compound: true };
     });
     const tax = { ...VAT, rates, jurisdiction: "x".repeat(64), customerTaxId: "x".repeat(64) };
     await chain.ok(setTax(tax));
     await recordedCosts(chain, [100]);
     await settled(chain);
-    // 100, 200, 400, 800
-    expect(await chain.balance(TAX)).toBe(1500n);
+    // 18, 21.24, 24.78 and 29.16 of 100, 118, 139 and 164: each rounded.
+    expect(await chain.balance(TAX)).toBe(18n + 21n + 25n + 30n);
+    const whole = rates.map((each) => ({ ...each, rate: "0.19" }));
+    await chain.refused(setTax({ ...tax, rates: whole }), 4, "at most 1 together", "1.00533921");
   });
 });
