@@ -253,14 +253,16 @@ export async function runPlan(
 export async function runBlocks(
   setting: Setting,
   blocks: readonly ConcreteBlock[],
+  tally?: Counts,
 ): Promise<string | undefined> {
   const both = await Comparison.open(setting);
   for (const { timeNs, txs, misdirected } of blocks) {
     const drawTx = (at: number) => txs[at];
-    const ran = await both.block(timeNs, drawTx, undefined, misdirected);
+    const ran = await both.block(timeNs, drawTx, tally, misdirected);
     const what = ran ?? (await both.state());
     if (what !== undefined) return what;
   }
+  await both.chain.checkFullInvariants();
   return undefined;
 }
 

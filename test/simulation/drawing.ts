@@ -153,6 +153,11 @@ export class Drawing extends DrawingOwn {
     return { sender, orderId: this.isBad ? this.id(escrow?.orderId) : (escrow?.orderId ?? "o") };
   }
 
+  /** So many coins, sorted by denom. */
+  manyCoins(count: number) {
+    return Array.from({ length: count }, (_, at) => ({ denom: `ubad${at}`, amount: "1" }));
+  }
+
   discount(): Discount {
     const { random, model } = this;
     const kind = random.pick(["percentage", "fixed", "volume"]);
@@ -176,6 +181,8 @@ export class Drawing extends DrawingOwn {
       ...[{ validFrom: 5n, validUntil: 4n }, { amount: [] }, { tiers: [] }],
       ...[{ tiers: tier ? [tier, tier] : [] }, { minTotal: [{ denom: "u", amount: "1" }] }],
       { description: "x".repeat(129) },
+      { minTotal: this.manyCoins(8 + random.below(2)) },
+      { maxDiscount: this.manyCoins(8 + random.below(2)) },
     ]);
     return { ...good, ...odd };
   }
@@ -191,16 +198,9 @@ export class Drawing extends DrawingOwn {
   setTax(): ModelMessage {
     const { random } = this;
     const mode = random.pick(["exclusive", "exclusive", "inclusive", "reverse_charge"]);
-    const rates = [
-      "0.19",
-      "0.5",
-      "0.25",
-      "0.005",
-      "0.333333333333333333",
-      "1",
-      "0.000000000000000001",
-    ];
+    const rates = ["0.19", "0.25", "0.005", "0.333333333333333333", "0.000000000000000001"];
     const count = mode === "reverse_charge" ? 0 : 1 + random.below(3);
+    if (count === 1 || random.chance(8)) rates.push("0.5", "1", "0.666666666666666667");
     const some = Array.from({ length: count }, () => {
       return { name: "VAT", rate: random.pick(rates), compound: random.chance(40) };
     });

@@ -193,15 +193,20 @@ export class DrawingOwn extends DrawingBase {
 
   correct(): ModelMessage {
     const { random, model } = this;
-    const usage = this.usageTarget();
-    const { recipient = "", orderId = "", leaseId = "" } = usage ? model.escrowOf(usage) : {};
+    const amended = model.usage.filter((u) => u.status === "open" && u.disputeSeq > 0n);
+    const isAmended = amended.length > 0 && random.chance(40);
+    const usage = isAmended ? random.pick(amended) : this.usageTarget();
+    const escrow = usage && model.escrowOf(usage);
+    const { recipient = "", orderId = "", leaseId = "" } = escrow ?? {};
     const sender = recipient || this.anyone();
     const { units = 1n, denom = "uve", unitPrice = 0n } = usage ?? {};
     const isSame = this.isBad && random.chance(20);
     const sizes = [0n, 0n, 1n + random.upTo(4), units + 1n, units / 2n + 1n];
     let usageUnits = isSame ? units : random.pick(sizes);
     if (usageUnits > 2n ** 64n - 1n) usageUnits = 1n;
-    const price = { denom, amount: `${random.chance(60) ? unitPrice : (unitPrice * 9n) / 10n}` };
+    const amount = `${random.chance(60) ? unitPrice : (unitPrice * 9n) / 10n}`;
+    const isOther = escrow !== undefined && random.chance(15);
+    const price = { denom: isOther ? random.pick([...escrow.amount.keys()]) : denom, amount };
     const odd = random.pick([undefined, { denom: "unone", amount: "1" }, { denom, amount: "-1" }]);
     const isOdd = this.isBad && random.chance(20);
     const given = isOdd ? odd : isSame ? { denom, amount: `${unitPrice}` } : price;

@@ -151,6 +151,7 @@ function discountChecks(d: Discount): Checks {
     ...[tiers.every(({ rateBps }) => isBps(rateBps)), 4],
     ...[(kind === "fixed") === d.amount.length > 0, 4],
     ...[from >= 0n && until >= 0n && (until === 0n || until >= from), 4],
+    ...[[d.amount, d.minTotal, d.maxDiscount].every(({ length }) => length <= 8), 4],
     ...[[d.amount, d.minTotal, d.maxDiscount].every((amount) => areCoins({ amount })), 3],
     ...[Buffer.byteLength(d.description) <= 128, 4],
   ];
@@ -168,8 +169,22 @@ function isTax(tax: TaxTerms | undefined): boolean {
     ["exclusive", "inclusive", "reverse_charge"].includes(mode) &&
     (isReverse ? rates.length === 0 : rates.length >= 1 && rates.length <= 4) &&
     rates.every(({ name, rate }) => isText(name, 64) && isRate(rate)) &&
+    isWithinPrice(rates) &&
     [jurisdiction, customerTaxId].every((text) => Buffer.byteLength(text) <= 64)
   );
+}
+
+/** Whether rates come to at most all of the price, exactly and not rounded. */
+function isWithinPrice(rates: TaxTerms["rates"]): boolean {
+  // In ever smaller parts: each rate adds 18 digits.
+  const { tax, one } = rates.reduce(
+    ({ tax, one }, { rate, compound }) => {
+      const base = compound ? one + tax : one;
+      return { tax: tax * ONE + base * (decimal(rate, "0") as bigint), one: one * ONE };
+    },
+    { tax: 0n, one: 1n },
+  );
+  return tax <= one;
 }
 
 /** Fields of a condition's type are from 1 to a most, those of other types 0 (proto, README). */

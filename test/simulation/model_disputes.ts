@@ -1,5 +1,6 @@
 import { DisputeState } from "../../src/gen/settled/settlement/v1/state.ts";
 import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
+import { chargeOf } from "./model_billing.ts";
 import { waiveDue } from "./model_invoices.ts";
 import { log, unpaid } from "./model_payouts.ts";
 import { refund, refundable } from "./model_refunds.ts";
@@ -8,9 +9,9 @@ import {
   type Dispute,
   disputeId,
   type Invoice,
-  isExpired,
   made,
   need,
+  needInTime,
   payoutId,
 } from "./model_state.ts";
 import { refundId, type Rules, spendable, type Usage, usageId, type World } from "./model_state.ts";
@@ -38,12 +39,15 @@ export const disputeRules: Rules = {
     // says so.
     need(at !== undefined, 1515);
     need(afterSettlement ? w.now <= at + window * SECOND : usage.status === "open", 1515);
-    need(afterSettlement || !isExpired(w, escrow), 1518);
-    const kept = afterSettlement ? NONE : least(costOf(usage), spendable(escrow));
+    if (!afterSettlement) needInTime(w, escrow);
+    need(window > 0n, 1503);
+    const { denom } = usage;
+    const charge = afterSettlement ? 0n : chargeOf(w, escrow.orderId, denom, [usage]);
+    const kept = least(coin(denom, charge), spendable(escrow));
     const seq = w.next("dispute");
     const facts = { seq, usageSeq: usage.seq, escrowSeq: escrow.seq, status: "open", reason };
     const times = { openedAtNs: w.now, expiresAtNs: w.after(window), height: w.height };
-    const more = { evidenceHash, afterSettlement, reserved: kept.get(usage.denom) ?? 0n };
+    const more = { evidenceHash, afterSettlement, reserved: kept.get(denom) ?? 0n };
     const record: Partial<Dispute> = { ...facts, ...times, ...more };
     const dispute = w.push(w.disputes, made<Dispute>(DisputeState, record));
     w.set(usage, { disputeSeq: seq, disputed: true });
@@ -121,7 +125,7 @@ function decide(
     refund_id = "",
     refunded_amount = NONE,
     waived_amount = NONE,
-  } = isSettled ? decideSettled(w, dispute, usage, resolution, by) : {};
+  } = isSettled ? decideSettled(w, dispute, usage, resolution, by, agreed) : {};
   letGo(w, dispute, usage);
   const amended = isSettled ? undefined : decideOpen(w, dispute, usage, resolution, agreed);
   const amended_usage_id = amended ? usageId(amended) : "";
@@ -157,6 +161,7 @@ function decideSettled(
   usage: Usage,
   { status, units, unitPrice }: Resolution,
   by: string,
+  agreed: boolean,
 ) {
   const { denom, settledAmount: paid, cost } = usage;
   const invoice = w.invoices.find(({ seq }) => seq === usage.invoiceSeq);
@@ -172,8 +177,9 @@ function decideSettled(
   const back = coin(denom, min(max(paid - now, 0n), most.get(denom) ?? 0n));
   if (settlement === undefined || back.size === 0) return { waived_amount };
   const request = { reason: id, initiator: by, disputeSeq: dispute.seq };
-  const record = refund(w, settlement, back, request);
-  return { refund_id: refundId(record), refunded_amount: back, waived_amount };
+  const record = refund(w, settlement, back, request, !agreed);
+  if (record === undefined) return { waived_amount };
+  return { refund_id: refundId(record), refunded_amount: record.amount, waived_amount };
 }
 
 /**
@@ -185,17 +191,18 @@ function worthOf({ cost, discount, settledAmount, denom }: Usage, invoice?: Invo
   if (invoice.taxTerms?.mode !== "inclusive") return cost - discount;
   const [total, tax] = [invoice.total, invoice.tax].map((coins) => coins.get(denom) ?? 0n);
   const net = ((cost - discount) * ((total ?? 0n) - (tax ?? 0n))) / (total || 1n);
-  return net - settledAmount < BigInt(invoice.lineCount) ? settledAmount : net;
+  const isDust = settledAmount > 0n && net - settledAmount < BigInt(invoice.lineCount);
+  return isDust ? settledAmount : net;
 }
 
 /** What is not paid of a record, with its tax: all that is due when no more is. */
 function waivedOf(invoice: Invoice, denom: string, short: bigint): bigint {
-  const of = (coins: Coins): bigint => coins.get(denom) ?? 0n;
-  const { total, tax, taxPaid, amountDue } = invoice;
-  const due = of(amountDue);
+  const [total, tax, due] = [invoice.total, invoice.tax, invoice.amountDue].map((coins) => {
+    return coins.get(denom) ?? 0n;
+  }) as [bigint, bigint, bigint];
   if (short <= 0n || due === 0n) return 0n;
-  if (short >= due - (of(tax) - of(taxPaid))) return due;
-  return min((short * of(total)) / (of(total) - of(tax)), due);
+  const dueNet = (due * (total - tax)) / total;
+  return short >= dueNet ? due : min((short * total) / (total - tax), due);
 }
 
 /** Ends what a dispute kept back. */

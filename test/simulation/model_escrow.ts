@@ -22,6 +22,8 @@ export const escrowRules: Rules = {
     const record: Partial<Escrow> = { ...facts, status: "pending" };
     const escrow = w.push(w.escrows, made<Escrow>(EscrowState, record));
     w.move(depositor, w.module("settlement_escrow"), amount);
+    // Terms were agreed with the former customer.
+    if (former !== undefined && former.depositor !== depositor) w.put(w.terms, orderId, undefined);
     const expires_at = escrow.expiresAtNs / SECOND;
     w.emit("EscrowCreated", { amount, expires_at, block_height: w.height }, escrow);
     return { escrowId: escrowId(escrow), createdAt: w.seconds };

@@ -140,9 +140,11 @@ export function waiveDue(w: World, seq: bigint, amount: Coins, by: string, dispu
   if (invoice === undefined || amount.size === 0) return NONE;
   const amountDue = less(invoice.amountDue, amount);
   w.set(invoice, { amountDue, waived: plus(invoice.waived, amount) });
-  const isPaid = amountDue.size === 0 && invoice.amountPaid.size > 0;
+  const { amountPaid, credited } = invoice;
+  const isPaid = amountDue.size === 0 && amountPaid.size > 0;
   if (isPaid) w.set(invoice, { paidAtNs: w.now });
-  const end = isPaid ? "paid" : "cancelled";
+  const paid = less(amountPaid, credited).size === 0 ? "refunded" : "paid";
+  const end = isPaid ? paid : "cancelled";
   const status = amountDue.size === 0 ? end : invoice.status;
   append(w, invoice, "resolved", status, amount, by, dispute);
   return amount;

@@ -85,6 +85,14 @@ export function refundedOf({ refunded, holdback, reversedHoldback }: Payout) {
   return { ofHoldback, ofNet: less(refunded, ofHoldback) };
 }
 
+/** What went back of a settlement so far, its tax left out. */
+export function refundedSoFar(w: World, { payoutSeq, refunded }: Settlement): Coins {
+  const payout = w.payouts.find(({ seq }) => seq === payoutSeq);
+  const { platformFee, validatorFee, holdback, net } = refunded ?? {};
+  const given = [platformFee, validatorFee, holdback, net, payout?.refunded];
+  return plus(...given.map((leg) => leg ?? NONE));
+}
+
 export function netToPay(payout: Payout): Coins {
   return less(payout.net, plus(refundedOf(payout).ofNet, payout.reversedNet));
 }
@@ -195,6 +203,7 @@ export const payoutRules: Rules = {
   MsgHoldPayout: (w, { sender, payoutId: payout_id, reason }: own.MsgHoldPayout) => {
     const { payout, left, isPaid, isHeld } = payoutById(w, sender, payout_id);
     if (payout.heldByDispute) {
+      need(left.size > 0, 1503);
       // It stays held when the dispute is over; no document says that it has no entry.
       w.set(payout, { heldByDispute: false, holdReason: reason });
       w.emit("PayoutHeld", { payout_id, dispute_id: "", reason });

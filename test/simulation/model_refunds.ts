@@ -116,29 +116,45 @@ function partsOf(w: World, s: Settlement, payout: Payout | undefined, given: Leg
   return [...fees, ...shares, tax].filter(({ coins }) => coins.size > 0);
 }
 
-/** @param asked empty for all that is left */
+/**
+ * @param asked empty for all that is left
+ * @param withFees false when the parties agreed: fees of others are not theirs to give back
+ * @returns undefined when nothing is left without the fees
+ */
 export function refund(
   w: World,
   s: Settlement,
   asked: Coins,
   by: { reason: string; initiator: string; disputeSeq: bigint },
-): Refund {
+  withFees = true,
+): Refund | undefined {
   const escrow = w.escrowOf(s);
   need(s.type !== "refund", 1506);
   need(!w.isModule(escrow.depositor), 1537);
   const { payout, invoice, whole, done, left, credit, all } = stateOf(w, s);
-  const amount = asked.size === 0 ? all : asked;
-  need(left.size > 0 && amount.size > 0, 1506);
-  need(minus(left, amount) !== undefined, 1522);
-  const splits = [...amount].map(([denom, each]) => split(whole, done, denom, each));
+  const wanted = asked.size === 0 ? all : asked;
+  need(left.size > 0 && wanted.size > 0, 1506);
+  need(minus(left, wanted) !== undefined, 1522);
+  const kept = (from: Legs): Legs =>
+    legs((leg) => (withFees || !leg.endsWith("Fee") ? from[leg] : NONE));
+  const [base, before] = [kept(whole), kept(done)];
+  const [share, back] = [total(base), total(before)];
+  // Without the fees it is the provider's part of what is asked for.
+  const taken = mapped(wanted, (each, denom) => {
+    const most = share.get(denom) ?? 0n;
+    return min((each * most) / (s.total.get(denom) as bigint), most - (back.get(denom) ?? 0n));
+  });
+  const splits = [...taken].map(([denom, each]) => split(base, before, denom, each));
   const given = legs((leg) => plus(...splits.map((each) => each[leg])));
+  const amount = total(given);
+  if (amount.size === 0) return undefined;
   const credited = plus(amount, given.tax);
   need(credit === undefined || minus(credit, credited) !== undefined, 1522);
   const facts = { seq: w.next("refund"), settlementSeq: s.seq, escrowSeq: s.escrowSeq, amount };
   const times = { refundedAtNs: w.now, height: w.height, legs: given };
   const record = w.push(w.refunds, made<Refund>(RefundState, { ...facts, ...times, ...by }));
   const id = refundId(record);
-  const taken: Part[] = [];
+  const moved: Part[] = [];
   for (const part of partsOf(w, s, payout, given)) {
     const isDry = w.isModule(part.source) && part.source === escrow.recipient;
     const held = isDry ? NONE : w.balance(part.source);
@@ -146,12 +162,15 @@ export function refund(
       (held.get(denom) ?? 0n) >= each ? each : 0n,
     );
     w.move(part.source, escrow.depositor, coins);
-    if (coins.size > 0) taken.push({ ...part, coins });
+    if (coins.size > 0) moved.push({ ...part, coins });
     const owed = less(part.coins, coins);
     if (owed.size > 0) bookOwed(w, record, part, owed);
   }
-  if (payout !== undefined) reverse(w, payout, taken, id);
-  const rewardsCancelled = cancelRewards(w, s, plus(total(done), amount), id);
+  if (payout !== undefined) reverse(w, payout, moved, id);
+  const refunded = mapped(plus(back, amount), (each, denom) => {
+    return (each * (s.total.get(denom) as bigint)) / (share.get(denom) as bigint);
+  });
+  const rewardsCancelled = cancelRewards(w, s, refunded, id);
   const note = { amount: credited, reason: by.reason, initiator: by.initiator, reference: id };
   const creditNoteSeq = invoice === undefined ? 0n : writeCredit(w, invoice as Invoice, note);
   w.set(record, { rewardsCancelled, creditNoteSeq });
@@ -213,7 +232,7 @@ export const refundRules: Rules = {
     w.needAuthority(sender);
     const settlement = w.find(w.settlements, id, settlementId, 1507);
     const by = { reason, initiator: sender, disputeSeq: 0n };
-    const record = refund(w, settlement, parsed(amount) as Coins, by);
+    const record = refund(w, settlement, parsed(amount) as Coins, by) as Refund;
     const { owed } = record;
     const refundedAmount = text(less(plus(record.amount, record.legs?.tax ?? NONE), owed));
     return { refundId: refundId(record), refundedAmount, owedAmount: text(owed) };

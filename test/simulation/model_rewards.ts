@@ -7,6 +7,7 @@ import {
 import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
 import type * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
 import type { Taken } from "./model_billing.ts";
+import { refundedSoFar } from "./model_payouts.ts";
 import { type Claimable, type Distribution, type Entry, type Escrow, made } from "./model_state.ts";
 import { need, type Rules, type Settlement, type Usage, usageId } from "./model_state.ts";
 import type { World } from "./model_state.ts";
@@ -193,6 +194,13 @@ function byAuthority(
   return { distributionId: distributionId(distribution), totalRewards };
 }
 
+/** What a record was settled for; nothing of its settlement may have gone back. */
+function keptOf(w: World, { settlementSeq, settledAmount }: Usage): bigint {
+  const settlement = w.settlements.find(({ seq }) => seq === settlementSeq);
+  need(settlement === undefined || refundedSoFar(w, settlement).size === 0, 1509);
+  return settledAmount;
+}
+
 function needFresh(w: World, source: string, reference: string): void {
   const isUsed = w.distributions.some((d) => d.source === source && d.reference === reference);
   need(!isUsed, 1527);
@@ -206,7 +214,7 @@ export const authorityRewardRules: Rules = {
       const usage = w.usageById(id);
       need(!usage.disputed, 1535);
       need(usage.status === "settled" && usage.reward === 0n, 1509);
-      const coins = coin(usage.denom, usageReward(w, usage, usage.settledAmount));
+      const coins = coin(usage.denom, usageReward(w, usage, keptOf(w, usage)));
       const { recipient: address, orderId: line } = w.escrowOf(usage);
       return { address, reason: "provider usage reward", reference: id, usage, coins, line };
     });
@@ -240,8 +248,9 @@ export function cancelRewards(
     const due = mapped(plus(entry.amount, entry.cancelled), (amount, denom) => {
       return (amount * (refunded.get(denom) ?? 0n)) / (total.get(denom) as bigint);
     });
-    const cancelled = less(due, entry.cancelled);
-    const after = { ...entry, amount: less(entry.amount, cancelled), cancelled: due };
+    const cancelled = mapped(due, (each, denom) => each - (entry.cancelled.get(denom) ?? 0n));
+    const gone = plus(entry.cancelled, cancelled);
+    const after = { ...entry, amount: less(entry.amount, cancelled), cancelled: gone };
     w.put(w.entries, entry.seq, after.amount.size === 0 ? undefined : after);
     w.move(w.module("rewards"), entry.minted ? "" : w.module("reward_pool"), cancelled);
     return cancelled;

@@ -35,7 +35,8 @@ export const settleRules: Rules = {
     need(open.length === 0 || open.some((each) => !each.disputed), 1535);
     need(isAll || limited(chosen, most).length === chosen.length, 1506);
     const plan = { initiator: m.sender, open: open.length };
-    if (m.isFinal && (isAll || chosen.length === open.length)) {
+    const mayEnd = m.isFinal && escrow.openDisputes === 0;
+    if (mayEnd && (isAll || chosen.length === open.length)) {
       need(chosen.slice(0, most).every(mayTake), 1506);
       const part = limited(chosen, most);
       const isFinal = part.length === open.length;

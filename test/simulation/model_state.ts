@@ -264,8 +264,18 @@ export function isTerminal({ status }: Escrow): boolean {
   return status === "released" || status === "refunded" || status === "expired";
 }
 
-export function isExpired(w: World, { status, expiresAtNs }: Escrow): boolean {
+function isPast(w: World, { status, expiresAtNs }: Escrow): boolean {
   return (status === "pending" || status === "active") && w.now > expiresAtNs;
+}
+
+/** Not while a dispute of an open record waits (RULES 21). */
+export function isExpired(w: World, escrow: Escrow): boolean {
+  return escrow.openDisputes === 0 && isPast(w, escrow);
+}
+
+/** What a message wants that adds a claim: no new ones after the time is over. */
+export function needInTime(w: World, escrow: Escrow): void {
+  need(!isPast(w, escrow), 1518);
 }
 
 /** What may be taken of an escrow: not what disputed records cost (RULES 21). */

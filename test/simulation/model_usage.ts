@@ -3,7 +3,8 @@ import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
 import type * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
 import { countUnits } from "./model_escrow.ts";
 import { type Ceiling, costOf, type Escrow, isExpired, isTerminal, made } from "./model_state.ts";
-import { need, needActive, type Rules, type Usage, usageId, type World } from "./model_state.ts";
+import { need, needActive, needInTime, type Rules, type Usage, usageId } from "./model_state.ts";
+import type { World } from "./model_state.ts";
 import { kindOf, ONE, SECOND, sum, text, type WireCoin } from "./model_sums.ts";
 
 // RULES 15 to 20 and 23; README, "Corrections" to "Flags".
@@ -18,6 +19,7 @@ export const usageRules: Rules = {
     const held = meter.filter(holdsPeriod);
     need(!held.some((u) => u.periodStart === periodStart && u.periodEnd === periodEnd), 1514);
     needActive(w, escrow);
+    needInTime(w, escrow);
     need(sender === escrow.recipient, 1505);
     const { maxClockDrift: drift, maxUsagePeriod: longest } = w.params;
     need(leaseId === escrow.leaseId && escrow.amount.has(price.denom), 1512);
@@ -73,10 +75,14 @@ export const usageRules: Rules = {
     need(!before.disputed, 1535);
     needActive(w, escrow);
     const { usageUnits: units, usageId: old_id } = m;
+    // What a dispute came to stays a bound (RULES 21).
+    const dispute = w.disputes[Number(before.disputeSeq) - 1];
+    const isAmended = dispute !== undefined && dispute.amendedSeq > 0n;
     const { usageType, periodStart, periodEnd } = before;
     const doc = { orderId, leaseId, usageType, usageUnits: units, periodStart, periodEnd };
     const meter = meterOf(w, escrow, usageType);
     if (units === 0n) {
+      need(!isAmended, 1512);
       const unitPrice = { denom: before.denom, amount: `${before.unitPrice}` };
       needSigned(w, { sender, signature }, { ...doc, unitPrice });
       const left = meter.filter((each) => holdsPeriod(each) && each !== before);
@@ -87,14 +93,17 @@ export const usageRules: Rules = {
       w.emit("UsageWithdrawn", { ...facts, reason }, escrow);
       return { usageId: "", totalCost: "", correctedAt: w.seconds };
     }
+    needInTime(w, escrow);
     const price = m.unitPrice as WireCoin;
     const { denom, unitPrice: was } = before;
     need(units !== before.units || price.denom !== denom || BigInt(price.amount) !== was, 1512);
     need(escrow.amount.has(price.denom) && isBelowCeiling(w, orderId, before, price), 1512);
     const cost = priced(price, units);
+    need(!isAmended || (price.denom === denom && cost <= before.cost), 1512);
     needSigned(w, { sender, signature }, { ...doc, unitPrice: price });
     const to = { units, denom: price.denom, unitPrice: BigInt(price.amount), cost };
-    const own = { providerSignature: signature, acknowledged: false, disputeSeq: 0n };
+    const disputeSeq = isAmended ? before.disputeSeq : 0n;
+    const own = { providerSignature: signature, acknowledged: false, disputeSeq };
     const usage = replace(w, before, { ...to, ...own }, reason);
     return { usageId: usageId(usage), totalCost: text(costOf(usage)), correctedAt: w.seconds };
   },

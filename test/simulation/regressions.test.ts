@@ -1,43 +1,13 @@
 import { expect, test } from "vitest";
-import { provider } from "../testkit/accounts.ts";
-import { GENESIS_TIME, slot } from "../testkit/times.ts";
-import { asSource, type ConcreteBlock, runBlocks, runPlan } from "./compare.ts";
+import { GENESIS_TIME } from "../testkit/times.ts";
+import { asSource, runBlocks, runPlan } from "./compare.ts";
 import type { Model } from "./model.ts";
 import { planOf } from "./operations.ts";
-import { PARTIES } from "./parties.ts";
 import { shrink } from "./shrink.ts";
+import { after, authority, depositor, dispute, idAt, report, resolve } from "./steps.ts";
+import { SETTING, setTax, settle } from "./steps.ts";
 
 // Blocks that module and model once disagreed about, as `npm run simulate` prints them.
-
-const SETTING = { params: {}, extended: { auto_settle_enabled: false }, pool: 0n };
-const [depositor = ""] = PARTIES.map(({ address }) => address);
-const recipient = provider.address;
-
-function report(leaseId: string, start: number, units: bigint, price: bigint) {
-  const { start: periodStart, end: periodEnd } = slot(start);
-  const unitPrice = { denom: "uve", amount: `${price}` };
-  const usage = { orderId: "o", leaseId, usageUnits: units, usageType: "cpu", unitPrice };
-  const value = { sender: recipient, ...usage, periodStart, periodEnd };
-  return { type: "MsgRecordUsage", value: { ...value, signature: Uint8Array.of(1) } };
-}
-
-/** An active escrow of 10,000uve, and then these blocks a second apart each. */
-function after(...blocks: ConcreteBlock["txs"][]): ConcreteBlock[] {
-  const amount = [{ denom: "uve", amount: "10000" }];
-  const created = { sender: depositor, orderId: "o", amount, expiresIn: 3600n };
-  const activated = { sender: depositor, escrowId: "escrow-1", leaseId: "l", recipient };
-  const all: ConcreteBlock["txs"][] = [
-    [[{ type: "MsgCreateEscrow", value: created }]],
-    [[{ type: "MsgActivateEscrow", value: activated }]],
-    ...blocks,
-  ];
-  return all.map((txs, at) => ({ timeNs: GENESIS_TIME + BigInt(at + 1) * 1_000_000_000n, txs }));
-}
-
-function settle(isFinal: boolean) {
-  const value = { sender: depositor, orderId: "o", usageRecordIds: [], isFinal };
-  return { type: "MsgSettleOrder", value };
-}
 
 test("RULES 25 a final settlement of records that cost nothing issues an invoice of nothing, paid", async () => {
   const blocks = after([[report("l", 0, 1n, 0n)]], [[settle(true)]]);
@@ -73,28 +43,18 @@ test("README, errors: a bad address among the signers of a release condition is 
 
 test("RULES 21 a record that was closed without billing and payment cannot be disputed, and nothing halts", async () => {
   const extended = { ...SETTING.extended, billing_enabled: false };
-  const usageId = `usage-${(GENESIS_TIME + 3_000_000_000n) / 1_000_000_000n}-1`;
-  const facts = { usageId, reason: "why", evidenceHash: new Uint8Array(0) };
-  const dispute = { type: "MsgDisputeUsage", value: { sender: depositor, ...facts } };
-  const blocks = after([[report("l", 0, 1n, 0n)]], [[settle(true)]], [[dispute]]);
+  const disputed = dispute(idAt("usage", 3));
+  const blocks = after([[report("l", 0, 1n, 0n)]], [[settle(true)]], [[disputed]]);
   expect(await runBlocks({ ...SETTING, extended }, blocks)).toBeUndefined();
 });
 
 test("RULES 21 a dispute of a record that was billed nothing, with a tax within prices, is decided and nothing halts", async () => {
-  const authority = PARTIES.find(({ name }) => name === "authority")?.address ?? "";
-  const rates = [{ name: "VAT", rate: "0.19", compound: false }];
-  const tax = { mode: "inclusive", jurisdiction: "", rates, customerTaxId: "" };
-  const setTax = { type: "MsgSetTax", value: { sender: authority, orderId: "o", tax } };
-  const usageId = `usage-${(GENESIS_TIME + 4_000_000_000n) / 1_000_000_000n}-1`;
-  const dispute = { sender: depositor, usageId, reason: "why", evidenceHash: new Uint8Array(0) };
-  const decision = { disputeId: "dispute-1", resolution: "accepted", usageUnits: 0n };
-  const resolve = { sender: authority, ...decision, unitPrice: undefined };
   const blocks = after(
-    [[setTax]],
+    [[setTax(authority, "inclusive", ["0.19"])]],
     [[report("l", 0, 1n, 0n)]],
     [[settle(true)]],
-    [[{ type: "MsgDisputeUsage", value: dispute }]],
-    [[{ type: "MsgResolveDispute", value: resolve }]],
+    [[dispute(idAt("usage", 4))]],
+    [[resolve(authority, 1, "accepted")]],
   );
   expect(await runBlocks(SETTING, blocks)).toBeUndefined();
 });

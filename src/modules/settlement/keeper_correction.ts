@@ -55,13 +55,13 @@ export class CorrectionKeeper {
     const { sender, units, reason } = request;
     const { usage: before, escrow } = this.#ofProvider(ctx, sender, request.usageId);
     const { denom, price } = request.unitPrice;
+    requireTimeLeft(ctx, escrow);
     if (before.units === units && before.denom === denom && before.unitPrice === `${price}`) {
       throw invalidUsage(`nothing changes: ${request.usageId} has these units and this price`);
     }
-    requireTimeLeft(ctx, escrow);
     requireDenomHeld(escrow, denom);
     const isAmended = this.#isAmended(ctx, before);
-    if (isAmended && costOf(price, units) > BigInt(before.cost)) {
+    if (isAmended && (denom !== before.denom || costOf(price, units) > BigInt(before.cost))) {
       const most = `${before.cost}${before.denom}, to which dispute-${before.disputeSeq} amended it`;
       throw invalidUsage(
         `expected a cost of at most ${most}, found ${costOf(price, units)}${denom}`,

@@ -1,7 +1,7 @@
 import type { Context } from "../../baseapp/context.ts";
 import { RewardEntryState, type SettlementState } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
-import { mulDivFloor } from "../../lib/int.ts";
+import { maxBigint, mulDivFloor } from "../../lib/int.ts";
 import {
   addCoins,
   amountOf,
@@ -92,7 +92,8 @@ function shareOf(entry: RewardEntryState, { settlement, refunded }: CancelReques
     const whole = amountOf(total, denom);
     return whole === 0n ? 0n : mulDivFloor(amount, amountOf(refunded, denom), whole);
   });
-  return subCoins(due, cancelled);
+  // A refund whose fees stand counts for more than it gave: a later one may find it all cancelled.
+  return mapCoins(due, (amount, denom) => maxBigint(amount - amountOf(cancelled, denom), 0n));
 }
 
 function reduce(ctx: Context, records: Records, before: RewardEntryState, taken: Coins): void {
