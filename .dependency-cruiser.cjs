@@ -35,6 +35,7 @@ const entries = [
   "\\.worker\\.ts$",
   "^src/testing/[^/]+$",
   "^src/explorer/page\\.ts$",
+  "^src/api/rest/page/",
   "\\.d\\.ts$",
 ];
 
@@ -98,6 +99,12 @@ module.exports = {
     packages("npm-core", { path: core, pathNot: [under(["gen", "codec"]), leveldb] }, noble),
     packages("npm-gen-codec", { path: under(["gen", "codec"]) }, noble, protobuf),
     packages("npm-leveldb", { path: leveldb }, noble, level),
+    rule(
+      "npm-prom-client",
+      "whoever counts is told through src/node/metrics.ts",
+      { path: "^src/", pathNot: "^src/api/metrics/" },
+      { path: npm("prom-client") },
+    ),
     rule("no-circular", "type-only cycles count", {}, { circular: true }),
     rule(
       "no-orphans",

@@ -61,7 +61,7 @@ const STEPS = [
   },
   {
     name: "generated",
-    what: "generated code is up to date",
+    what: "generated code and docs/openapi.json are up to date",
     fix: () => node("scripts/gen_proto.mjs"),
     check: () => node("scripts/gen_proto.mjs", "--check"),
   },

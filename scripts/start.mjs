@@ -16,8 +16,8 @@ month of metered jobs on it (examples/usage-month.ndjson), then stays up. Ctrl-C
   --grpc-port PORT     gRPC (default 9090)
   --rest-port PORT     REST (default 1317)
   --ledger-port PORT   ledger API (default 8000)
-  --metrics-port PORT  metrics (default 26660)
-  --log-level LEVEL    info, warn (default), error or silent
+  --metrics-port PORT  Prometheus metrics, health and readiness (default 26660)
+  --log-level LEVEL    debug, info, warn (default), error or silent
   --help               this text
 
 After -- come more flags of "settled start".

@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { withBuildLock } from "./build_lock.mjs";
 import { runTool } from "./run.mjs";
 import { inRoot, root, UserError } from "./root.mjs";
@@ -34,12 +42,24 @@ function isBuilt(hash) {
   return readFileSync(STAMP, "utf8") === hash;
 }
 
+/** What src has for browsers, which the compiler leaves behind. */
+const ASSET = /\.(html|css|mjs)$/;
+
+function copyAssets() {
+  for (const path of filesUnder("src").filter((name) => ASSET.test(name))) {
+    const target = join(DIST, path.slice(4));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(inRoot(path), target);
+  }
+}
+
 /** What an earlier build left of sources that are gone: it would still be imported and shipped. */
 function removeOrphans() {
   const sources = new Set(filesUnder("src").map((path) => path.slice(4).replace(/\.ts$/, "")));
   for (const path of filesUnder("dist")) {
     const name = path.slice(5);
     if (name.startsWith(".")) continue;
+    if (ASSET.test(name) && sources.has(name)) continue;
     if (!sources.has(name.replace(/(\.js|\.d\.ts)(\.map)?$/, ""))) rmSync(inRoot(path));
   }
 }
@@ -63,6 +83,7 @@ export async function buildIfNeeded({ note = () => undefined, force = false } = 
     const { code, output } = await runTool("typescript/bin/tsc", args, { capture: true });
     if (code !== 0) throw new UserError(`the build failed:\n${output.trimEnd()}`);
     removeOrphans();
+    copyAssets();
     writeFileSync(STAMP, hash);
     return true;
   });

@@ -5,7 +5,9 @@ import { MsgRouter } from "../baseapp/msg_router.ts";
 import { QueryRouter } from "../baseapp/query_router.ts";
 import { PreparedTx } from "../baseapp/prepare_tx.ts";
 import { preparedFor, runTx, type TxEnvironment } from "../baseapp/run_tx.ts";
+import { TxMsgData } from "../gen/cosmos/base/abci/v1beta1/abci.ts";
 import { SimulateRequest, SimulateResponse } from "../gen/cosmos/tx/v1beta1/service.ts";
+import { SimulateEffectsRequest, SimulateEffectsResponse } from "../gen/settled/tx/v1/service.ts";
 import { assert, must } from "../lib/assert.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
@@ -27,6 +29,7 @@ import { NS_PER_SECOND, type TimeNs } from "../types/time.ts";
 import type { TxResult } from "../types/tx.ts";
 import { signatureClaims } from "../modules/auth/ante.ts";
 import { anteSteps } from "./ante.ts";
+import { balanceChanges } from "./balance_changes.ts";
 import { type ChainGenesis, chainGenesisJson, parseChainGenesis } from "./chain_genesis.ts";
 import { exportModules } from "./export.ts";
 import { checkFullInvariants } from "./full_invariants.ts";
@@ -129,6 +132,7 @@ export class SettledApp implements api.Application {
       prove: proverOf(parts.store),
       latestHeight: () => parts.store.version?.height ?? 0n,
       simulate: (request) => this.#simulateAnswer(request),
+      simulateEffects: (request) => this.#effectsAnswer(request),
     };
     this.#check = parts.store.overlay();
     const file = options.load?.checkpoint;
@@ -145,6 +149,10 @@ export class SettledApp implements api.Application {
       appHash: version?.appHash ?? EMPTY_BYTES,
       earliestHeight: maxBigint(earliestHeight(this.#db), this.#genesis.initialHeight),
     };
+  }
+
+  storeStats(): api.StoreStats {
+    return this.#store.stats;
   }
 
   /** Paths of all queries, for the doors that list them. */
@@ -311,6 +319,7 @@ export class SettledApp implements api.Application {
       throw new ChainError({ code, codespace, text: log }, "");
     }
     const { gasWanted, gasUsed, log, events } = result;
+    const { msgResponses } = TxMsgData.decode(result.data);
     const wireEvents = events.map(({ type, attributes }) => ({
       type,
       attributes: [...attributes],
@@ -318,9 +327,21 @@ export class SettledApp implements api.Application {
     return SimulateResponse.encode(
       SimulateResponse.fromPartial({
         gasInfo: { gasWanted, gasUsed },
-        result: { data: result.data, log, events: wireEvents },
+        result: { data: result.data, log, events: wireEvents, msgResponses },
       }),
     ).finish();
+  }
+
+  #effectsAnswer(data: Uint8Array): Uint8Array {
+    const { txBytes } = SimulateEffectsRequest.decode(data);
+    const next = this.#next();
+    const { events, ...result } = this.simulate(txBytes, next.time);
+    const ctx = this.#blockContext(this.#store.overlay(), next, []);
+    const changes = balanceChanges(events).map(({ address, denom, change }) => {
+      const moduleName = this.#modules.auth.account(ctx, address)?.moduleName ?? "";
+      return { address, moduleName, denom, change: change.toString() };
+    });
+    return SimulateEffectsResponse.encode({ ...result, changes }).finish();
   }
 
   #checkInvariants(ctx: Context): void {

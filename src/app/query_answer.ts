@@ -18,6 +18,7 @@ import { queryAnswer, queryFailure } from "./query.ts";
 import { RecordingReader } from "./query_proof.ts";
 
 const SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate";
+const EFFECTS_PATH = "/settled.tx.v1.Service/SimulateEffects";
 const STORE_PATH = /^\/store\/([a-z_]{1,32})\/key$/;
 
 /** The first byte of each module's committed keys, by the module's name. */
@@ -36,6 +37,8 @@ export interface QuerySource {
   latestHeight(): bigint;
   /** Answer of a SimulateRequest. @throws ChainError of the tx */
   simulate(request: Uint8Array): Uint8Array;
+  /** Answer of a SimulateEffectsRequest. */
+  simulateEffects(request: Uint8Array): Uint8Array;
 }
 
 /**
@@ -76,7 +79,8 @@ async function answerOrFailure(
   input: QueryInput,
 ): Promise<QueryOutput> {
   try {
-    if (input.path === SIMULATE_PATH) return simulated(source, reader, input);
+    if (input.path === SIMULATE_PATH) return simulated(source, reader, input, "simulate");
+    if (input.path === EFFECTS_PATH) return simulated(source, reader, input, "simulateEffects");
     if (input.path.startsWith("/store/")) return await stored(reader, input);
     const route = source.queries.route(input.path);
     const answer = await route.handle({ chain: source.chain, reader }, input.data);
@@ -87,13 +91,18 @@ async function answerOrFailure(
 }
 
 /** @throws ChainError sdk/26 for another height than the latest. */
-function simulated(source: QuerySource, reader: Reader, input: QueryInput): QueryOutput {
+function simulated(
+  source: QuerySource,
+  reader: Reader,
+  input: QueryInput,
+  answer: "simulate" | "simulateEffects",
+): QueryOutput {
   const latest = source.latestHeight();
   if (input.height !== 0n && input.height !== latest) {
     const detail = `a tx is simulated on the latest state (${latest}), not at height ${input.height}: leave the height out`;
     throw new ChainError(ErrInvalidHeight, detail);
   }
-  return queryAnswer(reader.height, source.simulate(input.data));
+  return queryAnswer(reader.height, source[answer](input.data));
 }
 
 /** A committed value as it is stored; nothing under the key is an empty answer. */

@@ -34,6 +34,7 @@ export async function answerFromRecords(
     prove: async () => [],
     latestHeight: () => query.height,
     simulate: noSimulation,
+    simulateEffects: noSimulation,
   };
   return answerQuery(source, new RecordsReader(records, query.height), { ...query, prove: false });
 }

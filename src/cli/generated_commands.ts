@@ -73,7 +73,7 @@ function generate(
   );
   const positional =
     autocli.positional ??
-    (options.kind === "Query" ? pathFields(method.httpGet) : firstId(input, signerFields));
+    (options.kind === "Query" ? pathFields(method.http?.[0]?.path) : firstId(input, signerFields));
   const { taken } = options;
   const flags = flagsOf(input, positional, { autocli, without: signerFields, taken });
   const command = new Command(freeName(autocli.use ?? kebab(method.name), service, used));

@@ -60,6 +60,7 @@ export function chainOfGenesis(genesis: unknown): HomeChain {
 export interface RunningNode {
   readonly pid: number;
   readonly rpc: string;
+  readonly rest: string | undefined;
 }
 
 /** Where `settled start` notes its endpoints, so that commands with the same home find them. */
@@ -73,7 +74,9 @@ export async function readRunningNode(home: string): Promise<RunningNode | undef
     | Partial<RunningNode>
     | undefined;
   if (typeof note?.pid !== "number" || typeof note.rpc !== "string") return undefined;
-  return isRunning(note.pid) ? { pid: note.pid, rpc: note.rpc } : undefined;
+  if (!isRunning(note.pid)) return undefined;
+  const rest = typeof note.rest === "string" ? note.rest : undefined;
+  return { pid: note.pid, rpc: note.rpc, rest };
 }
 
 function isRunning(pid: number): boolean {

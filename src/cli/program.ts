@@ -4,6 +4,7 @@ import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { debugCommand } from "./commands/debug.ts";
 import { exportCommand } from "./commands/export.ts";
+import { faucetCommand } from "./commands/faucet.ts";
 import { initCommand } from "./commands/init.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { proofCommand } from "./commands/proof.ts";
@@ -17,6 +18,7 @@ import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { txCommand } from "./commands/tx.ts";
 import { versionCommand } from "./commands/version.ts";
+import { walletCommand } from "./commands/wallet.ts";
 import { EXIT, EXIT_MEANINGS } from "./exit_codes.ts";
 import { examples } from "./help.ts";
 import type { Io, OutputFormat } from "./io.ts";
@@ -32,6 +34,7 @@ export function buildProgram(io: Io, format: OutputFormat = "text"): Command {
   const commands = [
     ...[initCommand(io), startCommand(io), keysCommand(io), txCommand(io), queryCommand(io)],
     ...[providerCommand(io), statusCommand(io), exportCommand(io), configCommand(io)],
+    ...[faucetCommand(io), walletCommand(io)],
     ...[snapshotCommand(io), rollbackCommand(io), pruneCommand(io)],
     ...[
       replayCommand(io),

@@ -4,6 +4,7 @@ import type { NodeLog } from "../node/log.ts";
 import { type OpenApp, startNode } from "../node/node.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
 import { type DevAccount, loadDevAccounts } from "./dev_accounts.ts";
+import { openDoors } from "./doors.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { runningNodePath } from "./home.ts";
 import { openTestKeyring } from "./keyring/test_keyring.ts";
@@ -43,22 +44,24 @@ export async function startChain({
   readonly log: NodeLog;
   readonly openApp: OpenApp;
 }): Promise<RunningChain> {
-  const node = await startNode({ home, config, openApp, appVersion: packageVersion(), log });
+  const { openMetrics } = await import("../api/metrics/recorder.ts");
+  const metrics = openMetrics();
+  const appVersion = packageVersion();
+  const node = await startNode({ home, config, openApp, appVersion, log, metrics });
   try {
-    const { startRpcServer } = await import("../api/rpc/server.ts");
-    const { host, rpcPort: port, corsOrigins: cors } = config;
-    const onFault = (error: unknown) => log.error("internal error of the RPC", faultFacts(error));
-    const rpc = await startRpcServer({ view: node.view, host, port, cors, report: onFault });
-    const endpoints: Endpoints = {
-      rpc: rpc.url,
-      ...{ grpc: null, rest: null, ledger: null, metrics: null },
-    };
+    const doors = await openDoors({ home, view: node.view, config, log, metrics });
+    const { endpoints } = doors;
     const report = await reportOf(home, node.view.info, config, endpoints);
-    const note = { pid: process.pid, chainId: report.chainId, rpc: endpoints.rpc };
+    const note = {
+      pid: process.pid,
+      chainId: report.chainId,
+      rpc: endpoints.rpc,
+      rest: endpoints.rest,
+    };
     await writeJson(runningNodePath(home), note);
     const stop = async () => {
       await rm(runningNodePath(home), { force: true });
-      await rpc.close();
+      await doors.close();
       await node.stop();
     };
     return { report, halted: node.halted, stop };
@@ -66,10 +69,6 @@ export async function startChain({
     await node.stop();
     throw error;
   }
-}
-
-function faultFacts(error: unknown): { error: string } {
-  return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
 async function reportOf(

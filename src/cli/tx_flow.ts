@@ -83,14 +83,46 @@ export interface PlannedTx {
 export async function planTx(session: TxSession, content: TxContent): Promise<PlannedTx> {
   const { client, flags, key } = session;
   const plan = parseFeeFlags(flags, session.denom);
-  const { accountNumber, sequence } = await accountOf(session);
+  const account = await accountOf(session);
+  const { accountNumber } = account;
+  if (plan.gas !== undefined && flags.dryRun !== true) {
+    const fee = feeOf(plan, plan.gas);
+    return { content, fee, ...account, simulatedGas: undefined };
+  }
   const { publicKey } = key;
-  const simulatedGas =
-    plan.gas === undefined || flags.dryRun === true
-      ? await simulate(client, buildSimulationTx({ ...content, publicKey, sequence }))
-      : undefined;
-  const gasLimit = plan.gas ?? gasLimitOf(plan, simulatedGas ?? 0n);
-  return { content, fee: feeOf(plan, gasLimit), accountNumber, sequence, simulatedGas };
+  const { gas, sequence } = await withExpectedSequence(session, account.sequence, (sequence) =>
+    simulate(client, buildSimulationTx({ ...content, publicKey, sequence })),
+  );
+  const fee = feeOf(plan, plan.gas ?? gasLimitOf(plan, gas));
+  return { content, fee, accountNumber, sequence, simulatedGas: gas };
+}
+
+/** A block with a tx of the account may come between asking for its sequence and using it. */
+async function withExpectedSequence(
+  { flags }: TxSession,
+  first: bigint,
+  run: (sequence: bigint) => Promise<bigint>,
+): Promise<{ gas: bigint; sequence: bigint }> {
+  let sequence = first;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return { gas: await run(sequence), sequence };
+    } catch (error) {
+      const expected = error instanceof CliError ? expectedSequence(error.message) : undefined;
+      const isFinal = flags.sequence !== undefined || tries === SEQUENCE_TRIES;
+      if (expected === undefined || isFinal) throw error;
+      sequence = expected;
+    }
+  }
+}
+
+/** How often a tx is tried with the sequence that the node expects instead. */
+export const SEQUENCE_TRIES = 8;
+
+/** The sequence that the text of a refusal (`sdk/32`) names; undefined for another text. */
+export function expectedSequence(text: string): bigint | undefined {
+  const match = /account sequence mismatch, expected ([0-9]{1,20}), got [0-9]+/.exec(text);
+  return match?.[1] === undefined ? undefined : BigInt(match[1]);
 }
 
 /** Number and sequence by the flags, else by the node. */
@@ -155,7 +187,15 @@ export async function sendTx(
   tx: Uint8Array,
   wait: boolean,
 ): Promise<{ hash: string; info: TxInfo | undefined }> {
-  const { hash, codespace, code, log } = await broadcast(client, tx);
+  return concludeTx(client, await broadcast(client, tx), wait);
+}
+
+/** What becomes of a tx that was sent; throws and returns as `sendTx`. */
+export async function concludeTx(
+  client: Client,
+  { hash, codespace, code, log }: BroadcastResult,
+  wait: boolean,
+): Promise<{ hash: string; info: TxInfo | undefined }> {
   if (code !== 0) {
     throw new CliError(exitOfTxCode("check", codespace, code), "tx_refused", log, {
       ...hintOf(codespace, code),
@@ -181,7 +221,8 @@ const MEMPOOL_CODES: readonly (readonly [RegExp, number])[] = [
   [/Tx too large/, 21],
 ];
 
-async function broadcast(client: Client, tx: Uint8Array): Promise<BroadcastResult> {
+/** Sends a tx; a refusal is a result with a code. */
+export async function broadcast(client: Client, tx: Uint8Array): Promise<BroadcastResult> {
   try {
     return await client.broadcastSync(tx);
   } catch (error) {

@@ -3,6 +3,7 @@ import { QueryAccountRequest, QueryAccountResponse } from "../gen/cosmos/auth/v1
 import { QueryBalanceRequest, QueryBalanceResponse } from "../gen/cosmos/bank/v1beta1/query.ts";
 import { TxMsgData } from "../gen/cosmos/base/abci/v1beta1/abci.ts";
 import { SimulateRequest, SimulateResponse } from "../gen/cosmos/tx/v1beta1/service.ts";
+import { SimulateEffectsRequest, SimulateEffectsResponse } from "../gen/settled/tx/v1/service.ts";
 import { EMPTY_BYTES, fromBase64, fromHex, toBase64, toHex } from "../lib/bytes.ts";
 import { ClientError, ConnectionError, QueryError, RpcError, TxTimeoutError } from "./errors.ts";
 import { type JsonProofOps, type ProvedAnswer, readProofOps } from "./proof.ts";
@@ -60,6 +61,9 @@ export interface SimulationResult {
   readonly gasUsed: bigint;
   readonly responses: readonly EncodedMessage[];
 }
+
+/** What a tx would cost and move; `code` 0: it would work. */
+export type Effects = SimulateEffectsResponse;
 
 export interface AccountState {
   readonly accountNumber: bigint;
@@ -186,6 +190,12 @@ export class Client {
       gasUsed: answer.gasInfo?.gasUsed ?? 0n,
       responses: answer.result?.msgResponses ?? [],
     };
+  }
+
+  /** Who would have more or less after the tx. A tx that would fail is no exception here. */
+  async simulateEffects(tx: Uint8Array): Promise<Effects> {
+    const path = "/settled.tx.v1.Service/SimulateEffects";
+    return this.query(path, SimulateEffectsRequest, { txBytes: tx }, SimulateEffectsResponse);
   }
 
   /** Sends a tx and returns what its check said; it does not wait for a block. */

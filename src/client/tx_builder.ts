@@ -59,14 +59,18 @@ export function buildTx(input: TxInput): Uint8Array {
 }
 
 /**
- * TxRaw bytes for the node's Simulate: no signature, an unspecified mode and no fee. It needs only
- * the public key of the signer.
+ * TxRaw bytes for the node's Simulate: no signature, an unspecified mode and, unless one is given,
+ * no fee. It needs only the public key of the signer.
  */
 export function buildSimulationTx(
-  input: TxContent & { readonly publicKey: Uint8Array; readonly sequence: bigint },
+  input: TxContent & {
+    readonly publicKey: Uint8Array;
+    readonly sequence: bigint;
+    readonly fee?: Fee;
+  },
 ): Uint8Array {
   const mode = SignMode.SIGN_MODE_UNSPECIFIED;
-  const fee = { amount: [], gasLimit: 0n };
+  const fee = input.fee ?? { amount: [], gasLimit: 0n };
   return encodePartial(TxRaw, {
     bodyBytes: encodeBody(input),
     authInfoBytes: encodeAuthInfo(input.publicKey, mode, input.sequence, fee),

@@ -9,7 +9,14 @@ import { Timestamp } from "../gen/google/protobuf/timestamp.ts";
 import { CanonicalVote } from "../gen/tendermint/types/canonical.ts";
 import { Block } from "../gen/tendermint/types/block.ts";
 import { HashedParams } from "../gen/tendermint/types/params.ts";
-import { BlockID, BlockMeta, Commit, CommitSig, Header } from "../gen/tendermint/types/types.ts";
+import {
+  BlockID,
+  BlockMeta,
+  Commit,
+  CommitSig,
+  type Data,
+  Header,
+} from "../gen/tendermint/types/types.ts";
 import { SimpleValidator } from "../gen/tendermint/types/validator.ts";
 import { Consensus } from "../gen/tendermint/version/types.ts";
 import { assert, must } from "../lib/assert.ts";
@@ -99,14 +106,26 @@ export function encodeCommit(commit: CommitFields | undefined): Uint8Array {
 }
 
 /** A whole block, as it is cut into parts. */
-export function encodeBlock({ header, txs, lastCommit }: BlockFields): Uint8Array {
-  return Block.encode({
+export function encodeBlock(block: BlockFields): Uint8Array {
+  return Block.encode(wireBlock(block)).finish();
+}
+
+/** A whole block as a message, for answers that hold it. */
+export function wireBlock({ header, txs, lastCommit }: BlockFields): WireBlock {
+  return {
     header: wireHeader(header),
     data: { txs: [...txs] },
     evidence: { evidence: [] },
     lastCommit: wireCommit(lastCommit),
-  }).finish();
+  };
 }
+
+/** A block whose parts are all there. */
+export type WireBlock = Block & {
+  readonly header: Header;
+  readonly data: Data;
+  readonly lastCommit: Commit;
+};
 
 /** What a validator signs: a vote without its signer. `type` 1 is a prevote, 2 a precommit. */
 export function encodeCanonicalVote(
@@ -241,7 +260,7 @@ function wireEvents(events: readonly Event[]): WireEvent[] {
   return events as WireEvent[];
 }
 
-function wireTime(time: TimeNs): Timestamp {
+export function wireTime(time: TimeNs): Timestamp {
   const seconds = secondsOf(time);
   return { seconds, nanos: toSafeNumber(time - seconds * NS_PER_SECOND) };
 }
@@ -251,7 +270,8 @@ function timeOf(time: Timestamp | undefined): TimeNs {
   return (seconds * NS_PER_SECOND + BigInt(nanos)) as TimeNs;
 }
 
-function wireBlockId(id: BlockIdFields | undefined): BlockID {
+/** No block is an empty id. */
+export function wireBlockId(id: BlockIdFields | undefined): BlockID {
   return {
     hash: id?.hash ?? EMPTY_BYTES,
     partSetHeader: { total: id?.partsTotal ?? 0, hash: id?.partsHash ?? EMPTY_BYTES },

@@ -64,14 +64,22 @@ export interface EnumSchema {
   readonly values: readonly { readonly name: string; readonly no: number }[];
 }
 
+/** One rule of a google.api.http annotation. */
+export interface HttpRule {
+  readonly verb: "get" | "put" | "post" | "delete" | "patch";
+  /** Path template, such as "/a/{id}" or "/a/{name=**}". */
+  readonly path: string;
+  /** Field that the body of the request is; "*" for the whole message. */
+  readonly body?: string;
+}
+
 export interface MethodSchema {
   readonly name: string;
   /** Full names of messages. */
   readonly input: string;
   readonly output: string;
-  /** google.api.http path templates. */
-  readonly httpGet?: string;
-  readonly httpPost?: string;
+  /** The REST routes, the main one first. */
+  readonly http?: readonly HttpRule[];
 }
 
 export interface ServiceSchema {
@@ -788,6 +796,42 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "cosmos.tx.v1beta1.TxEncodeRequest",
+    fields: [
+      { name: "tx", key: "tx", no: 1, kind: "message", typeName: "cosmos.tx.v1beta1.Tx" },
+    ],
+  },
+  {
+    name: "cosmos.tx.v1beta1.TxEncodeResponse",
+    fields: [
+      { name: "tx_bytes", key: "txBytes", no: 1, kind: "bytes" },
+    ],
+  },
+  {
+    name: "cosmos.tx.v1beta1.TxEncodeAminoRequest",
+    fields: [
+      { name: "amino_json", key: "aminoJson", no: 1, kind: "string" },
+    ],
+  },
+  {
+    name: "cosmos.tx.v1beta1.TxEncodeAminoResponse",
+    fields: [
+      { name: "amino_binary", key: "aminoBinary", no: 1, kind: "bytes" },
+    ],
+  },
+  {
+    name: "cosmos.tx.v1beta1.TxDecodeAminoRequest",
+    fields: [
+      { name: "amino_binary", key: "aminoBinary", no: 1, kind: "bytes" },
+    ],
+  },
+  {
+    name: "cosmos.tx.v1beta1.TxDecodeAminoResponse",
+    fields: [
+      { name: "amino_json", key: "aminoJson", no: 1, kind: "string" },
+    ],
+  },
+  {
     name: "cosmos.tx.v1beta1.Tx",
     fields: [
       { name: "body", key: "body", no: 1, kind: "message", typeName: "cosmos.tx.v1beta1.TxBody" },
@@ -888,6 +932,140 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "grpc.health.v1.HealthCheckRequest",
+    fields: [
+      { name: "service", key: "service", no: 1, kind: "string" },
+    ],
+  },
+  {
+    name: "grpc.health.v1.HealthCheckResponse",
+    fields: [
+      { name: "status", key: "status", no: 1, kind: "enum", typeName: "grpc.health.v1.HealthCheckResponse.ServingStatus" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ServerReflectionRequest",
+    fields: [
+      { name: "host", key: "host", no: 1, kind: "string" },
+      { name: "file_by_filename", key: "fileByFilename", no: 3, kind: "string", oneof: "message_request" },
+      { name: "file_containing_symbol", key: "fileContainingSymbol", no: 4, kind: "string", oneof: "message_request" },
+      { name: "file_containing_extension", key: "fileContainingExtension", no: 5, kind: "message", typeName: "grpc.reflection.v1.ExtensionRequest", oneof: "message_request" },
+      { name: "all_extension_numbers_of_type", key: "allExtensionNumbersOfType", no: 6, kind: "string", oneof: "message_request" },
+      { name: "list_services", key: "listServices", no: 7, kind: "string", oneof: "message_request" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ExtensionRequest",
+    fields: [
+      { name: "containing_type", key: "containingType", no: 1, kind: "string" },
+      { name: "extension_number", key: "extensionNumber", no: 2, kind: "int32" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ServerReflectionResponse",
+    fields: [
+      { name: "valid_host", key: "validHost", no: 1, kind: "string" },
+      { name: "original_request", key: "originalRequest", no: 2, kind: "message", typeName: "grpc.reflection.v1.ServerReflectionRequest" },
+      { name: "file_descriptor_response", key: "fileDescriptorResponse", no: 4, kind: "message", typeName: "grpc.reflection.v1.FileDescriptorResponse", oneof: "message_response" },
+      { name: "all_extension_numbers_response", key: "allExtensionNumbersResponse", no: 5, kind: "message", typeName: "grpc.reflection.v1.ExtensionNumberResponse", oneof: "message_response" },
+      { name: "list_services_response", key: "listServicesResponse", no: 6, kind: "message", typeName: "grpc.reflection.v1.ListServiceResponse", oneof: "message_response" },
+      { name: "error_response", key: "errorResponse", no: 7, kind: "message", typeName: "grpc.reflection.v1.ErrorResponse", oneof: "message_response" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.FileDescriptorResponse",
+    fields: [
+      { name: "file_descriptor_proto", key: "fileDescriptorProto", no: 1, kind: "bytes", repeated: true },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ExtensionNumberResponse",
+    fields: [
+      { name: "base_type_name", key: "baseTypeName", no: 1, kind: "string" },
+      { name: "extension_number", key: "extensionNumber", no: 2, kind: "int32", repeated: true },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ListServiceResponse",
+    fields: [
+      { name: "service", key: "service", no: 1, kind: "message", typeName: "grpc.reflection.v1.ServiceResponse", repeated: true },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ServiceResponse",
+    fields: [
+      { name: "name", key: "name", no: 1, kind: "string" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ErrorResponse",
+    fields: [
+      { name: "error_code", key: "errorCode", no: 1, kind: "int32" },
+      { name: "error_message", key: "errorMessage", no: 2, kind: "string" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ServerReflectionRequest",
+    fields: [
+      { name: "host", key: "host", no: 1, kind: "string" },
+      { name: "file_by_filename", key: "fileByFilename", no: 3, kind: "string", oneof: "message_request" },
+      { name: "file_containing_symbol", key: "fileContainingSymbol", no: 4, kind: "string", oneof: "message_request" },
+      { name: "file_containing_extension", key: "fileContainingExtension", no: 5, kind: "message", typeName: "grpc.reflection.v1alpha.ExtensionRequest", oneof: "message_request" },
+      { name: "all_extension_numbers_of_type", key: "allExtensionNumbersOfType", no: 6, kind: "string", oneof: "message_request" },
+      { name: "list_services", key: "listServices", no: 7, kind: "string", oneof: "message_request" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ExtensionRequest",
+    fields: [
+      { name: "containing_type", key: "containingType", no: 1, kind: "string" },
+      { name: "extension_number", key: "extensionNumber", no: 2, kind: "int32" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ServerReflectionResponse",
+    fields: [
+      { name: "valid_host", key: "validHost", no: 1, kind: "string" },
+      { name: "original_request", key: "originalRequest", no: 2, kind: "message", typeName: "grpc.reflection.v1alpha.ServerReflectionRequest" },
+      { name: "file_descriptor_response", key: "fileDescriptorResponse", no: 4, kind: "message", typeName: "grpc.reflection.v1alpha.FileDescriptorResponse", oneof: "message_response" },
+      { name: "all_extension_numbers_response", key: "allExtensionNumbersResponse", no: 5, kind: "message", typeName: "grpc.reflection.v1alpha.ExtensionNumberResponse", oneof: "message_response" },
+      { name: "list_services_response", key: "listServicesResponse", no: 6, kind: "message", typeName: "grpc.reflection.v1alpha.ListServiceResponse", oneof: "message_response" },
+      { name: "error_response", key: "errorResponse", no: 7, kind: "message", typeName: "grpc.reflection.v1alpha.ErrorResponse", oneof: "message_response" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.FileDescriptorResponse",
+    fields: [
+      { name: "file_descriptor_proto", key: "fileDescriptorProto", no: 1, kind: "bytes", repeated: true },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ExtensionNumberResponse",
+    fields: [
+      { name: "base_type_name", key: "baseTypeName", no: 1, kind: "string" },
+      { name: "extension_number", key: "extensionNumber", no: 2, kind: "int32", repeated: true },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ListServiceResponse",
+    fields: [
+      { name: "service", key: "service", no: 1, kind: "message", typeName: "grpc.reflection.v1alpha.ServiceResponse", repeated: true },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ServiceResponse",
+    fields: [
+      { name: "name", key: "name", no: 1, kind: "string" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ErrorResponse",
+    fields: [
+      { name: "error_code", key: "errorCode", no: 1, kind: "int32" },
+      { name: "error_message", key: "errorMessage", no: 2, kind: "string" },
+    ],
+  },
+  {
     name: "settled.auth.v1.AccountState",
     fields: [
       { name: "address", key: "address", no: 1, kind: "string" },
@@ -896,6 +1074,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "sequence", key: "sequence", no: 4, kind: "uint64" },
       { name: "module_name", key: "moduleName", no: 5, kind: "string" },
       { name: "permissions", key: "permissions", no: 6, kind: "string", repeated: true },
+      { name: "multisig_key", key: "multisigKey", no: 7, kind: "bytes" },
     ],
   },
   {
@@ -1691,6 +1870,21 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "validator_fees", key: "validatorFees", no: 10, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "rewards", key: "rewards", no: 11, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "rewards_claimable", key: "rewardsClaimable", no: 12, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryOpenWorkRequest",
+    fields: [],
+  },
+  {
+    name: "settled.settlement.v1.QueryOpenWorkResponse",
+    fields: [
+      { name: "escrows", key: "escrows", no: 1, kind: "uint64" },
+      { name: "usage_records", key: "usageRecords", no: 2, kind: "uint64" },
+      { name: "disputes", key: "disputes", no: 3, kind: "uint64" },
+      { name: "payouts_waiting", key: "payoutsWaiting", no: 4, kind: "uint64" },
+      { name: "payouts_failed", key: "payoutsFailed", no: 5, kind: "uint64" },
+      { name: "incomplete", key: "incomplete", no: 6, kind: "string", repeated: true },
     ],
   },
   {
@@ -2641,6 +2835,32 @@ export const MESSAGES: readonly MessageSchema[] = [
   {
     name: "settled.settlement.v1.MsgSetTaxResponse",
     fields: [],
+  },
+  {
+    name: "settled.tx.v1.SimulateEffectsRequest",
+    fields: [
+      { name: "tx_bytes", key: "txBytes", no: 1, kind: "bytes" },
+    ],
+  },
+  {
+    name: "settled.tx.v1.SimulateEffectsResponse",
+    fields: [
+      { name: "gas_wanted", key: "gasWanted", no: 1, kind: "uint64" },
+      { name: "gas_used", key: "gasUsed", no: 2, kind: "uint64" },
+      { name: "code", key: "code", no: 3, kind: "uint32" },
+      { name: "codespace", key: "codespace", no: 4, kind: "string" },
+      { name: "log", key: "log", no: 5, kind: "string" },
+      { name: "changes", key: "changes", no: 6, kind: "message", typeName: "settled.tx.v1.BalanceChange", repeated: true },
+    ],
+  },
+  {
+    name: "settled.tx.v1.BalanceChange",
+    fields: [
+      { name: "address", key: "address", no: 1, kind: "string" },
+      { name: "module_name", key: "moduleName", no: 2, kind: "string" },
+      { name: "denom", key: "denom", no: 3, kind: "string" },
+      { name: "change", key: "change", no: 4, kind: "string" },
+    ],
   },
   {
     name: "tendermint.abci.Request",
@@ -4083,6 +4303,7 @@ export const ENUMS: readonly EnumSchema[] = [
   { name: "cosmos.tx.signing.v1beta1.SignMode", values: [{ name: "SIGN_MODE_UNSPECIFIED", no: 0 }, { name: "SIGN_MODE_DIRECT", no: 1 }, { name: "SIGN_MODE_TEXTUAL", no: 2 }, { name: "SIGN_MODE_DIRECT_AUX", no: 3 }, { name: "SIGN_MODE_LEGACY_AMINO_JSON", no: 127 }, { name: "SIGN_MODE_EIP_191", no: 191 }] },
   { name: "cosmos.tx.v1beta1.OrderBy", values: [{ name: "ORDER_BY_UNSPECIFIED", no: 0 }, { name: "ORDER_BY_ASC", no: 1 }, { name: "ORDER_BY_DESC", no: 2 }] },
   { name: "cosmos.tx.v1beta1.BroadcastMode", values: [{ name: "BROADCAST_MODE_UNSPECIFIED", no: 0 }, { name: "BROADCAST_MODE_BLOCK", no: 1 }, { name: "BROADCAST_MODE_SYNC", no: 2 }, { name: "BROADCAST_MODE_ASYNC", no: 3 }] },
+  { name: "grpc.health.v1.HealthCheckResponse.ServingStatus", values: [{ name: "UNKNOWN", no: 0 }, { name: "SERVING", no: 1 }, { name: "NOT_SERVING", no: 2 }, { name: "SERVICE_UNKNOWN", no: 3 }] },
   { name: "settled.settlement.v1.EscrowStatus", values: [{ name: "ESCROW_STATUS_UNSPECIFIED", no: 0 }, { name: "ESCROW_STATUS_PENDING", no: 1 }, { name: "ESCROW_STATUS_ACTIVE", no: 2 }, { name: "ESCROW_STATUS_RELEASED", no: 3 }, { name: "ESCROW_STATUS_REFUNDED", no: 4 }, { name: "ESCROW_STATUS_DISPUTED", no: 5 }, { name: "ESCROW_STATUS_EXPIRED", no: 6 }] },
   { name: "settled.settlement.v1.ReleaseConditionKind", values: [{ name: "RELEASE_CONDITION_KIND_UNSPECIFIED", no: 0 }, { name: "RELEASE_CONDITION_KIND_TIMELOCK", no: 1 }, { name: "RELEASE_CONDITION_KIND_SIGNATURE", no: 2 }, { name: "RELEASE_CONDITION_KIND_MULTISIG", no: 3 }, { name: "RELEASE_CONDITION_KIND_USAGE_THRESHOLD", no: 4 }, { name: "RELEASE_CONDITION_KIND_VERIFICATION", no: 5 }] },
   { name: "settled.settlement.v1.UsageStatus", values: [{ name: "USAGE_STATUS_OPEN", no: 0 }, { name: "USAGE_STATUS_SETTLED", no: 1 }, { name: "USAGE_STATUS_WRITTEN_OFF", no: 2 }, { name: "USAGE_STATUS_SUPERSEDED", no: 3 }, { name: "USAGE_STATUS_WITHDRAWN", no: 4 }] },
@@ -4110,25 +4331,25 @@ export const SERVICES: readonly ServiceSchema[] = [
   {
     name: "cosmos.auth.v1beta1.Query",
     methods: [
-      { name: "Accounts", input: "cosmos.auth.v1beta1.QueryAccountsRequest", output: "cosmos.auth.v1beta1.QueryAccountsResponse", httpGet: "/cosmos/auth/v1beta1/accounts" },
-      { name: "Account", input: "cosmos.auth.v1beta1.QueryAccountRequest", output: "cosmos.auth.v1beta1.QueryAccountResponse", httpGet: "/cosmos/auth/v1beta1/accounts/{address}" },
-      { name: "Params", input: "cosmos.auth.v1beta1.QueryParamsRequest", output: "cosmos.auth.v1beta1.QueryParamsResponse", httpGet: "/cosmos/auth/v1beta1/params" },
-      { name: "ModuleAccounts", input: "cosmos.auth.v1beta1.QueryModuleAccountsRequest", output: "cosmos.auth.v1beta1.QueryModuleAccountsResponse", httpGet: "/cosmos/auth/v1beta1/module_accounts" },
-      { name: "Bech32Prefix", input: "cosmos.auth.v1beta1.Bech32PrefixRequest", output: "cosmos.auth.v1beta1.Bech32PrefixResponse", httpGet: "/cosmos/auth/v1beta1/bech32" },
-      { name: "AccountInfo", input: "cosmos.auth.v1beta1.QueryAccountInfoRequest", output: "cosmos.auth.v1beta1.QueryAccountInfoResponse", httpGet: "/cosmos/auth/v1beta1/account_info/{address}" },
+      { name: "Accounts", input: "cosmos.auth.v1beta1.QueryAccountsRequest", output: "cosmos.auth.v1beta1.QueryAccountsResponse", http: [{"verb":"get","path":"/cosmos/auth/v1beta1/accounts"}] },
+      { name: "Account", input: "cosmos.auth.v1beta1.QueryAccountRequest", output: "cosmos.auth.v1beta1.QueryAccountResponse", http: [{"verb":"get","path":"/cosmos/auth/v1beta1/accounts/{address}"}] },
+      { name: "Params", input: "cosmos.auth.v1beta1.QueryParamsRequest", output: "cosmos.auth.v1beta1.QueryParamsResponse", http: [{"verb":"get","path":"/cosmos/auth/v1beta1/params"}] },
+      { name: "ModuleAccounts", input: "cosmos.auth.v1beta1.QueryModuleAccountsRequest", output: "cosmos.auth.v1beta1.QueryModuleAccountsResponse", http: [{"verb":"get","path":"/cosmos/auth/v1beta1/module_accounts"}] },
+      { name: "Bech32Prefix", input: "cosmos.auth.v1beta1.Bech32PrefixRequest", output: "cosmos.auth.v1beta1.Bech32PrefixResponse", http: [{"verb":"get","path":"/cosmos/auth/v1beta1/bech32"}] },
+      { name: "AccountInfo", input: "cosmos.auth.v1beta1.QueryAccountInfoRequest", output: "cosmos.auth.v1beta1.QueryAccountInfoResponse", http: [{"verb":"get","path":"/cosmos/auth/v1beta1/account_info/{address}"}] },
     ],
   },
   {
     name: "cosmos.bank.v1beta1.Query",
     methods: [
-      { name: "Balance", input: "cosmos.bank.v1beta1.QueryBalanceRequest", output: "cosmos.bank.v1beta1.QueryBalanceResponse", httpGet: "/cosmos/bank/v1beta1/balances/{address}/by_denom" },
-      { name: "AllBalances", input: "cosmos.bank.v1beta1.QueryAllBalancesRequest", output: "cosmos.bank.v1beta1.QueryAllBalancesResponse", httpGet: "/cosmos/bank/v1beta1/balances/{address}" },
-      { name: "SpendableBalances", input: "cosmos.bank.v1beta1.QuerySpendableBalancesRequest", output: "cosmos.bank.v1beta1.QuerySpendableBalancesResponse", httpGet: "/cosmos/bank/v1beta1/spendable_balances/{address}" },
-      { name: "TotalSupply", input: "cosmos.bank.v1beta1.QueryTotalSupplyRequest", output: "cosmos.bank.v1beta1.QueryTotalSupplyResponse", httpGet: "/cosmos/bank/v1beta1/supply" },
-      { name: "SupplyOf", input: "cosmos.bank.v1beta1.QuerySupplyOfRequest", output: "cosmos.bank.v1beta1.QuerySupplyOfResponse", httpGet: "/cosmos/bank/v1beta1/supply/by_denom" },
-      { name: "Params", input: "cosmos.bank.v1beta1.QueryParamsRequest", output: "cosmos.bank.v1beta1.QueryParamsResponse", httpGet: "/cosmos/bank/v1beta1/params" },
-      { name: "DenomMetadata", input: "cosmos.bank.v1beta1.QueryDenomMetadataRequest", output: "cosmos.bank.v1beta1.QueryDenomMetadataResponse", httpGet: "/cosmos/bank/v1beta1/denoms_metadata/{denom=**}" },
-      { name: "DenomsMetadata", input: "cosmos.bank.v1beta1.QueryDenomsMetadataRequest", output: "cosmos.bank.v1beta1.QueryDenomsMetadataResponse", httpGet: "/cosmos/bank/v1beta1/denoms_metadata" },
+      { name: "Balance", input: "cosmos.bank.v1beta1.QueryBalanceRequest", output: "cosmos.bank.v1beta1.QueryBalanceResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/balances/{address}/by_denom"}] },
+      { name: "AllBalances", input: "cosmos.bank.v1beta1.QueryAllBalancesRequest", output: "cosmos.bank.v1beta1.QueryAllBalancesResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/balances/{address}"}] },
+      { name: "SpendableBalances", input: "cosmos.bank.v1beta1.QuerySpendableBalancesRequest", output: "cosmos.bank.v1beta1.QuerySpendableBalancesResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/spendable_balances/{address}"}] },
+      { name: "TotalSupply", input: "cosmos.bank.v1beta1.QueryTotalSupplyRequest", output: "cosmos.bank.v1beta1.QueryTotalSupplyResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/supply"}] },
+      { name: "SupplyOf", input: "cosmos.bank.v1beta1.QuerySupplyOfRequest", output: "cosmos.bank.v1beta1.QuerySupplyOfResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/supply/by_denom"}] },
+      { name: "Params", input: "cosmos.bank.v1beta1.QueryParamsRequest", output: "cosmos.bank.v1beta1.QueryParamsResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/params"}] },
+      { name: "DenomMetadata", input: "cosmos.bank.v1beta1.QueryDenomMetadataRequest", output: "cosmos.bank.v1beta1.QueryDenomMetadataResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/denoms_metadata/{denom=**}"}] },
+      { name: "DenomsMetadata", input: "cosmos.bank.v1beta1.QueryDenomsMetadataRequest", output: "cosmos.bank.v1beta1.QueryDenomsMetadataResponse", http: [{"verb":"get","path":"/cosmos/bank/v1beta1/denoms_metadata"}] },
     ],
   },
   {
@@ -4141,72 +4362,95 @@ export const SERVICES: readonly ServiceSchema[] = [
   {
     name: "cosmos.base.node.v1beta1.Service",
     methods: [
-      { name: "Config", input: "cosmos.base.node.v1beta1.ConfigRequest", output: "cosmos.base.node.v1beta1.ConfigResponse", httpGet: "/cosmos/base/node/v1beta1/config" },
-      { name: "Status", input: "cosmos.base.node.v1beta1.StatusRequest", output: "cosmos.base.node.v1beta1.StatusResponse", httpGet: "/cosmos/base/node/v1beta1/status" },
+      { name: "Config", input: "cosmos.base.node.v1beta1.ConfigRequest", output: "cosmos.base.node.v1beta1.ConfigResponse", http: [{"verb":"get","path":"/cosmos/base/node/v1beta1/config"}] },
+      { name: "Status", input: "cosmos.base.node.v1beta1.StatusRequest", output: "cosmos.base.node.v1beta1.StatusResponse", http: [{"verb":"get","path":"/cosmos/base/node/v1beta1/status"}] },
     ],
   },
   {
     name: "cosmos.base.tendermint.v1beta1.Service",
     methods: [
-      { name: "GetNodeInfo", input: "cosmos.base.tendermint.v1beta1.GetNodeInfoRequest", output: "cosmos.base.tendermint.v1beta1.GetNodeInfoResponse", httpGet: "/cosmos/base/tendermint/v1beta1/node_info" },
-      { name: "GetSyncing", input: "cosmos.base.tendermint.v1beta1.GetSyncingRequest", output: "cosmos.base.tendermint.v1beta1.GetSyncingResponse", httpGet: "/cosmos/base/tendermint/v1beta1/syncing" },
-      { name: "GetLatestBlock", input: "cosmos.base.tendermint.v1beta1.GetLatestBlockRequest", output: "cosmos.base.tendermint.v1beta1.GetLatestBlockResponse", httpGet: "/cosmos/base/tendermint/v1beta1/blocks/latest" },
-      { name: "GetBlockByHeight", input: "cosmos.base.tendermint.v1beta1.GetBlockByHeightRequest", output: "cosmos.base.tendermint.v1beta1.GetBlockByHeightResponse", httpGet: "/cosmos/base/tendermint/v1beta1/blocks/{height}" },
-      { name: "GetLatestValidatorSet", input: "cosmos.base.tendermint.v1beta1.GetLatestValidatorSetRequest", output: "cosmos.base.tendermint.v1beta1.GetLatestValidatorSetResponse", httpGet: "/cosmos/base/tendermint/v1beta1/validatorsets/latest" },
-      { name: "GetValidatorSetByHeight", input: "cosmos.base.tendermint.v1beta1.GetValidatorSetByHeightRequest", output: "cosmos.base.tendermint.v1beta1.GetValidatorSetByHeightResponse", httpGet: "/cosmos/base/tendermint/v1beta1/validatorsets/{height}" },
-      { name: "ABCIQuery", input: "cosmos.base.tendermint.v1beta1.ABCIQueryRequest", output: "cosmos.base.tendermint.v1beta1.ABCIQueryResponse", httpGet: "/cosmos/base/tendermint/v1beta1/abci_query" },
+      { name: "GetNodeInfo", input: "cosmos.base.tendermint.v1beta1.GetNodeInfoRequest", output: "cosmos.base.tendermint.v1beta1.GetNodeInfoResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/node_info"}] },
+      { name: "GetSyncing", input: "cosmos.base.tendermint.v1beta1.GetSyncingRequest", output: "cosmos.base.tendermint.v1beta1.GetSyncingResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/syncing"}] },
+      { name: "GetLatestBlock", input: "cosmos.base.tendermint.v1beta1.GetLatestBlockRequest", output: "cosmos.base.tendermint.v1beta1.GetLatestBlockResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/blocks/latest"}] },
+      { name: "GetBlockByHeight", input: "cosmos.base.tendermint.v1beta1.GetBlockByHeightRequest", output: "cosmos.base.tendermint.v1beta1.GetBlockByHeightResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/blocks/{height}"}] },
+      { name: "GetLatestValidatorSet", input: "cosmos.base.tendermint.v1beta1.GetLatestValidatorSetRequest", output: "cosmos.base.tendermint.v1beta1.GetLatestValidatorSetResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/validatorsets/latest"}] },
+      { name: "GetValidatorSetByHeight", input: "cosmos.base.tendermint.v1beta1.GetValidatorSetByHeightRequest", output: "cosmos.base.tendermint.v1beta1.GetValidatorSetByHeightResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/validatorsets/{height}"}] },
+      { name: "ABCIQuery", input: "cosmos.base.tendermint.v1beta1.ABCIQueryRequest", output: "cosmos.base.tendermint.v1beta1.ABCIQueryResponse", http: [{"verb":"get","path":"/cosmos/base/tendermint/v1beta1/abci_query"}] },
     ],
   },
   {
     name: "cosmos.tx.v1beta1.Service",
     methods: [
-      { name: "Simulate", input: "cosmos.tx.v1beta1.SimulateRequest", output: "cosmos.tx.v1beta1.SimulateResponse", httpPost: "/cosmos/tx/v1beta1/simulate" },
-      { name: "GetTx", input: "cosmos.tx.v1beta1.GetTxRequest", output: "cosmos.tx.v1beta1.GetTxResponse", httpGet: "/cosmos/tx/v1beta1/txs/{hash}" },
-      { name: "BroadcastTx", input: "cosmos.tx.v1beta1.BroadcastTxRequest", output: "cosmos.tx.v1beta1.BroadcastTxResponse", httpPost: "/cosmos/tx/v1beta1/txs" },
-      { name: "GetTxsEvent", input: "cosmos.tx.v1beta1.GetTxsEventRequest", output: "cosmos.tx.v1beta1.GetTxsEventResponse", httpGet: "/cosmos/tx/v1beta1/txs" },
-      { name: "GetBlockWithTxs", input: "cosmos.tx.v1beta1.GetBlockWithTxsRequest", output: "cosmos.tx.v1beta1.GetBlockWithTxsResponse", httpGet: "/cosmos/tx/v1beta1/txs/block/{height}" },
-      { name: "TxDecode", input: "cosmos.tx.v1beta1.TxDecodeRequest", output: "cosmos.tx.v1beta1.TxDecodeResponse", httpPost: "/cosmos/tx/v1beta1/decode" },
+      { name: "Simulate", input: "cosmos.tx.v1beta1.SimulateRequest", output: "cosmos.tx.v1beta1.SimulateResponse", http: [{"verb":"post","path":"/cosmos/tx/v1beta1/simulate","body":"*"}] },
+      { name: "GetTx", input: "cosmos.tx.v1beta1.GetTxRequest", output: "cosmos.tx.v1beta1.GetTxResponse", http: [{"verb":"get","path":"/cosmos/tx/v1beta1/txs/{hash}"}] },
+      { name: "BroadcastTx", input: "cosmos.tx.v1beta1.BroadcastTxRequest", output: "cosmos.tx.v1beta1.BroadcastTxResponse", http: [{"verb":"post","path":"/cosmos/tx/v1beta1/txs","body":"*"}] },
+      { name: "GetTxsEvent", input: "cosmos.tx.v1beta1.GetTxsEventRequest", output: "cosmos.tx.v1beta1.GetTxsEventResponse", http: [{"verb":"get","path":"/cosmos/tx/v1beta1/txs"}] },
+      { name: "GetBlockWithTxs", input: "cosmos.tx.v1beta1.GetBlockWithTxsRequest", output: "cosmos.tx.v1beta1.GetBlockWithTxsResponse", http: [{"verb":"get","path":"/cosmos/tx/v1beta1/txs/block/{height}"}] },
+      { name: "TxDecode", input: "cosmos.tx.v1beta1.TxDecodeRequest", output: "cosmos.tx.v1beta1.TxDecodeResponse", http: [{"verb":"post","path":"/cosmos/tx/v1beta1/decode","body":"*"}] },
+      { name: "TxEncode", input: "cosmos.tx.v1beta1.TxEncodeRequest", output: "cosmos.tx.v1beta1.TxEncodeResponse", http: [{"verb":"post","path":"/cosmos/tx/v1beta1/encode","body":"*"}] },
+      { name: "TxEncodeAmino", input: "cosmos.tx.v1beta1.TxEncodeAminoRequest", output: "cosmos.tx.v1beta1.TxEncodeAminoResponse", http: [{"verb":"post","path":"/cosmos/tx/v1beta1/encode/amino","body":"*"}] },
+      { name: "TxDecodeAmino", input: "cosmos.tx.v1beta1.TxDecodeAminoRequest", output: "cosmos.tx.v1beta1.TxDecodeAminoResponse", http: [{"verb":"post","path":"/cosmos/tx/v1beta1/decode/amino","body":"*"}] },
+    ],
+  },
+  {
+    name: "grpc.health.v1.Health",
+    methods: [
+      { name: "Check", input: "grpc.health.v1.HealthCheckRequest", output: "grpc.health.v1.HealthCheckResponse" },
+      { name: "Watch", input: "grpc.health.v1.HealthCheckRequest", output: "grpc.health.v1.HealthCheckResponse" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1.ServerReflection",
+    methods: [
+      { name: "ServerReflectionInfo", input: "grpc.reflection.v1.ServerReflectionRequest", output: "grpc.reflection.v1.ServerReflectionResponse" },
+    ],
+  },
+  {
+    name: "grpc.reflection.v1alpha.ServerReflection",
+    methods: [
+      { name: "ServerReflectionInfo", input: "grpc.reflection.v1alpha.ServerReflectionRequest", output: "grpc.reflection.v1alpha.ServerReflectionResponse" },
     ],
   },
   {
     name: "settled.bank.v1.Query",
     methods: [
-      { name: "JournalEntries", input: "settled.bank.v1.QueryJournalEntriesRequest", output: "settled.bank.v1.QueryJournalEntriesResponse", httpGet: "/settled/bank/v1/journal" },
-      { name: "JournalEntry", input: "settled.bank.v1.QueryJournalEntryRequest", output: "settled.bank.v1.QueryJournalEntryResponse", httpGet: "/settled/bank/v1/journal/{seq}" },
+      { name: "JournalEntries", input: "settled.bank.v1.QueryJournalEntriesRequest", output: "settled.bank.v1.QueryJournalEntriesResponse", http: [{"verb":"get","path":"/settled/bank/v1/journal"}] },
+      { name: "JournalEntry", input: "settled.bank.v1.QueryJournalEntryRequest", output: "settled.bank.v1.QueryJournalEntryResponse", http: [{"verb":"get","path":"/settled/bank/v1/journal/{seq}"}] },
     ],
   },
   {
     name: "settled.settlement.v1.Query",
     methods: [
-      { name: "UsageByNaturalKey", input: "settled.settlement.v1.QueryUsageByNaturalKeyRequest", output: "settled.settlement.v1.QueryUsageByNaturalKeyResponse", httpGet: "/settled/settlement/v1/usage/by_natural_key" },
-      { name: "PriceCeilings", input: "settled.settlement.v1.QueryPriceCeilingsRequest", output: "settled.settlement.v1.QueryPriceCeilingsResponse", httpGet: "/settled/settlement/v1/price_ceilings" },
-      { name: "UsageDetail", input: "settled.settlement.v1.QueryUsageDetailRequest", output: "settled.settlement.v1.QueryUsageDetailResponse", httpGet: "/settled/settlement/v1/usage/{usage_id}" },
-      { name: "Invoice", input: "settled.settlement.v1.QueryInvoiceRequest", output: "settled.settlement.v1.QueryInvoiceResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}" },
-      { name: "InvoicesByOrder", input: "settled.settlement.v1.QueryInvoicesByOrderRequest", output: "settled.settlement.v1.QueryInvoicesByOrderResponse", httpGet: "/settled/settlement/v1/invoices/by_order" },
-      { name: "Invoices", input: "settled.settlement.v1.QueryInvoicesRequest", output: "settled.settlement.v1.QueryInvoicesResponse", httpGet: "/settled/settlement/v1/invoices" },
-      { name: "BillingTerms", input: "settled.settlement.v1.QueryBillingTermsRequest", output: "settled.settlement.v1.QueryBillingTermsResponse", httpGet: "/settled/settlement/v1/billing_terms" },
-      { name: "InvoiceLedger", input: "settled.settlement.v1.QueryInvoiceLedgerRequest", output: "settled.settlement.v1.QueryInvoiceLedgerResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}/ledger" },
-      { name: "CreditNotes", input: "settled.settlement.v1.QueryCreditNotesRequest", output: "settled.settlement.v1.QueryCreditNotesResponse", httpGet: "/settled/settlement/v1/invoices/{invoice_id}/credit_notes" },
-      { name: "Usage", input: "settled.settlement.v1.QueryUsageRequest", output: "settled.settlement.v1.QueryUsageResponse", httpGet: "/settled/settlement/v1/usage" },
-      { name: "UsageRecords", input: "settled.settlement.v1.QueryUsageRecordsRequest", output: "settled.settlement.v1.QueryUsageRecordsResponse", httpGet: "/settled/settlement/v1/usage_records" },
-      { name: "Orders", input: "settled.settlement.v1.QueryOrdersRequest", output: "settled.settlement.v1.QueryOrdersResponse", httpGet: "/settled/settlement/v1/orders" },
-      { name: "Escrows", input: "settled.settlement.v1.QueryEscrowsRequest", output: "settled.settlement.v1.QueryEscrowsResponse", httpGet: "/settled/settlement/v1/escrows" },
-      { name: "Settlements", input: "settled.settlement.v1.QuerySettlementsRequest", output: "settled.settlement.v1.QuerySettlementsResponse", httpGet: "/settled/settlement/v1/settlements" },
-      { name: "Payouts", input: "settled.settlement.v1.QueryPayoutsRequest", output: "settled.settlement.v1.QueryPayoutsResponse", httpGet: "/settled/settlement/v1/payouts" },
-      { name: "PayoutLedger", input: "settled.settlement.v1.QueryPayoutLedgerRequest", output: "settled.settlement.v1.QueryPayoutLedgerResponse", httpGet: "/settled/settlement/v1/payouts/{payout_id}/ledger" },
-      { name: "Statement", input: "settled.settlement.v1.QueryStatementRequest", output: "settled.settlement.v1.QueryStatementResponse", httpGet: "/settled/settlement/v1/statement" },
-      { name: "EstimateSettlement", input: "settled.settlement.v1.QueryEstimateSettlementRequest", output: "settled.settlement.v1.QueryEstimateSettlementResponse", httpGet: "/settled/settlement/v1/estimate_settlement" },
-      { name: "NextSettlement", input: "settled.settlement.v1.QueryNextSettlementRequest", output: "settled.settlement.v1.QueryNextSettlementResponse", httpGet: "/settled/settlement/v1/next_settlement" },
-      { name: "Treasury", input: "settled.settlement.v1.QueryTreasuryRequest", output: "settled.settlement.v1.QueryTreasuryResponse", httpGet: "/settled/settlement/v1/treasury" },
-      { name: "Dispute", input: "settled.settlement.v1.QueryDisputeRequest", output: "settled.settlement.v1.QueryDisputeResponse", httpGet: "/settled/settlement/v1/disputes/{dispute_id}" },
-      { name: "Disputes", input: "settled.settlement.v1.QueryDisputesRequest", output: "settled.settlement.v1.QueryDisputesResponse", httpGet: "/settled/settlement/v1/disputes" },
-      { name: "Refund", input: "settled.settlement.v1.QueryRefundRequest", output: "settled.settlement.v1.QueryRefundResponse", httpGet: "/settled/settlement/v1/refunds/{refund_id}" },
-      { name: "RefundsBySettlement", input: "settled.settlement.v1.QueryRefundsBySettlementRequest", output: "settled.settlement.v1.QueryRefundsBySettlementResponse", httpGet: "/settled/settlement/v1/settlements/{settlement_id}/refunds" },
-      { name: "Receivables", input: "settled.settlement.v1.QueryReceivablesRequest", output: "settled.settlement.v1.QueryReceivablesResponse", httpGet: "/settled/settlement/v1/receivables" },
-      { name: "RewardEntries", input: "settled.settlement.v1.QueryRewardEntriesRequest", output: "settled.settlement.v1.QueryRewardEntriesResponse", httpGet: "/settled/settlement/v1/reward_entries" },
-      { name: "Distributions", input: "settled.settlement.v1.QueryDistributionsRequest", output: "settled.settlement.v1.QueryDistributionsResponse", httpGet: "/settled/settlement/v1/distributions" },
-      { name: "Params", input: "settled.settlement.v1.QueryParamsRequest", output: "settled.settlement.v1.QueryParamsResponse", httpGet: "/settled/settlement/v1/params" },
-      { name: "Totals", input: "settled.settlement.v1.QueryTotalsRequest", output: "settled.settlement.v1.QueryTotalsResponse", httpGet: "/settled/settlement/v1/totals" },
+      { name: "UsageByNaturalKey", input: "settled.settlement.v1.QueryUsageByNaturalKeyRequest", output: "settled.settlement.v1.QueryUsageByNaturalKeyResponse", http: [{"verb":"get","path":"/settled/settlement/v1/usage/by_natural_key"}] },
+      { name: "PriceCeilings", input: "settled.settlement.v1.QueryPriceCeilingsRequest", output: "settled.settlement.v1.QueryPriceCeilingsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/price_ceilings"}] },
+      { name: "UsageDetail", input: "settled.settlement.v1.QueryUsageDetailRequest", output: "settled.settlement.v1.QueryUsageDetailResponse", http: [{"verb":"get","path":"/settled/settlement/v1/usage/{usage_id}"}] },
+      { name: "Invoice", input: "settled.settlement.v1.QueryInvoiceRequest", output: "settled.settlement.v1.QueryInvoiceResponse", http: [{"verb":"get","path":"/settled/settlement/v1/invoices/{invoice_id}"}] },
+      { name: "InvoicesByOrder", input: "settled.settlement.v1.QueryInvoicesByOrderRequest", output: "settled.settlement.v1.QueryInvoicesByOrderResponse", http: [{"verb":"get","path":"/settled/settlement/v1/invoices/by_order"}] },
+      { name: "Invoices", input: "settled.settlement.v1.QueryInvoicesRequest", output: "settled.settlement.v1.QueryInvoicesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/invoices"}] },
+      { name: "BillingTerms", input: "settled.settlement.v1.QueryBillingTermsRequest", output: "settled.settlement.v1.QueryBillingTermsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/billing_terms"}] },
+      { name: "InvoiceLedger", input: "settled.settlement.v1.QueryInvoiceLedgerRequest", output: "settled.settlement.v1.QueryInvoiceLedgerResponse", http: [{"verb":"get","path":"/settled/settlement/v1/invoices/{invoice_id}/ledger"}] },
+      { name: "CreditNotes", input: "settled.settlement.v1.QueryCreditNotesRequest", output: "settled.settlement.v1.QueryCreditNotesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/invoices/{invoice_id}/credit_notes"}] },
+      { name: "Usage", input: "settled.settlement.v1.QueryUsageRequest", output: "settled.settlement.v1.QueryUsageResponse", http: [{"verb":"get","path":"/settled/settlement/v1/usage"}] },
+      { name: "UsageRecords", input: "settled.settlement.v1.QueryUsageRecordsRequest", output: "settled.settlement.v1.QueryUsageRecordsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/usage_records"}] },
+      { name: "Orders", input: "settled.settlement.v1.QueryOrdersRequest", output: "settled.settlement.v1.QueryOrdersResponse", http: [{"verb":"get","path":"/settled/settlement/v1/orders"}] },
+      { name: "Escrows", input: "settled.settlement.v1.QueryEscrowsRequest", output: "settled.settlement.v1.QueryEscrowsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/escrows"}] },
+      { name: "Settlements", input: "settled.settlement.v1.QuerySettlementsRequest", output: "settled.settlement.v1.QuerySettlementsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/settlements"}] },
+      { name: "Payouts", input: "settled.settlement.v1.QueryPayoutsRequest", output: "settled.settlement.v1.QueryPayoutsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/payouts"}] },
+      { name: "PayoutLedger", input: "settled.settlement.v1.QueryPayoutLedgerRequest", output: "settled.settlement.v1.QueryPayoutLedgerResponse", http: [{"verb":"get","path":"/settled/settlement/v1/payouts/{payout_id}/ledger"}] },
+      { name: "Statement", input: "settled.settlement.v1.QueryStatementRequest", output: "settled.settlement.v1.QueryStatementResponse", http: [{"verb":"get","path":"/settled/settlement/v1/statement"}] },
+      { name: "EstimateSettlement", input: "settled.settlement.v1.QueryEstimateSettlementRequest", output: "settled.settlement.v1.QueryEstimateSettlementResponse", http: [{"verb":"get","path":"/settled/settlement/v1/estimate_settlement"}] },
+      { name: "NextSettlement", input: "settled.settlement.v1.QueryNextSettlementRequest", output: "settled.settlement.v1.QueryNextSettlementResponse", http: [{"verb":"get","path":"/settled/settlement/v1/next_settlement"}] },
+      { name: "Treasury", input: "settled.settlement.v1.QueryTreasuryRequest", output: "settled.settlement.v1.QueryTreasuryResponse", http: [{"verb":"get","path":"/settled/settlement/v1/treasury"}] },
+      { name: "Dispute", input: "settled.settlement.v1.QueryDisputeRequest", output: "settled.settlement.v1.QueryDisputeResponse", http: [{"verb":"get","path":"/settled/settlement/v1/disputes/{dispute_id}"}] },
+      { name: "Disputes", input: "settled.settlement.v1.QueryDisputesRequest", output: "settled.settlement.v1.QueryDisputesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/disputes"}] },
+      { name: "Refund", input: "settled.settlement.v1.QueryRefundRequest", output: "settled.settlement.v1.QueryRefundResponse", http: [{"verb":"get","path":"/settled/settlement/v1/refunds/{refund_id}"}] },
+      { name: "RefundsBySettlement", input: "settled.settlement.v1.QueryRefundsBySettlementRequest", output: "settled.settlement.v1.QueryRefundsBySettlementResponse", http: [{"verb":"get","path":"/settled/settlement/v1/settlements/{settlement_id}/refunds"}] },
+      { name: "Receivables", input: "settled.settlement.v1.QueryReceivablesRequest", output: "settled.settlement.v1.QueryReceivablesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/receivables"}] },
+      { name: "RewardEntries", input: "settled.settlement.v1.QueryRewardEntriesRequest", output: "settled.settlement.v1.QueryRewardEntriesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/reward_entries"}] },
+      { name: "Distributions", input: "settled.settlement.v1.QueryDistributionsRequest", output: "settled.settlement.v1.QueryDistributionsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/distributions"}] },
+      { name: "Params", input: "settled.settlement.v1.QueryParamsRequest", output: "settled.settlement.v1.QueryParamsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/params"}] },
+      { name: "Totals", input: "settled.settlement.v1.QueryTotalsRequest", output: "settled.settlement.v1.QueryTotalsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/totals"}] },
+      { name: "OpenWork", input: "settled.settlement.v1.QueryOpenWorkRequest", output: "settled.settlement.v1.QueryOpenWorkResponse", http: [{"verb":"get","path":"/settled/settlement/v1/open_work"}] },
     ],
   },
   {
@@ -4237,6 +4481,12 @@ export const SERVICES: readonly ServiceSchema[] = [
     ],
   },
   {
+    name: "settled.tx.v1.Service",
+    methods: [
+      { name: "SimulateEffects", input: "settled.tx.v1.SimulateEffectsRequest", output: "settled.tx.v1.SimulateEffectsResponse", http: [{"verb":"post","path":"/settled/tx/v1/simulate_effects","body":"*"}] },
+    ],
+  },
+  {
     name: "tendermint.abci.ABCI",
     methods: [
       { name: "Echo", input: "tendermint.abci.RequestEcho", output: "tendermint.abci.ResponseEcho" },
@@ -4260,24 +4510,24 @@ export const SERVICES: readonly ServiceSchema[] = [
   {
     name: "virtengine.settlement.v1.Query",
     methods: [
-      { name: "Escrow", input: "virtengine.settlement.v1.QueryEscrowRequest", output: "virtengine.settlement.v1.QueryEscrowResponse", httpGet: "/virtengine/settlement/v1/escrows/{escrow_id}" },
-      { name: "EscrowsByOrder", input: "virtengine.settlement.v1.QueryEscrowsByOrderRequest", output: "virtengine.settlement.v1.QueryEscrowsByOrderResponse", httpGet: "/virtengine/settlement/v1/escrows/by-order/{order_id}" },
-      { name: "EscrowsByState", input: "virtengine.settlement.v1.QueryEscrowsByStateRequest", output: "virtengine.settlement.v1.QueryEscrowsByStateResponse", httpGet: "/virtengine/settlement/v1/escrows/by-state/{state}" },
-      { name: "Settlement", input: "virtengine.settlement.v1.QuerySettlementRequest", output: "virtengine.settlement.v1.QuerySettlementResponse", httpGet: "/virtengine/settlement/v1/settlements/{settlement_id}" },
-      { name: "SettlementsByOrder", input: "virtengine.settlement.v1.QuerySettlementsByOrderRequest", output: "virtengine.settlement.v1.QuerySettlementsByOrderResponse", httpGet: "/virtengine/settlement/v1/settlements/by-order/{order_id}" },
-      { name: "UsageRecord", input: "virtengine.settlement.v1.QueryUsageRecordRequest", output: "virtengine.settlement.v1.QueryUsageRecordResponse", httpGet: "/virtengine/settlement/v1/usage/{usage_id}" },
-      { name: "UsageRecordsByOrder", input: "virtengine.settlement.v1.QueryUsageRecordsByOrderRequest", output: "virtengine.settlement.v1.QueryUsageRecordsByOrderResponse", httpGet: "/virtengine/settlement/v1/usage/by-order/{order_id}" },
-      { name: "UsageSummary", input: "virtengine.settlement.v1.QueryUsageSummaryRequest", output: "virtengine.settlement.v1.QueryUsageSummaryResponse", httpGet: "/virtengine/settlement/v1/usage/summary" },
-      { name: "RewardDistribution", input: "virtengine.settlement.v1.QueryRewardDistributionRequest", output: "virtengine.settlement.v1.QueryRewardDistributionResponse", httpGet: "/virtengine/settlement/v1/rewards/distributions/{distribution_id}" },
-      { name: "RewardsByEpoch", input: "virtengine.settlement.v1.QueryRewardsByEpochRequest", output: "virtengine.settlement.v1.QueryRewardsByEpochResponse", httpGet: "/virtengine/settlement/v1/rewards/epochs/{epoch_number}" },
-      { name: "RewardHistory", input: "virtengine.settlement.v1.QueryRewardHistoryRequest", output: "virtengine.settlement.v1.QueryRewardHistoryResponse", httpGet: "/virtengine/settlement/v1/rewards/history/{address}" },
-      { name: "ClaimableRewards", input: "virtengine.settlement.v1.QueryClaimableRewardsRequest", output: "virtengine.settlement.v1.QueryClaimableRewardsResponse", httpGet: "/virtengine/settlement/v1/rewards/claimable/{address}" },
-      { name: "Payout", input: "virtengine.settlement.v1.QueryPayoutRequest", output: "virtengine.settlement.v1.QueryPayoutResponse", httpGet: "/virtengine/settlement/v1/payouts/{payout_id}" },
-      { name: "PayoutsByProvider", input: "virtengine.settlement.v1.QueryPayoutsByProviderRequest", output: "virtengine.settlement.v1.QueryPayoutsByProviderResponse", httpGet: "/virtengine/settlement/v1/payouts/by-provider/{provider}" },
-      { name: "Params", input: "virtengine.settlement.v1.QueryParamsRequest", output: "virtengine.settlement.v1.QueryParamsResponse", httpGet: "/virtengine/settlement/v1/params" },
-      { name: "FiatConversion", input: "virtengine.settlement.v1.QueryFiatConversionRequest", output: "virtengine.settlement.v1.QueryFiatConversionResponse", httpGet: "/virtengine/settlement/v1/fiat/conversions/{conversion_id}" },
-      { name: "FiatConversionsByProvider", input: "virtengine.settlement.v1.QueryFiatConversionsByProviderRequest", output: "virtengine.settlement.v1.QueryFiatConversionsByProviderResponse", httpGet: "/virtengine/settlement/v1/fiat/conversions/by-provider/{provider}" },
-      { name: "FiatPayoutPreference", input: "virtengine.settlement.v1.QueryFiatPayoutPreferenceRequest", output: "virtengine.settlement.v1.QueryFiatPayoutPreferenceResponse", httpGet: "/virtengine/settlement/v1/fiat/preferences/{provider}" },
+      { name: "Escrow", input: "virtengine.settlement.v1.QueryEscrowRequest", output: "virtengine.settlement.v1.QueryEscrowResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/escrows/{escrow_id}"}] },
+      { name: "EscrowsByOrder", input: "virtengine.settlement.v1.QueryEscrowsByOrderRequest", output: "virtengine.settlement.v1.QueryEscrowsByOrderResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/escrows/by-order/{order_id}"}] },
+      { name: "EscrowsByState", input: "virtengine.settlement.v1.QueryEscrowsByStateRequest", output: "virtengine.settlement.v1.QueryEscrowsByStateResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/escrows/by-state/{state}"}] },
+      { name: "Settlement", input: "virtengine.settlement.v1.QuerySettlementRequest", output: "virtengine.settlement.v1.QuerySettlementResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/settlements/{settlement_id}"}] },
+      { name: "SettlementsByOrder", input: "virtengine.settlement.v1.QuerySettlementsByOrderRequest", output: "virtengine.settlement.v1.QuerySettlementsByOrderResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/settlements/by-order/{order_id}"}] },
+      { name: "UsageRecord", input: "virtengine.settlement.v1.QueryUsageRecordRequest", output: "virtengine.settlement.v1.QueryUsageRecordResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/usage/{usage_id}"}] },
+      { name: "UsageRecordsByOrder", input: "virtengine.settlement.v1.QueryUsageRecordsByOrderRequest", output: "virtengine.settlement.v1.QueryUsageRecordsByOrderResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/usage/by-order/{order_id}"}] },
+      { name: "UsageSummary", input: "virtengine.settlement.v1.QueryUsageSummaryRequest", output: "virtengine.settlement.v1.QueryUsageSummaryResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/usage/summary"}] },
+      { name: "RewardDistribution", input: "virtengine.settlement.v1.QueryRewardDistributionRequest", output: "virtengine.settlement.v1.QueryRewardDistributionResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/rewards/distributions/{distribution_id}"}] },
+      { name: "RewardsByEpoch", input: "virtengine.settlement.v1.QueryRewardsByEpochRequest", output: "virtengine.settlement.v1.QueryRewardsByEpochResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/rewards/epochs/{epoch_number}"}] },
+      { name: "RewardHistory", input: "virtengine.settlement.v1.QueryRewardHistoryRequest", output: "virtengine.settlement.v1.QueryRewardHistoryResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/rewards/history/{address}"}] },
+      { name: "ClaimableRewards", input: "virtengine.settlement.v1.QueryClaimableRewardsRequest", output: "virtengine.settlement.v1.QueryClaimableRewardsResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/rewards/claimable/{address}"}] },
+      { name: "Payout", input: "virtengine.settlement.v1.QueryPayoutRequest", output: "virtengine.settlement.v1.QueryPayoutResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/payouts/{payout_id}"}] },
+      { name: "PayoutsByProvider", input: "virtengine.settlement.v1.QueryPayoutsByProviderRequest", output: "virtengine.settlement.v1.QueryPayoutsByProviderResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/payouts/by-provider/{provider}"}] },
+      { name: "Params", input: "virtengine.settlement.v1.QueryParamsRequest", output: "virtengine.settlement.v1.QueryParamsResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/params"}] },
+      { name: "FiatConversion", input: "virtengine.settlement.v1.QueryFiatConversionRequest", output: "virtengine.settlement.v1.QueryFiatConversionResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/fiat/conversions/{conversion_id}"}] },
+      { name: "FiatConversionsByProvider", input: "virtengine.settlement.v1.QueryFiatConversionsByProviderRequest", output: "virtengine.settlement.v1.QueryFiatConversionsByProviderResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/fiat/conversions/by-provider/{provider}"}] },
+      { name: "FiatPayoutPreference", input: "virtengine.settlement.v1.QueryFiatPayoutPreferenceRequest", output: "virtengine.settlement.v1.QueryFiatPayoutPreferenceResponse", http: [{"verb":"get","path":"/virtengine/settlement/v1/fiat/preferences/{provider}"}] },
     ],
   },
   {

@@ -21,7 +21,7 @@ import {
 } from "./block_keys.ts";
 import { StoredDataError } from "./errors.ts";
 import { indexOps, type TxPlace } from "./tx_index.ts";
-import type { IndexedTx, StoredBlock, StoredResults } from "./view.ts";
+import type { BlockMeta, IndexedTx, StoredBlock, StoredResults } from "./view.ts";
 
 /** Heights of which there are blocks. */
 export interface Tip {
@@ -112,11 +112,17 @@ export class BlockStore {
     return this.#get(GENESIS_KEY);
   }
 
-  async block(height: bigint): Promise<StoredBlock | undefined> {
+  /** A block without its txs. */
+  async meta(height: bigint): Promise<BlockMeta | undefined> {
     if (!this.#shows(height)) return undefined;
     const bytes = await this.#get(blockKey(height));
-    if (bytes === undefined) return undefined;
-    const { txCount, ...record } = decoded("block", bytes, decodeBlockRecord);
+    return bytes && decoded("block", bytes, decodeBlockRecord);
+  }
+
+  async block(height: bigint): Promise<StoredBlock | undefined> {
+    const meta = await this.meta(height);
+    if (meta === undefined) return undefined;
+    const { txCount, ...record } = meta;
     const txs = await this.#unlessPruned(height, this.#txs(height, txCount));
     return txs && { ...record, txs: txs.map(({ tx }) => tx) };
   }

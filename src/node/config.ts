@@ -18,6 +18,10 @@ export interface NodeConfig {
   readonly restPort: number;
   readonly ledgerPort: number;
   readonly metricsPort: number;
+  /** Connections that the RPC holds at the same time, WebSockets among them. */
+  readonly rpcConnectionsMax: number;
+  /** WebSocket clients of the RPC at the same time. */
+  readonly rpcSocketsMax: number;
   /** Origins that browsers may call from besides loopback pages; "*" for all. */
   readonly corsOrigins: readonly string[];
   readonly blockMode: BlockMode;
@@ -36,6 +40,16 @@ export interface NodeConfig {
   readonly mempoolTxsMax: number;
   readonly mempoolBytesMax: number;
   readonly txBytesMax: number;
+  /** Offers a faucet, on dev chains whose doors only this machine can reach. */
+  readonly faucet: boolean;
+  /** Name of the dev key that pays for it. */
+  readonly faucetKey: string;
+  /** One payment of each denom, as "<amount><denom>" with commas. */
+  readonly faucetAmounts: string;
+  /** Payments an hour to one address. */
+  readonly faucetPerAddress: number;
+  /** Payments an hour that one client may ask for. */
+  readonly faucetPerClient: number;
   /** Threads that verify signatures: a number, or "auto" for one per core; 0 and 1 mean none. */
   readonly verifyThreads: number | "auto";
   /** LevelDB's block cache. */
@@ -100,6 +114,9 @@ const FIELDS: { readonly [K in keyof NodeConfig]: Field<NodeConfig[K]> } = {
   restPort: port("rest_port", 1317),
   ledgerPort: port("ledger_port", 8000),
   metricsPort: port("metrics_port", 26_660),
+  // Those of CometBFT: max_open_connections and max_subscription_clients.
+  rpcConnectionsMax: whole("rpc_connections_max", 900, 1, 65_535),
+  rpcSocketsMax: whole("rpc_sockets_max", 100, 1, 65_535),
   corsOrigins: field<readonly string[]>("cors_origins", [], parseList, "a list of texts"),
   blockMode: oneOf("block_mode", "mixed", ["mixed", "instant", "interval", "manual"]),
   blockIntervalMs: whole("block_interval_ms", 100, 1, 3_600_000),
@@ -116,6 +133,16 @@ const FIELDS: { readonly [K in keyof NodeConfig]: Field<NodeConfig[K]> } = {
   mempoolTxsMax: whole("mempool_txs_max", 5000, 1, 1_000_000),
   mempoolBytesMax: whole("mempool_bytes_max", 64 * MIB, 1024, 4096 * MIB),
   txBytesMax: whole("tx_bytes_max", MIB, 1024, 64 * MIB),
+  faucet: field("faucet", true, parseBoolean, "true or false"),
+  faucetKey: text("faucet_key", "authority", /^[a-z0-9_-]{1,64}$/, "the name of a key"),
+  faucetAmounts: text(
+    "faucet_amounts",
+    "10000000uve,10000000uusd",
+    /^[1-9][0-9]{0,30}[a-zA-Z][a-zA-Z0-9/:._-]{2,127}(,[1-9][0-9]{0,30}[a-zA-Z][a-zA-Z0-9/:._-]{2,127}){0,15}$/,
+    'coins like "10000000uve,10000000uusd"',
+  ),
+  faucetPerAddress: whole("faucet_per_address", 10, 1, 100_000),
+  faucetPerClient: whole("faucet_per_client", 60, 1, 100_000),
   verifyThreads: field<number | "auto">(
     "verify_threads",
     "auto",
@@ -180,12 +207,23 @@ export function resolveConfig(
   }
   const values = NAMES.map((name) => {
     const { key, standard } = FIELDS[name];
-    const flag = flags[name];
+    const flag = flags[name] ?? (followsRpcPort(name, flags) ? 0 : undefined);
     if (flag !== undefined) return [name, parsed(name, flag, `--${key.replaceAll("_", "-")}`)];
     const value = (file as Record<string, unknown>)[key];
     return [name, value === undefined ? standard : parsed(name, value, `${path}: "${key}"`)];
   });
   return Object.fromEntries(values) as unknown as NodeConfig;
+}
+
+/**
+ * Whoever lets a flag pick a free port for the RPC runs several nodes on a machine: the other ports
+ * are free ones too then, unless they have flags of their own.
+ */
+function followsRpcPort(
+  name: keyof NodeConfig,
+  { rpcPort }: { readonly [K in keyof NodeConfig]?: unknown },
+): boolean {
+  return name.endsWith("Port") && (rpcPort === "0" || rpcPort === 0);
 }
 
 function parsed(name: keyof NodeConfig, value: unknown, where: string): unknown {

@@ -3,12 +3,14 @@ export type LogFacts = Readonly<Record<string, string | number | bigint | boolea
 
 /** Where the host tells what it does; the command line puts a real logger behind it. */
 export interface NodeLog {
+  debug(message: string, facts?: LogFacts): void;
   info(message: string, facts?: LogFacts): void;
   warn(message: string, facts?: LogFacts): void;
   error(message: string, facts?: LogFacts): void;
 }
 
 export const silentLog: NodeLog = {
+  debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,

@@ -3,6 +3,7 @@ import type { Application, PreparedTx, SignatureClaim } from "../types/applicati
 import type { TxResult } from "../types/tx.ts";
 import { MempoolError } from "./errors.ts";
 import { LruSet } from "./lru_set.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import type { VerifyPool } from "./verify_pool.ts";
 import type { MempoolView } from "./view.ts";
 
@@ -49,6 +50,7 @@ interface MempoolParts {
   readonly limits: MempoolLimits;
   readonly app: Pick<Application, "prepareTx" | "claimsOf" | "checkTx">;
   readonly pool: VerifyPool;
+  readonly metrics?: NodeMetrics | undefined;
   /** Called after txs were queued. */
   readonly onAdded: () => void;
 }
@@ -103,7 +105,24 @@ export class Mempool implements MempoolView {
     return this.#parts.app.checkTx(tx, "probe");
   }
 
-  async add(bytes: Uint8Array): Promise<TxResult> {
+  add(bytes: Uint8Array): Promise<TxResult> {
+    const { metrics } = this.#parts;
+    return metrics === undefined ? this.#add(bytes) : this.#addCounted(bytes, metrics);
+  }
+
+  async #addCounted(bytes: Uint8Array, metrics: NodeMetrics): Promise<TxResult> {
+    try {
+      const result = await this.#add(bytes);
+      if (result.code === 0) metrics.txAdded(bytes.length);
+      else metrics.txRefused("check");
+      return result;
+    } catch (error) {
+      metrics.txRefused(error instanceof MempoolError ? error.kind : "fault");
+      throw error;
+    }
+  }
+
+  async #add(bytes: Uint8Array): Promise<TxResult> {
     this.#assertOpen();
     this.#assertRoom(bytes.length);
     // A copy: the caller's buffer may be part of a larger one, or be used again.

@@ -20,6 +20,7 @@ import type { GenesisFile } from "./genesis_file.ts";
 import { memoryHome, type OpenHome, openHome } from "./home.ts";
 import { type NodeLog, silentLog } from "./log.ts";
 import { Mempool } from "./mempool.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import { nodeView } from "./node_view.ts";
 import { PruneLoop } from "./prune_loop.ts";
 import { restoreTip } from "./restore.ts";
@@ -52,6 +53,8 @@ export interface NodeOptions {
   /** Settled's own version, for clients. */
   readonly appVersion: string;
   readonly log?: NodeLog;
+  /** Told of every block and every tx that comes. */
+  readonly metrics?: NodeMetrics | undefined;
   /** Native where it loads, by default. */
   readonly crypto?: Crypto;
   /** The system's clock, by default. */
@@ -96,7 +99,7 @@ function assertReachable({ blockMode, time, dev }: NodeConfig): void {
 }
 
 async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNode> {
-  const { config, wallClock } = options;
+  const { config, wallClock, metrics } = options;
   const log = options.log ?? silentLog;
   const crypto = options.crypto ?? nodeCrypto();
   const { hasher } = crypto;
@@ -132,6 +135,7 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
     },
     app,
     pool,
+    metrics,
     onAdded: () => engine?.txAdded(),
   });
   const bus = new EventBus(log);
@@ -146,7 +150,8 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
     ...{ app, store, mempool, bus, chain, limits, tip },
     keepBlocks: config.keepBlocks,
   });
-  engine = new SoloEngine({ executor, mempool, clock, schedule: config, log, onHalt: halt });
+  const schedule = config;
+  engine = new SoloEngine({ executor, mempool, clock, schedule, log, metrics, onHalt: halt });
   // Clients take a status without a block for a broken node.
   if (tip.block === undefined) await engine.makeBlock();
   const parts = { app, store, mempool, bus, clock, engine, executor, home, config, validator };

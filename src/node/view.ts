@@ -1,5 +1,5 @@
 import type { Event } from "../types/event.ts";
-import type { QueryInput, QueryOutput } from "../types/application.ts";
+import type { QueryInput, QueryOutput, StoreStats } from "../types/application.ts";
 import type { TimeNs } from "../types/time.ts";
 import type { TxResult } from "../types/tx.ts";
 
@@ -11,10 +11,15 @@ export interface NodeView {
   readonly events: EventBusView;
   /** As of the last committed block. Before the first block it waits until there is one. */
   status(): NodeStatus;
+  /** How the making of blocks goes. */
+  production(): BlockProduction;
+  storeStats(): StoreStats;
   /** The genesis document as JSON, as it came from the file. */
   genesis(): unknown;
   /** undefined: above the latest height, or not kept. */
   block(height: bigint): Promise<StoredBlock | undefined>;
+  /** As `block`, without reading its txs. */
+  blockMeta(height: bigint): Promise<BlockMeta | undefined>;
   heightOfHash(hash: Uint8Array): Promise<bigint | undefined>;
   blockResults(height: bigint): Promise<StoredResults | undefined>;
   /** By its 32-byte hash; undefined until the block that holds it is on disk. */
@@ -67,6 +72,20 @@ export interface NodeStatus {
   readonly earliestQueryHeight: bigint;
 }
 
+/** Times are milliseconds of a clock that only goes forward. */
+export interface BlockProduction {
+  /** Blocks and time go on by hand only. */
+  readonly isByHand: boolean;
+  /** From one block to the next by the schedule; undefined while no block is due at all. */
+  readonly intervalMs: number | undefined;
+  /** For how long a block has been due and not been made. */
+  readonly lateMs: number;
+  /** Since the last block was on disk, or since the start. */
+  readonly sinceLastMs: number;
+  /** Why nothing more is made. */
+  readonly halted: string | undefined;
+}
+
 /** A header of CometBFT 0.38, block protocol 11. Hashes are 32 bytes or empty. */
 export interface Header {
   readonly chainId: string;
@@ -112,6 +131,11 @@ export interface StoredBlock {
   readonly commit: BlockCommit;
   /** Encoded size in bytes. */
   readonly size: number;
+}
+
+/** A block as it is known by: all but its txs. */
+export interface BlockMeta extends Omit<StoredBlock, "txs"> {
+  readonly txCount: number;
 }
 
 export interface StoredResults {

@@ -20,11 +20,19 @@ export class State implements ReadKv {
   readonly #iterable: IterablePrefixes;
   /** Oldest first; at most one is being written while the next is executed. */
   readonly #unwritten: Unwritten[] = [];
+  #cacheHits = 0;
+  #diskReads = 0;
 
   constructor(db: DbReads, iterable: IterablePrefixes, cacheBytes: number) {
     this.#db = db;
     this.#iterable = iterable;
     this.#cache = new EntryCache(cacheBytes);
+  }
+
+  /** Of look-ups outside the declared prefixes, and of the cache; bytes are about. */
+  get stats(): { cacheHits: number; diskReads: number; cacheBytes: number } {
+    const [cacheHits, diskReads] = [this.#cacheHits, this.#diskReads];
+    return { cacheHits, diskReads, cacheBytes: this.#cache.bytes };
   }
 
   get(key: Key): Uint8Array | undefined {
@@ -41,7 +49,11 @@ export class State implements ReadKv {
     const ordered = this.#iterable.of(key);
     if (ordered !== undefined) return ordered.get(key);
     const recent = this.#recent(key);
-    if (recent !== undefined) return recent.value === undefined ? undefined : (recent as Entry);
+    if (recent !== undefined) {
+      this.#cacheHits += 1;
+      return recent.value === undefined ? undefined : (recent as Entry);
+    }
+    this.#diskReads += 1;
     const stored = this.#db.getSync(bytesOfKey((DB_STATE + key) as Key));
     if (stored === undefined) return undefined;
     const entry = decodeEntry(stored);

@@ -3,6 +3,7 @@ import { equalBytes } from "../lib/bytes.ts";
 import { ChainError } from "../lib/errors.ts";
 import { bytesOfKey, type Key } from "../lib/key.ts";
 import { toSafeNumber } from "../lib/int.ts";
+import type { StoreStats } from "../types/application.ts";
 import type { Hasher } from "../types/crypto.ts";
 import { ErrInvalidRequest } from "../types/sdk_errors.ts";
 import type { TimeNs } from "../types/time.ts";
@@ -48,6 +49,8 @@ interface Staged {
   /** Values before the block, of the keys that had one. */
   readonly history: readonly [Key, Entry][];
   readonly earliest: number;
+  /** Keys of the commitment after the block. */
+  readonly committedKeys: number;
 }
 
 /**
@@ -64,6 +67,8 @@ export class Store {
   #head: Version | undefined;
   #earliest = 0;
   #commitmentChanges = 0;
+  /** Of the version on disk. */
+  #committedKeys = 0;
   /** Blocks that were taken back. */
   #undone = 0;
   /** They are not yet taken back on disk. */
@@ -80,6 +85,7 @@ export class Store {
     this.#version = branch?.version;
     this.#head = branch?.version;
     this.#earliest = branch?.earliest ?? 0;
+    this.#committedKeys = this.#commitment.pairCount;
   }
 
   get options(): StoreOptions {
@@ -117,6 +123,11 @@ export class Store {
     return this.#commitment;
   }
 
+  /** Look-ups since the start, and the keys of the version on disk. */
+  get stats(): StoreStats {
+    return { ...this.#state.stats, committedKeys: this.#committedKeys };
+  }
+
   /** Keys of the commitment that were changed since what was saved of it at the start. */
   get commitmentChanges(): number {
     return this.#commitmentChanges;
@@ -147,6 +158,7 @@ export class Store {
     this.#version = version;
     this.#head = version;
     this.#earliest = loaded.earliest;
+    this.#committedKeys = commitment.pairCount;
     this.#commitmentChanges = loaded.unsavedChanges;
   }
 
@@ -196,7 +208,8 @@ export class Store {
     }
     const version = { ...at, appHash: this.#commitment.appHash() };
     const earliest = this.#earliestAfter(height);
-    this.#staged.push({ version, before: this.#head, changes, history, earliest });
+    const committedKeys = this.#commitment.pairCount;
+    this.#staged.push({ version, before: this.#head, changes, history, earliest, committedKeys });
     this.#state.execute(height, changes);
     this.#head = version;
     return version.appHash;
@@ -224,10 +237,11 @@ export class Store {
 
   /** The oldest executed block is on disk: readers see it. */
   written(): void {
-    const { version, earliest } = this.#inFlight();
+    const { version, earliest, committedKeys } = this.#inFlight();
     this.#state.written();
     this.#version = version;
     this.#earliest = earliest;
+    this.#committedKeys = committedKeys;
     this.#staged.shift();
   }
 
@@ -255,6 +269,7 @@ export class Store {
     batch.put(VERSION_KEY, encodeVersion(before));
     this.#version = before;
     this.#head = before;
+    this.#committedKeys = this.#commitment.pairCount;
     this.#undone += 1;
     this.#isUndoing = true;
     return before;

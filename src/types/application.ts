@@ -64,6 +64,18 @@ export interface AppInfo {
   readonly earliestHeight: bigint;
 }
 
+/** How the state is kept, for whoever looks after a node: nothing follows from it. */
+export interface StoreStats {
+  /** Keys that the app hash of the last block on disk covers. */
+  readonly committedKeys: number;
+  /** Look-ups of the machine since the start that memory answered. */
+  readonly cacheHits: number;
+  /** Look-ups that went to the disk. */
+  readonly diskReads: number;
+  /** Memory that the cache takes, about. */
+  readonly cacheBytes: number;
+}
+
 export interface QueryInput {
   /** "/package.Service/Method", or "/store/…" and "/app/…" paths. */
   readonly path: string;
@@ -99,6 +111,7 @@ export interface ProofOp {
  */
 export interface Application {
   info(): AppInfo;
+  storeStats(): StoreStats;
   /** Builds the state of genesis; `commit` makes it durable as height 0. Returns its app hash. */
   initChain(genesis: GenesisDoc): Uint8Array;
   /** Never fails: what does not decode is prepared to its failed result. */

@@ -6,11 +6,15 @@ import { portableCrypto } from "../../src/types/portable_crypto.ts";
 /** Methods of the contract that no module answers, and who does or why nobody. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "cosmos.tx.v1beta1.Service/Simulate": "the app itself: it runs the machine",
+  "settled.tx.v1.Service/SimulateEffects": "the app itself: it runs the machine",
   "cosmos.tx.v1beta1.Service/TxDecode": "UNIMPLEMENTED: of the node, with its doors",
   "cosmos.tx.v1beta1.Service/GetTx": "UNIMPLEMENTED: of the node, with its REST and gRPC doors",
   "cosmos.tx.v1beta1.Service/BroadcastTx": "UNIMPLEMENTED: of the node, with its doors",
   "cosmos.tx.v1beta1.Service/GetTxsEvent": "UNIMPLEMENTED: of the node, with its doors",
   "cosmos.tx.v1beta1.Service/GetBlockWithTxs": "UNIMPLEMENTED: of the node, with its doors",
+  "cosmos.tx.v1beta1.Service/TxEncode": "UNIMPLEMENTED: of the node, with its doors",
+  "cosmos.tx.v1beta1.Service/TxEncodeAmino": "UNIMPLEMENTED: no door speaks binary amino",
+  "cosmos.tx.v1beta1.Service/TxDecodeAmino": "UNIMPLEMENTED: no door speaks binary amino",
 };
 
 /** Services of the node, which come with the doors that serve them, and the socket's own. */
@@ -18,6 +22,9 @@ const OF_THE_NODE = [
   "cosmos.base.node.v1beta1.Service",
   "cosmos.base.tendermint.v1beta1.Service",
   "tendermint.abci.ABCI",
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
 ];
 
 const { list } = buildModules("ve", portableCrypto.verifier);

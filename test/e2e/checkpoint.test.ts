@@ -6,7 +6,7 @@ import { loadOpenApp } from "../../src/cli/open_app.ts";
 import { toHex } from "../../src/lib/bytes.ts";
 import { readConfig } from "../../src/node/config.ts";
 import { checkpointPath } from "../../src/node/home.ts";
-import type { LogFacts, NodeLog } from "../../src/node/log.ts";
+import { type LogFacts, type NodeLog, silentLog } from "../../src/node/log.ts";
 import { startNode } from "../../src/node/node.ts";
 import { cli } from "../unit/cli/fake_io.ts";
 
@@ -32,7 +32,7 @@ async function run(blocks: number): Promise<Run> {
   const info = (message: string, facts: LogFacts = {}): void => {
     if (message.startsWith("rebuilding the commitment")) rebuilt = String(facts["why"]);
   };
-  const log: NodeLog = { info, warn: () => undefined, error: () => undefined };
+  const log: NodeLog = { ...silentLog, info };
   const config = await readConfig(home, { blockMode: "manual", dev: true, keepHistory: 3 });
   const openApp = await loadOpenApp();
   const node = await startNode({ home, config, log, openApp, appVersion: "0" });

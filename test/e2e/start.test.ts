@@ -71,8 +71,9 @@ test("without the demo: answers, reports, refuses a second one, stops in time, g
   const { program, report, file } = await startAndReport("plain", "--no-demo");
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(report).toMatchObject({ chainId: "settled-1", pid: program.pid, bech32Prefix: "ve" });
-  expect(report).toMatchObject({ denom: "uve", endpoints: { grpc: null, rest: null } });
-  expect(report.endpoints).toMatchObject({ ledger: null, metrics: null });
+  expect(report).toMatchObject({ denom: "uve", endpoints: { ledger: null } });
+  const ready = await fetch(`${report.endpoints.metrics}/ready`);
+  expect([ready.status, await ready.json()]).toMatchObject([200, { status: "ready" }]);
   expect(report.accounts.map(({ role }) => role)).toEqual(
     expect.arrayContaining(["provider", "customer", "authority"]),
   );

@@ -1,4 +1,4 @@
-import type { NodeView, StoredBlock } from "../../node/view.ts";
+import type { BlockMeta, NodeView, StoredBlock } from "../../node/view.ts";
 import { encodeBlockMeta, encodeBlockResult, encodeCommit, encodeHeader } from "./encode/block.ts";
 import { encodeResults } from "./encode/tx.ts";
 import { failed } from "./errors.ts";
@@ -28,19 +28,20 @@ export async function blockByHash(params: HashParams, { view }: RpcContext): Pro
 }
 
 export async function header(params: HeightParams, { view }: RpcContext): Promise<Json> {
-  const found = await blockAt(view, heightOf(view, params.height));
+  const found = await metaAt(view, heightOf(view, params.height));
   return { header: encodeHeader(found.header) };
 }
 
 export async function headerByHash(params: HashParams, { view }: RpcContext): Promise<Json> {
-  const found = await blockOfHash(view, params);
+  const height = await view.heightOfHash(required("hash", params.hash));
+  const found = height === undefined ? undefined : await view.blockMeta(height);
   return { header: found === undefined ? null : encodeHeader(found.header) };
 }
 
 /** The commit is canonical when the next block holds it: all but the latest. */
 export async function commit(params: HeightParams, { view }: RpcContext): Promise<Json> {
   const height = heightOf(view, params.height);
-  const found = await blockAt(view, height);
+  const found = await metaAt(view, height);
   return {
     signed_header: { header: encodeHeader(found.header), commit: encodeCommit(found.commit) },
     canonical: height < view.status().latestHeight,
@@ -71,7 +72,7 @@ export async function blockchain(params: BlockchainParams, { view }: RpcContext)
   if (min > max) throw failed(`min height ${min} can't be greater than max height ${max}`);
   const metas: Json[] = [];
   for (let height = max; height >= min; height -= 1n) {
-    metas.push(encodeBlockMeta(await blockAt(view, height)));
+    metas.push(encodeBlockMeta(await metaAt(view, height)));
   }
   return { last_height: String(latestHeight), block_metas: metas };
 }
@@ -83,16 +84,25 @@ export async function blockSearch(
   const { query, page } = searchInput(params, "desc");
   const { heights, total } = await view.searchBlocks(query, { ...page, signal });
   checkPage(params.page, page.perPage, total);
-  const found = await Promise.all(heights.map((height) => view.block(height)));
-  return {
-    blocks: found.filter((one) => one !== undefined).map(encodeBlockResult),
-    total_count: String(total),
-  };
+  const blocks: Json[] = [];
+  // One after another: others get their turn in between.
+  for (const height of heights) {
+    const found = await view.block(height);
+    if (found !== undefined) blocks.push(encodeBlockResult(found));
+    signal.throwIfAborted();
+  }
+  return { blocks, total_count: String(total) };
 }
 
 async function blockAt(view: NodeView, height: bigint): Promise<StoredBlock> {
   const found = await view.block(height);
   // The heights were checked: it can only have been pruned meanwhile.
+  if (found === undefined) throw failed(`height ${height} is not available`);
+  return found;
+}
+
+async function metaAt(view: NodeView, height: bigint): Promise<BlockMeta> {
+  const found = await view.blockMeta(height);
   if (found === undefined) throw failed(`height ${height} is not available`);
   return found;
 }

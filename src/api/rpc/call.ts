@@ -1,13 +1,16 @@
 import {
   failed,
   invalidRequest,
+  isFault,
   methodNotFound,
   parseError,
   type RpcError,
   toRpcError,
 } from "./errors.ts";
+import type { DoorMetrics, RequestEnd } from "../../node/metrics.ts";
+import { classOf } from "./classes.ts";
 import type { HeavyQueue } from "./heavy_queue.ts";
-import { isObject, type Json, type JsonObject, own } from "./json.ts";
+import { isObject, isTooDeep, JSON_DEPTH_MAX, type Json, type JsonObject, own } from "./json.ts";
 import type { ParamSpecs, ParamValues } from "./params.ts";
 import type { Access, RpcContext, RpcId } from "./route.ts";
 import type { Routes } from "./routes.ts";
@@ -23,6 +26,8 @@ export interface RpcRequest {
 export interface Reply {
   readonly body: JsonObject;
   readonly isFinal: boolean;
+  /** Of an error: whether it is the node's own, not the caller's to mend. */
+  readonly isFault?: boolean;
 }
 
 /** Where a call comes from and what it may do. */
@@ -32,12 +37,18 @@ export interface Caller {
   readonly context: RpcContext;
   /** Where calls of heavy methods wait for their turn. */
   readonly heavy: HeavyQueue;
+  /** The connection that it comes over: what it has used of late decides on its turn. */
+  readonly client: object;
+  /** Told of every call, under the name of the door. */
+  readonly metrics?: DoorMetrics | undefined;
+  readonly door: "rpc" | "websocket";
   /** Told of every fault of the node, as opposed to a refusal. */
   readonly report: (error: unknown) => void;
 }
 
 /** @throws RpcError -32700 */
 export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) throw parseError(`exceeded max depth of ${JSON_DEPTH_MAX}`);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -81,13 +92,29 @@ export function call(
   method: string,
   read: (specs: ParamSpecs) => ParamValues,
 ): Reply | Promise<Reply> {
+  if (caller.metrics === undefined) return run(caller, method, read);
+  const ended = caller.metrics.began(caller.door, classOf(caller.routes, method));
+  const counted = (reply: Reply): Reply => {
+    ended(endOf(reply));
+    return reply;
+  };
+  const reply = run(caller, method, read);
+  // `run` turns every failure into a reply.
+  return reply instanceof Promise ? reply.then(counted) : counted(reply);
+}
+
+function run(
+  caller: Caller,
+  method: string,
+  read: (specs: ParamSpecs) => ParamValues,
+): Reply | Promise<Reply> {
   const { context } = caller;
   const { requestId: id, signal } = context;
   const refuse = (error: unknown): Reply => {
     // Work that ends because its client is gone is no fault of the node.
     const hasLeft = signal.aborted && error === signal.reason;
     const answer = hasLeft ? failed("the client has left") : toRpcError(error, caller.report);
-    return { body: failure(id, answer), isFinal: false };
+    return { body: failure(id, answer), isFinal: false, isFault: isFault(answer) };
   };
   try {
     const route = caller.routes.get(method);
@@ -97,10 +124,16 @@ export function call(
       body: success(id, result),
       isFinal: route.isFinal(params, result),
     });
-    const run = () => route.handler(params, context);
-    const result = route.isHeavy ? caller.heavy.run(run, signal) : run();
+    const work = () => route.handler(params, context);
+    const isHeavy = route.isHeavy && !route.isLight(params);
+    const result = isHeavy ? caller.heavy.run(work, signal, caller.client) : work();
     return result instanceof Promise ? result.then(done).catch(refuse) : done(result);
   } catch (error) {
     return refuse(error);
   }
+}
+
+function endOf({ body, isFault }: Reply): RequestEnd {
+  if (own(body, "error") === undefined) return "ok";
+  return isFault === true ? "failed" : "refused";
 }

@@ -78,5 +78,12 @@ export function toRpcError(error: unknown, report: (error: unknown) => void): Rp
   if (error instanceof RpcError) return error;
   if (isRefusal(error)) return failed(error.message);
   report(error);
-  return failed("internal error; the log of the node has the details");
+  return failed(FAULT);
+}
+
+const FAULT = "internal error; the log of the node has the details";
+
+/** Whether an answer is that of a fault of the node's own. */
+export function isFault(error: RpcError): boolean {
+  return error.data === FAULT;
 }

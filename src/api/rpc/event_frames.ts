@@ -25,8 +25,9 @@ export function busQuery(query: string): BusQuery {
   return { query: rewritten, part: part === "NewBlockHeader" ? part : "NewBlockEvents" };
 }
 
-// Every subscriber gets the same event object: what is the same for all is written once.
+// Every subscriber gets the same objects: what is the same for all is written once.
 const dataTexts = new WeakMap<NodeEvent, Map<BlockPart | undefined, string>>();
+const eventsTexts = new WeakMap<Attributes, Map<BlockPart | undefined, string>>();
 
 /** The message that tells a subscriber of an event: JSON with the id and query it subscribed with. */
 export function eventFrame(
@@ -52,6 +53,14 @@ function dataText(event: NodeEvent, part: BlockPart | undefined): string {
 }
 
 function eventsText(attributes: Attributes, part: BlockPart | undefined): string {
+  const known = eventsTexts.get(attributes) ?? new Map<BlockPart | undefined, string>();
+  eventsTexts.set(attributes, known);
+  const text = known.get(part) ?? writeEvents(attributes, part);
+  known.set(part, text);
+  return text;
+}
+
+function writeEvents(attributes: Attributes, part: BlockPart | undefined): string {
   const shown = new Map(attributes);
   if (part !== undefined) shown.set("tm.event", [part]);
   return JSON.stringify(Object.fromEntries(shown));

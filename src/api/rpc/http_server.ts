@@ -4,7 +4,7 @@ import { type Caller, call, failure, parseJson, type Reply, readRequest } from "
 import { endpointPage } from "./endpoint_page.ts";
 import { failed, invalidRequest, methodNotFound, type RpcError, toRpcError } from "./errors.ts";
 import { isObject, type Json, own } from "./json.ts";
-import { MAX_PATH_LENGTH, type RpcLimits } from "./limits.ts";
+import { type Limit, MAX_PATH_LENGTH, type RpcLimits } from "./limits.ts";
 import type { Origins } from "./origins.ts";
 import { paramsFromJson, paramsFromUri } from "./params.ts";
 import type { Access, RpcId } from "./route.ts";
@@ -21,8 +21,19 @@ export interface HttpDoor {
   readonly limits: RpcLimits;
   /** Whether final answers may be kept by caches: not on dev chains, which begin anew. */
   readonly mayCache: boolean;
-  readonly caller: (id: RpcId, signal: AbortSignal, may: (access: Access) => boolean) => Caller;
+  readonly caller: (id: RpcId, from: Asker) => Caller;
   readonly report: (error: unknown) => void;
+  /** Told when a limit has turned a request away. */
+  readonly refused: (limit: Limit) => void;
+}
+
+/** Who asks. */
+export interface Asker {
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+  readonly may: (access: Access) => boolean;
+  /** The connection. */
+  readonly client: object;
 }
 
 /** JSON-RPC over HTTP, as CometBFT 0.38 serves it: POST to "/", GET of "/method?name=value". */
@@ -118,6 +129,7 @@ async function servePost(
   const text = await readBody(request, door.limits.bodyBytes);
   if (text === "") return sendPage(door, response);
   if (text === undefined) {
+    door.refused("body");
     response.setHeader("Connection", "close");
     const error = invalidRequest("error reading request body: http: request body too large");
     return sendJson(door, response, { status: 413, body: failure(null, error) });
@@ -125,16 +137,11 @@ async function servePost(
   const { origin } = request.headers;
   const may = (access: Access) =>
     access === "any" || (access === "control" && door.origins.mayControl(origin));
-  const signal = leaveSignal(response);
-  return sendJson(door, response, await answerPost(door, text, signal, may));
+  const from = { signal: leaveSignal(response), may, client: request.socket };
+  return sendJson(door, response, await answerPost(door, text, from));
 }
 
-async function answerPost(
-  door: HttpDoor,
-  text: string,
-  signal: AbortSignal,
-  may: (access: Access) => boolean,
-): Promise<Answer> {
+async function answerPost(door: HttpDoor, text: string, from: Asker): Promise<Answer> {
   const refused = (status: number, error: RpcError) => ({ status, body: failure(null, error) });
   let value: unknown;
   try {
@@ -146,10 +153,11 @@ async function answerPost(
   const { batchSize } = door.limits;
   if (requests.length === 0) return refused(400, invalidRequest("empty batch"));
   if (requests.length > batchSize) {
+    door.refused("batch");
     const sizes = `got: ${requests.length}, max: ${batchSize}`;
     return refused(400, invalidRequest(`maximum JSON-RPC batch size exceeded, ${sizes}`));
   }
-  const { texts, isFinal, status } = await answerAll(door, requests, signal, may);
+  const { texts, isFinal, status } = await answerAll(door, requests, from);
   const [first] = texts;
   if (first === undefined) return { status: 200, body: undefined };
   const body = new Encoded(texts.length === 1 ? first : `[${texts.join(",")}]`);
@@ -161,12 +169,7 @@ async function answerPost(
  * handed to the mempool together, which keeps their order. An answer that goes over the budget is
  * still given, because its request has been run; those behind it are refused.
  */
-async function answerAll(
-  door: HttpDoor,
-  requests: readonly unknown[],
-  signal: AbortSignal,
-  may: (access: Access) => boolean,
-) {
+async function answerAll(door: HttpDoor, requests: readonly unknown[], from: Asker) {
   const { responseBytes } = door.limits;
   const texts: string[] = [];
   let size = 0;
@@ -174,11 +177,11 @@ async function answerAll(
   let status = 200;
   for (let at = 0; at < requests.length; ) {
     // The client has left: nobody reads the answers, and no more is run for it.
-    if (signal.aborted) break;
+    if (from.signal.aborted) break;
     const end = endOfRun(door, requests, at);
     const run = requests
       .slice(at, end)
-      .map(async (one) => answerOne(door, one, signal, may, size > responseBytes));
+      .map(async (one) => answerOne(door, one, from, size > responseBytes));
     at = end;
     for (const reply of await Promise.all(run)) {
       if (reply === undefined) continue;
@@ -207,19 +210,19 @@ function runsTogether(door: HttpDoor, request: unknown): boolean {
 async function answerOne(
   door: HttpDoor,
   value: unknown,
-  signal: AbortSignal,
-  may: (access: Access) => boolean,
+  from: Asker,
   isOverBudget: boolean,
 ): Promise<(Reply & { readonly status: number }) | undefined> {
   try {
     const request = readRequest(value);
     if (request === undefined) return undefined;
     if (isOverBudget) {
+      door.refused("response");
       const limit = `the answers before this one exceed ${door.limits.responseBytes} bytes`;
       const error = failed(`response too large: ${limit}; ask for less in one batch`);
       return { body: failure(request.id, error), isFinal: false, status: 200 };
     }
-    const caller = door.caller(request.id, signal, may);
+    const caller = door.caller(request.id, from);
     const read = (specs: Parameters<typeof paramsFromJson>[0]) =>
       paramsFromJson(specs, request.params);
     const { body, isFinal } = await call(caller, request.method, read);
@@ -243,7 +246,8 @@ async function serveGet(
   }
   // Time is never moved by GET: a web page can cause one without saying where it comes from.
   const may = (access: Access) => access === "any";
-  const caller = door.caller(URI_ID, leaveSignal(response), may);
+  const from = { signal: leaveSignal(response), may, client: response.req.socket };
+  const caller = door.caller(URI_ID, from);
   const reply = await call(caller, name, (specs) => paramsFromUri(specs, search));
   const error = own(reply.body, "error");
   if (!isObject(error)) return sendJson(door, response, { status: 200, ...reply });

@@ -61,3 +61,6 @@ export const MAX_QUERY_BYTES = 512;
 
 /** Characters of the path of an address: far above the longest name of a method. */
 export const MAX_PATH_LENGTH = 128;
+
+/** Limits of whom they turn away it is told. */
+export type Limit = "connections" | "body" | "batch" | "response" | "sockets" | "slow_socket";

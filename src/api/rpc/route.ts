@@ -39,6 +39,8 @@ export interface Route {
   readonly access: Access;
   /** Reads or answers so much that only a few calls may run at the same time. */
   readonly isHeavy: boolean;
+  /** Whether a call of a heavy method is none after all. */
+  readonly isLight: (params: ParamValues) => boolean;
   /** Calls next to each other in a batch are started together, in order: see `broadcast_tx_sync`. */
   readonly runsTogether: boolean;
   /** A handler of access `websocket` answers at once, never with a promise. */
@@ -54,15 +56,17 @@ export function route<S extends ParamSpecs>(input: {
   readonly isFinal?: (params: ParamsOf<S>, result: Json) => boolean;
   readonly access?: Access;
   readonly isHeavy?: boolean;
+  readonly isLight?: (params: ParamsOf<S>) => boolean;
   readonly runsTogether?: boolean;
 }): Route {
   const { params, handler, isFinal = () => false, access = "any", isHeavy = false } = input;
-  const { runsTogether = false } = input;
+  const { runsTogether = false, isLight = () => false } = input;
   // The values come from `params` itself (params.ts), so that they have the types of ParamsOf<S>.
   return {
     params,
     access,
     isHeavy,
+    isLight: (values) => isLight(values as ParamsOf<S>),
     runsTogether,
     handler: (values, context) => handler(values as ParamsOf<S>, context),
     isFinal: (values, result) => isFinal(values as ParamsOf<S>, result),

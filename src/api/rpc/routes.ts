@@ -82,6 +82,7 @@ const common: Readonly<Record<string, Route>> = {
     params: { query: "text", prove: "flag", ...search },
     handler: txs.txSearch,
     isHeavy: true,
+    isLight: ({ query }) => query !== undefined && txs.asksForOneTx(query),
   }),
   check_tx: route({ params: { tx: "base64" }, handler: txs.checkTx }),
   unconfirmed_txs: route({ params: { limit: "int" }, handler: txs.unconfirmedTxs }),

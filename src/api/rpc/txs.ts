@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { merkleProof } from "../../node/comet/merkle.ts";
 import type { IndexedTx, NodeView } from "../../node/view.ts";
 import type { TxResult } from "../../types/tx.ts";
@@ -11,6 +12,7 @@ import {
 } from "./encode/tx.ts";
 import { failed, isRefusal } from "./errors.ts";
 import type { Json } from "./json.ts";
+import { MAX_QUERY_BYTES } from "./limits.ts";
 import { checkPage, perPageOf, type SearchParams, searchInput } from "./pages.ts";
 import { required } from "./params.ts";
 import type { RpcContext } from "./route.ts";
@@ -90,11 +92,21 @@ export async function tx(params: TxLookupParams, { view }: RpcContext): Promise<
   const hash = required("hash", params.hash);
   const found = await view.tx(hash);
   if (found === undefined) throw failed(`tx (${hex(hash)}) not found`);
-  return encodeIndexedTx(found, await proofOf(view, found, params.prove));
+  return encodeIndexedTx(found, await proofOf(view, found, params.prove, {}));
 }
 
 export interface TxSearchParams extends SearchParams {
   readonly prove: boolean | undefined;
+}
+
+const HASH_CONDITION = /(^\s*|\s[Aa][Nn][Dd]\s+)tx\.hash\s*=\s*'/;
+
+/**
+ * Whether a search is for the tx of one hash, as CosmJS waits for its txs: that is looked up, and
+ * nothing is searched. A quoted value cannot hold a quote, so that no condition is found inside one.
+ */
+export function asksForOneTx(query: string): boolean {
+  return query.length <= MAX_QUERY_BYTES && HASH_CONDITION.test(query);
 }
 
 export async function txSearch(
@@ -105,20 +117,35 @@ export async function txSearch(
   const { txs, total } = await view.searchTxs(query, { ...page, signal });
   checkPage(params.page, page.perPage, total);
   const found: Json[] = [];
-  for (const one of txs) found.push(encodeIndexedTx(one, await proofOf(view, one, params.prove)));
+  const known: KnownBlock = {};
+  for (const one of txs) {
+    found.push(encodeIndexedTx(one, await proofOf(view, one, params.prove, known)));
+    // A proof costs a hash for each tx of its block: others get their turn in between.
+    if (params.prove === true) await setImmediate();
+    signal.throwIfAborted();
+  }
   return { txs: found, total_count: String(total) };
+}
+
+/** The block whose tx was proved last: a page has many txs of one block, in order. */
+interface KnownBlock {
+  last?: { readonly height: bigint; readonly root: Uint8Array; readonly leaves: Uint8Array[] };
 }
 
 async function proofOf(
   view: NodeView,
-  indexed: IndexedTx,
+  { height, index }: IndexedTx,
   prove: boolean | undefined,
+  known: KnownBlock,
 ): Promise<TxProof | undefined> {
   if (prove !== true) return undefined;
-  const block = await view.block(indexed.height);
-  if (block === undefined) {
-    throw failed(`height ${indexed.height} is not available, so its txs cannot be proved`);
+  if (known.last?.height !== height) {
+    const block = await view.block(height);
+    if (block === undefined) {
+      throw failed(`height ${height} is not available, so its txs cannot be proved`);
+    }
+    // The leaves are the hashes of the txs (CometBFT's types/tx.go, hashList).
+    known.last = { height, root: block.header.dataHash, leaves: block.txs.map(sha256) };
   }
-  // The leaves are the hashes of the txs (CometBFT's types/tx.go, hashList).
-  return { root: block.header.dataHash, proof: merkleProof(block.txs.map(sha256), indexed.index) };
+  return { root: known.last.root, proof: merkleProof(known.last.leaves, index) };
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
@@ -5,7 +6,7 @@ import type { EventBusView } from "../../node/view.ts";
 import { type Caller, call, failure, parseJson, readRequest } from "./call.ts";
 import { toRpcError } from "./errors.ts";
 import type { Json } from "./json.ts";
-import type { RpcLimits } from "./limits.ts";
+import type { Limit, RpcLimits } from "./limits.ts";
 import type { Origins } from "./origins.ts";
 import { paramsFromJson } from "./params.ts";
 import type { Access, RpcId, SubscriptionDoor } from "./route.ts";
@@ -31,6 +32,8 @@ export interface SocketDoor {
     subscriptions: SubscriptionDoor,
   ) => Caller;
   readonly report: (error: unknown) => void;
+  /** Told when a limit has turned a client away. */
+  readonly refused: (limit: Limit) => void;
 }
 
 /** The WebSocket clients of the server, at /websocket. */
@@ -59,6 +62,7 @@ export class Sockets {
     if (path !== PATH) return refuse(connection, 404, "only /websocket can be upgraded");
     if (!origins.mayRead(origin)) return refuse(connection, 403, "this origin is not allowed");
     if (this.#clients.size >= limits.socketClients) {
+      this.#door.refused("sockets");
       return refuse(connection, 503, `max_subscription_clients ${limits.socketClients} reached`);
     }
     this.#handshake.handleUpgrade(request, connection, head, (socket) => {
@@ -99,6 +103,8 @@ class SocketClient {
 
   constructor(socket: WebSocket, door: SocketDoor, origin: string | undefined) {
     const { limits, events, report } = door;
+    // Every request that waits or runs listens for the client's leaving.
+    setMaxListeners(0, this.#left.signal);
     this.#socket = socket;
     this.#door = door;
     this.#may = (access) => access !== "control" || door.origins.mayControl(origin);
@@ -192,6 +198,7 @@ class SocketClient {
 
   #push(frame: string): void {
     if (this.#socket.bufferedAmount > this.#door.limits.unsentBytes) {
+      this.#door.refused("slow_socket");
       this.cut("slow client", POLICY, SLOW_FAREWELL_MS);
     } else {
       this.#socket.send(frame);

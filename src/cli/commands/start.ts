@@ -114,11 +114,11 @@ function given(flags: Readonly<Record<string, unknown>>): Record<string, unknown
 function addStartFlags(command: Command): Command {
   return command
     .option("--host <address>", "address to listen on")
-    .option("--rpc-port <port>", "CometBFT RPC; of every port: 0 picks a free one")
-    .option("--grpc-port <port>", "gRPC (not offered yet)")
-    .option("--rest-port <port>", "REST (not offered yet)")
+    .option("--rpc-port <port>", "CometBFT RPC; 0 picks a free one, for ports without a flag too")
+    .option("--grpc-port <port>", "gRPC, with server reflection")
+    .option("--rest-port <port>", "REST API, with a page to browse it")
     .option("--ledger-port <port>", "ledger API (not offered yet)")
-    .option("--metrics-port <port>", "metrics (not offered yet)")
+    .option("--metrics-port <port>", "Prometheus metrics, health and readiness")
     .option("--block-mode <mode>", "mixed, instant, interval or manual")
     .option("--block-interval <time>", "milliseconds, or such as 500ms, 2s")
     .option("--time <clock>", "wall, or virtual (dev chains: time goes on by hand)")

@@ -11,16 +11,11 @@ import { readFlags } from "../message_flags.ts";
 import { printResult } from "../output.ts";
 import { addParamsFlags, type ParamsFlags, paramsUpdate, UPDATE_PARAMS } from "../params_flags.ts";
 import { addTxFlags, parseNumber, TX_FLAG_NAMES, type TxFlags } from "../tx_flags.ts";
-import {
-  openTxSession,
-  type PlannedTx,
-  planTx,
-  sendTx,
-  signTx,
-  type TxSession,
-} from "../tx_flow.ts";
+import { effectsOf, printEffects } from "../tx_effects.ts";
+import { concludeTx, openTxSession, type PlannedTx, planTx, type TxSession } from "../tx_flow.ts";
 import { unsignedTxJson } from "../tx_file.ts";
 import { printSent } from "../tx_print.ts";
+import { sendInTurn } from "../tx_turn.ts";
 import { valueContext } from "../value_context.ts";
 import { broadcastCommand, signCommand } from "./tx_files.ts";
 
@@ -83,19 +78,14 @@ async function contentOf(
 /** Plans a tx and does with it what the flags ask for. */
 async function perform(session: TxSession, content: TxContent): Promise<void> {
   const { context, flags, client } = session;
-  const { io, format } = context;
   const planned = await planTx(session, content);
-  if (flags.dryRun === true) {
-    const { simulatedGas, fee } = planned;
-    const gas = { gas_used: simulatedGas, gas_limit: fee.gasLimit };
-    return printResult(io, format, { ...gas, fee: fee.amount });
-  }
+  if (flags.dryRun === true)
+    return printEffects(context, planned, await effectsOf(session, planned));
   if (flags.generateOnly === true) {
-    return printResult(io, "json", unsignedTxJson(content, planned.fee));
+    return printResult(context.io, "json", unsignedTxJson(content, planned.fee));
   }
   await confirm(session, planned);
-  const signed = await signTx(session, planned);
-  printSent(context, await sendTx(client, signed, flags.wait));
+  printSent(context, await concludeTx(client, await sendInTurn(session, planned), flags.wait));
 }
 
 /** Asks before spending from a keyring with a password. The keys of dev chains are not asked for. */

@@ -4,8 +4,8 @@ import type { SignerFacts } from "../../baseapp/verdicts.ts";
 import { signBytesOf } from "../../codec/sign_bytes.ts";
 import type { DecodedSigner } from "../../codec/tx_decode.ts";
 import { PubKey } from "../../gen/cosmos/crypto/secp256k1/keys.ts";
-import type { AccountState } from "../../gen/settled/auth/v1/state.ts";
-import { equalBytes, toBase64, utf8Length } from "../../lib/bytes.ts";
+import type { AccountState, Params } from "../../gen/settled/auth/v1/state.ts";
+import { EMPTY_BYTES, equalBytes, toBase64, utf8Length } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { addressOfPublicKey } from "../../types/address.ts";
 import type { SignatureClaim } from "../../types/application.ts";
@@ -13,6 +13,13 @@ import type { Verifier } from "../../types/crypto.ts";
 import { attribute, type Event } from "../../types/event.ts";
 import * as sdk from "../../types/sdk_errors.ts";
 import type { AnyMsg, SignerInfo, SignMode } from "../../types/tx.ts";
+import {
+  badSignature,
+  chargeMultisig,
+  isMultisig,
+  multisigKeyOf,
+  verifyMultisig,
+} from "./ante_multisig.ts";
 import type { AuthKeeper } from "./keeper.ts";
 
 const SECP256K1_TYPE = "/cosmos.crypto.secp256k1.PubKey";
@@ -76,27 +83,52 @@ export function signatureStep(
 ): AnteStep {
   return (ctx, tx) => {
     const params = keeper.params(ctx);
+    let keyCount = 0;
     for (let index = 0; index < tx.signers.length; index += 1) {
       const address = tx.signers[index] as string;
       const info = tx.authInfo.signerInfos[index] as DecodedSigner;
       const signature = tx.signatures[index] as Uint8Array;
-      ctx.gas.consume(params.sigVerifyCostSecp256k1, "ante verify: secp256k1");
       const account = knownAccount(ctx, keeper, address);
-      const publicKey = publicKeyOf(ctx, account, info);
-      checkSequence(account, info);
-      if (ctx.mode !== "simulate" && ctx.mode !== "recheck") {
-        const { accountNumber, sequence } = account;
-        const { chainId } = ctx.chain;
-        const facts = { index, publicKey, accountNumber, sequence, chainId };
-        const isTrusted = trustSignatures && ctx.mode === "deliver";
-        verify(ctx, verifier, { tx, mode: info.mode, signature, facts, isTrusted });
+      const isTrusted = trustSignatures && ctx.mode === "deliver";
+      if (isMultisig(account, info)) {
+        const key = multisigKeyOf(ctx, account, info);
+        keyCount += key.members.length;
+        checkKeyCount(keyCount, params);
+        chargeMultisig(ctx, info, key, params);
+        checkSequence(account, info);
+        if (isVerified(ctx)) {
+          verifyMultisig(ctx, verifier, { tx, info, signature, account, key, isTrusted });
+        }
+        keeper.setUsed(ctx, account, { publicKey: EMPTY_BYTES, multisigKey: key.encoded });
+      } else {
+        keyCount += 1;
+        checkKeyCount(keyCount, params);
+        ctx.gas.consume(params.sigVerifyCostSecp256k1, "ante verify: secp256k1");
+        const publicKey = publicKeyOf(ctx, account, info);
+        checkSequence(account, info);
+        if (isVerified(ctx)) {
+          const { accountNumber, sequence } = account;
+          const { chainId } = ctx.chain;
+          const facts = { index, publicKey, accountNumber, sequence, chainId };
+          verify(ctx, verifier, { tx, mode: info.mode, signature, facts, isTrusted });
+        }
+        keeper.setUsed(ctx, account, { publicKey, multisigKey: EMPTY_BYTES });
       }
-      keeper.setUsed(ctx, account, publicKey);
       if (!showsEvents(ctx)) continue;
       ctx.emit(txEvent("acc_seq", `${address}/${account.sequence}`));
       ctx.emit(txEvent("signature", toBase64(signature)));
     }
   };
+}
+
+function isVerified({ mode }: Context): boolean {
+  return mode !== "simulate" && mode !== "recheck";
+}
+
+/** Each member of a multisig counts, as in the Cosmos SDK. */
+function checkKeyCount(count: number, { txSigLimit }: Params): void {
+  if (count <= txSigLimit) return;
+  throw new ChainError(sdk.ErrTooManySignatures, `signatures: ${count}, limit: ${txSigLimit}`);
 }
 
 function txEvent(key: string, value: string): Event {
@@ -180,9 +212,7 @@ function verify(ctx: Context, verifier: Verifier, signed: Signed): void {
     tx.verdicts.put(facts, isValid);
   }
   if (isValid) return;
-  const { accountNumber, sequence, chainId } = facts;
-  const detail = `signature verification failed; please verify account number (${accountNumber}), sequence (${sequence}) and chain-id (${chainId})`;
-  throw new ChainError(sdk.ErrUnauthorized, detail);
+  throw badSignature(facts);
 }
 
 function signerData(mode: SignMode, { chainId, accountNumber, sequence }: SignerFacts) {

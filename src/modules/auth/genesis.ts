@@ -1,9 +1,12 @@
 import type { Context } from "../../baseapp/context.ts";
 import { fieldError, genesisField } from "../../baseapp/genesis_error.ts";
 import { messageFromJson, messageToJson } from "../../codec/proto_json.ts";
-import type { GenesisState } from "../../gen/settled/auth/v1/state.ts";
+import { multisigAddress, readMultisigKey } from "../../codec/multisig_key.ts";
+import type { AccountState, GenesisState } from "../../gen/settled/auth/v1/state.ts";
+import { ChainError } from "../../lib/errors.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { parseAddress } from "../../types/address.ts";
+import { ErrInvalidPubKey } from "../../types/sdk_errors.ts";
 import type { AuthKeeper } from "./keeper.ts";
 import { DEFAULT_PARAMS } from "./params.ts";
 
@@ -29,6 +32,9 @@ export function initAuthGenesis(ctx: Context, keeper: AuthKeeper, json: unknown)
     if (![0, 33].includes(account.publicKey.length)) {
       throw fieldError(`${field}.public_key`, "a compressed key has 33 bytes");
     }
+    if (account.multisigKey.length > 0) {
+      genesisField(`${field}.multisig_key`, () => checkMultisig(account, address, bech32Prefix));
+    }
     if (numbered && account.accountNumber >= genesis.nextAccountNumber) {
       throw fieldError(`${field}.account_number`, "not below auth.next_account_number");
     }
@@ -41,6 +47,13 @@ export function initAuthGenesis(ctx: Context, keeper: AuthKeeper, json: unknown)
   });
   const next = numbered ? genesis.nextAccountNumber : BigInt(genesis.accounts.length);
   keeper.setNextNumber(ctx, next);
+}
+
+/** @throws ChainError sdk/8 */
+function checkMultisig({ publicKey, multisigKey }: AccountState, address: string, prefix: string) {
+  if (publicKey.length > 0) throw new ChainError(ErrInvalidPubKey, "public_key is set as well");
+  const derived = multisigAddress(readMultisigKey(multisigKey), prefix);
+  if (derived !== address) throw new ChainError(ErrInvalidPubKey, `it is of ${derived}`);
 }
 
 /** Fills the params that a hand-written genesis does not name. */

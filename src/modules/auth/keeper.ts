@@ -36,11 +36,17 @@ export class AuthKeeper {
   }
 
   /** Notes that an account has signed: its key is known, its next sequence is one more. */
-  setUsed(ctx: Context, account: AccountState, publicKey: Uint8Array): void {
-    const { address, accountNumber, sequence, moduleName, permissions } = account;
-    const next = sequence + 1n;
-    const used = { address, publicKey, accountNumber, sequence: next, moduleName, permissions };
-    this.setAccount(ctx, used);
+  setUsed(
+    ctx: Context,
+    account: AccountState,
+    key: Pick<AccountState, "publicKey" | "multisigKey">,
+  ): void {
+    const { address, accountNumber, moduleName, permissions } = account;
+    const { publicKey, multisigKey } = key;
+    const sequence = account.sequence + 1n;
+    this.setAccount(ctx, {
+      ...{ address, publicKey, accountNumber, sequence, moduleName, permissions, multisigKey },
+    });
   }
 
   /** The account of an address, made with the next number when it does not exist. */

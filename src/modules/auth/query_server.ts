@@ -1,6 +1,7 @@
 import type { QueryRoute } from "../../baseapp/module.ts";
 import type { QueryContext } from "../../baseapp/query_context.ts";
 import { queryRoute } from "../../baseapp/query_route.ts";
+import { MULTISIG_TYPE } from "../../codec/multisig_key.ts";
 import { BaseAccount, ModuleAccount } from "../../gen/cosmos/auth/v1beta1/auth.ts";
 import * as q from "../../gen/cosmos/auth/v1beta1/query.ts";
 import { PubKey } from "../../gen/cosmos/crypto/secp256k1/keys.ts";
@@ -74,17 +75,17 @@ async function account(ctx: QueryContext, address: string): Promise<AccountState
   return AccountState.decode(bytes);
 }
 
-function baseAccount({ address, publicKey, accountNumber, sequence }: AccountState): BaseAccount {
-  const pubKey: Any = {
-    typeUrl: "/cosmos.crypto.secp256k1.PubKey",
-    value: PubKey.encode({ key: publicKey }).finish(),
-  };
-  return {
-    address,
-    pubKey: publicKey.length === 0 ? undefined : pubKey,
-    accountNumber,
-    sequence,
-  };
+function baseAccount(state: AccountState): BaseAccount {
+  const { address, accountNumber, sequence } = state;
+  return { address, pubKey: anyKey(state), accountNumber, sequence };
+}
+
+/** undefined until the account has signed. */
+function anyKey({ publicKey, multisigKey }: AccountState): Any | undefined {
+  if (multisigKey.length > 0) return { typeUrl: MULTISIG_TYPE, value: multisigKey };
+  if (publicKey.length === 0) return undefined;
+  const value = PubKey.encode({ key: publicKey }).finish();
+  return { typeUrl: "/cosmos.crypto.secp256k1.PubKey", value };
 }
 
 function anyAccount(state: AccountState): Any {

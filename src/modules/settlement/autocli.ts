@@ -374,6 +374,7 @@ export const autocli = {
       positional: ["epoch_number"],
     },
     Totals: { short: "totals over the whole chain" },
+    OpenWork: { short: "what is open over the whole chain: escrows, records, disputes, payouts" },
     "settled.settlement.v1.Query/Params": {
       use: "extended-params",
       short: "parameters that this chain adds",

@@ -43,6 +43,7 @@ import { invoiceQueries } from "./query_invoice.ts";
 import { refundQueries } from "./query_refund.ts";
 import { settlementQueries } from "./query_server.ts";
 import { statementQuery } from "./query_statement.ts";
+import { workQuery } from "./query_work.ts";
 
 export function settlementModule(parts: {
   workers: BlockWorkers;
@@ -88,6 +89,7 @@ export function settlementModule(parts: {
       ...billingQueries,
       ...refundQueries,
       ...disputeQueries,
+      workQuery,
     ],
     invariants: settlementInvariants({ records, bank, accounts }),
     fullInvariants: settlementFullInvariants,

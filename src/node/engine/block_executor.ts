@@ -5,6 +5,7 @@ import { type BlockBundle, type BlockStore, blockOps, earliestKept } from "../bl
 import { resultsHash } from "../comet/results_hash.ts";
 import type { EventBus } from "../event_bus.ts";
 import type { Mempool, WaitingTx } from "../mempool.ts";
+import type { WrittenBlock } from "../metrics.ts";
 import { validatorAddress } from "../validator_key.ts";
 import type { StoredBlock } from "../view.ts";
 import { buildBlock, type ChainIdentity } from "./build_block.ts";
@@ -52,6 +53,7 @@ interface ExecutedBlock {
   readonly time: TimeNs;
   readonly txs: readonly WaitingTx[];
   readonly output: BlockOutput;
+  readonly executeMs: number;
 }
 
 /**
@@ -88,7 +90,7 @@ export class BlockExecutor {
    * the mempool keeps its txs. An error of any step leaves the application between two blocks; the
    * node has to halt, and whatever was executed on top is dropped.
    */
-  async start(time: TimeNs): Promise<{ readonly done: Promise<StoredBlock> }> {
+  async start(time: TimeNs): Promise<{ readonly done: Promise<WrittenBlock> }> {
     const executed = this.#execute(time);
     await this.#writing;
     const done = this.#write(executed);
@@ -104,7 +106,9 @@ export class BlockExecutor {
     const height = this.#head.height + 1n;
     const proposer = validatorAddress(chain.key.publicKey);
     const input = { height, time, txs: txs.map(({ tx }) => tx), proposer };
+    const started = performance.now();
     const output = app.finalizeBlock(input);
+    const executeMs = performance.now() - started;
     const { txResults } = output;
     assert(txResults.length === txs.length, "a block has one result per tx", {
       height,
@@ -113,17 +117,21 @@ export class BlockExecutor {
     });
     assert(output.appHash.length === 32, "an app hash has 32 bytes", { height });
     this.#head = { height, time };
-    return { height, time, txs, output };
+    return { height, time, txs, output, executeMs };
   }
 
-  async #write(executed: ExecutedBlock): Promise<StoredBlock> {
+  async #write(executed: ExecutedBlock): Promise<WrittenBlock> {
     const { app, store, mempool, bus } = this.#parts;
     const bundle = this.#build(executed);
     const { block, results, txs } = bundle;
     const { height, time } = executed;
     const lowest = this.#tip.block === undefined ? height : this.#tip.earliestHeight;
     const earliestHeight = earliestKept(lowest, height, this.#parts.keepBlocks);
-    const written = app.commit(blockOps(bundle, earliestHeight));
+    const started = performance.now();
+    let syncMs = 0;
+    const written = app.commit(blockOps(bundle, earliestHeight)).then(() => {
+      syncMs = performance.now() - started;
+    });
     mempool.recheck();
     await written;
     this.#tip = {
@@ -137,7 +145,7 @@ export class BlockExecutor {
     store.moveTip({ latest: height, earliest: earliestHeight });
     mempool.blockWritten(executed.txs, results.txResults);
     bus.publish(block, results, txs);
-    return block;
+    return { block, results, executeMs: executed.executeMs, syncMs };
   }
 
   #build({ height, time, txs: waiting, output }: ExecutedBlock): BlockBundle {

@@ -4,10 +4,13 @@ import type { BlockClock } from "../clock.ts";
 import { DevControlsError, HaltedError } from "../errors.ts";
 import type { NodeLog } from "../log.ts";
 import type { Mempool } from "../mempool.ts";
-import type { DevControls, StoredBlock } from "../view.ts";
+import type { NodeMetrics, WrittenBlock } from "../metrics.ts";
+import type { BlockProduction, DevControls, StoredBlock } from "../view.ts";
 import type { BlockExecutor } from "./block_executor.ts";
 import { type BlockSchedule, nextBlockIn } from "./schedule.ts";
 
+/** Characters of a hash in a line that people read. */
+const SHORT_HASH = 12;
 /** Blocks that one request may ask for. */
 const MINE_BLOCKS_MAX = 100_000;
 
@@ -17,6 +20,7 @@ interface SoloParts {
   readonly clock: BlockClock;
   readonly schedule: BlockSchedule;
   readonly log: NodeLog;
+  readonly metrics?: NodeMetrics | undefined;
   /** Called once, when a block could not be made. Nothing is made after that. */
   readonly onHalt: (error: Error) => void;
 }
@@ -38,6 +42,10 @@ export class SoloEngine implements DevControls {
   #halted: Error | undefined;
   /** Start of the last block, on the monotonic clock. */
   #lastStart = 0;
+  /** When the last block was on disk, on the monotonic clock; the start of the engine before. */
+  #lastWritten = performance.now();
+  /** When a block was or will be due by schedule, on the monotonic clock; undefined: none is. */
+  #dueAt: number | undefined;
 
   constructor(parts: SoloParts) {
     this.#parts = parts;
@@ -56,6 +64,22 @@ export class SoloEngine implements DevControls {
     this.#disarm();
     await this.#queue;
     await this.#written;
+  }
+
+  /** How the making of blocks goes. */
+  get production(): BlockProduction {
+    const { clock, mempool, schedule } = this.#parts;
+    const now = performance.now();
+    const sinceLastMs = now - this.#lastWritten;
+    const isByHand = schedule.blockMode === "manual" || clock.isVirtual;
+    return {
+      isByHand,
+      intervalMs: isByHand ? undefined : nextBlockIn(schedule, mempool.countForBlock > 0, 0),
+      // Never more than since the last block: many may have been made by hand meanwhile.
+      lateMs: this.#dueAt === undefined ? 0 : Math.min(Math.max(0, now - this.#dueAt), sinceLastMs),
+      sinceLastMs,
+      halted: this.#halted?.message,
+    };
   }
 
   /** To be called when a tx has been queued. */
@@ -124,16 +148,14 @@ export class SoloEngine implements DevControls {
     }
   }
 
-  async #finish(done: Promise<StoredBlock>, start: number): Promise<StoredBlock> {
+  async #finish(done: Promise<WrittenBlock>, start: number): Promise<StoredBlock> {
     try {
-      const block = await done;
-      this.#parts.log.info("block", {
-        height: block.header.height,
-        txs: block.txs.length,
-        hash: toHex(block.id.hash),
-        ms: Math.round(performance.now() - start),
-      });
-      return block;
+      const written = await done;
+      const { log, metrics } = this.#parts;
+      this.#lastWritten = performance.now();
+      logBlock(log, written, this.#lastWritten - start);
+      metrics?.blockWritten(written);
+      return written.block;
     } catch (error) {
       throw this.#halt(error);
     }
@@ -173,10 +195,14 @@ export class SoloEngine implements DevControls {
   #arm(): void {
     const { clock, mempool, schedule } = this.#parts;
     this.#disarm();
-    if (!this.#isRunning || this.#isBusy || clock.isVirtual) return;
+    if (this.#isRunning && this.#isBusy) return;
+    this.#dueAt = undefined;
+    if (!this.#isRunning || clock.isVirtual) return;
     const txsWait = mempool.countForBlock > 0;
-    const delay = nextBlockIn(schedule, txsWait, performance.now() - this.#lastStart);
+    const now = performance.now();
+    const delay = nextBlockIn(schedule, txsWait, now - this.#lastStart);
     if (delay === undefined) return;
+    this.#dueAt = now + delay;
     this.#timerForTx = txsWait;
     // A failed block has already been reported when this rejects.
     this.#timer = setTimeout(() => void this.#makeDueBlock().catch(() => undefined), delay);
@@ -193,4 +219,31 @@ export class SoloEngine implements DevControls {
     this.#timer = undefined;
     this.#timerForTx = false;
   }
+}
+
+/** One line per block. Times are whole milliseconds; `ms` is of all, what it waited for included. */
+function logBlock(log: NodeLog, { block, results, executeMs, syncMs }: WrittenBlock, ms: number) {
+  const { txResults } = results;
+  let gas = 0n;
+  let failed = 0;
+  for (const { code, gasUsed } of txResults) {
+    gas += gasUsed;
+    if (code !== 0) failed += 1;
+  }
+  log.info("block", {
+    height: block.header.height,
+    txs: block.txs.length,
+    ...(failed === 0 ? {} : { failed }),
+    gas,
+    executeMs: Math.round(executeMs),
+    syncMs: Math.round(syncMs),
+    ms: Math.round(ms),
+    appHash: toHex(results.appHash).slice(0, SHORT_HASH),
+  });
+  log.debug("block id", {
+    height: block.header.height,
+    hash: toHex(block.id.hash),
+    bytes: block.size,
+    time: formatTime(block.header.time),
+  });
 }

@@ -4,6 +4,8 @@ import { MempoolError, QueryLanguageError } from "../../../src/node/errors.ts";
 import type {
   BlockCommit,
   BlockId,
+  BlockMeta,
+  BlockProduction,
   DevControls,
   EventBusView,
   IndexedTx,
@@ -15,7 +17,7 @@ import type {
   StoredBlock,
   StoredResults,
 } from "../../../src/node/view.ts";
-import type { QueryInput, QueryOutput } from "../../../src/types/application.ts";
+import type { QueryInput, QueryOutput, StoreStats } from "../../../src/types/application.ts";
 import { event } from "../../../src/types/event.ts";
 import type { TimeNs } from "../../../src/types/time.ts";
 import type { TxResult } from "../../../src/types/tx.ts";
@@ -137,6 +139,15 @@ export class FakeNode implements NodeView {
     };
   }
 
+  production(): BlockProduction {
+    const none = { intervalMs: undefined, lateMs: 0, sinceLastMs: 0, halted: undefined };
+    return { isByHand: true, ...none };
+  }
+
+  storeStats(): StoreStats {
+    return { committedKeys: 0, cacheHits: 0, diskReads: 0, cacheBytes: 0 };
+  }
+
   genesis(): unknown {
     return {
       genesis_time: "2026-01-01T00:00:00Z",
@@ -148,6 +159,11 @@ export class FakeNode implements NodeView {
 
   async block(height: bigint): Promise<StoredBlock | undefined> {
     return height < this.earliest ? undefined : this.blocks[Number(height) - 1];
+  }
+
+  async blockMeta(height: bigint): Promise<BlockMeta | undefined> {
+    const block = await this.block(height);
+    return block && { ...block, txCount: block.txs.length };
   }
 
   async heightOfHash(hash: Uint8Array): Promise<bigint | undefined> {

@@ -83,7 +83,7 @@ const LISTS = [
   ...[`${OWN}/Invoices`, `${OWN}/InvoiceLedger`, `${OWN}/CreditNotes`, `${OWN}/PayoutLedger`],
   ...[`${OWN}/RefundsBySettlement`, `${OWN}/Receivables`, `${OWN}/Disputes`, `${OWN}/Orders`],
   ...[`${OWN}/UsageRecords`, `${OWN}/Statement`],
-  ...[`${OWN}/EstimateSettlement`, `${OWN}/NextSettlement`],
+  ...[`${OWN}/EstimateSettlement`, `${OWN}/NextSettlement`, `${OWN}/OpenWork`],
 ];
 
 /** Queries that read no record, or answer nothing. */

@@ -7,6 +7,7 @@ import { decodeTx } from "../../../src/codec/tx_decode.ts";
 import { signBytesOf } from "../../../src/codec/sign_bytes.ts";
 import { QueryAccountResponse } from "../../../src/gen/cosmos/auth/v1beta1/query.ts";
 import { SimulateResponse } from "../../../src/gen/cosmos/tx/v1beta1/service.ts";
+import { SimulateEffectsResponse } from "../../../src/gen/settled/tx/v1/service.ts";
 import { MsgDistributeProviderRewards } from "../../../src/gen/settled/settlement/v1/tx.ts";
 import { MsgRecordUsage } from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import { usageSignBytes } from "../../../src/client/settlement_msgs.ts";
@@ -50,6 +51,12 @@ function chainOf({ check, result, simulate }: Chain): RpcHandlers {
         ).toString("base64"),
       },
   };
+  const changes = [{ address: "ve1x", moduleName: "fee_collector", denom: "uve", change: "2276" }];
+  answers["/settled.tx.v1.Service/SimulateEffects"] = () => ({
+    value: Buffer.from(
+      SimulateEffectsResponse.encode(SimulateEffectsResponse.fromPartial({ changes })).finish(),
+    ).toString("base64"),
+  });
   return {
     abci_query: ({ path }) => {
       const answer = answers[String(path)];
@@ -213,7 +220,10 @@ describe("settled tx", () => {
   test("--dry-run sends nothing", async () => {
     const { exit, stdout, tx } = await onChain({}, ...SEND, "--dry-run");
     expect([exit, tx]).toEqual([0, undefined]);
-    expect(JSON.parse(stdout)).toMatchObject({ gas_used: "70001", gas_limit: "91002" });
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ gas_used: "70001", gas_limit: "91002" },
+      changes: [{ address: "ve1x", module: "fee_collector", denom: "uve", change: "2276" }],
+    });
   });
 });
 

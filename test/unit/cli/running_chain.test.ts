@@ -36,7 +36,11 @@ test("a started chain reports its endpoints and accounts, and commands of its ho
   const chain = await start("a", "0");
   const { report } = chain;
   expect(report).toMatchObject({ chainId: "settled-1", pid: process.pid, bech32Prefix: "ve" });
-  expect(report.endpoints).toMatchObject({ grpc: null, rest: null, ledger: null, metrics: null });
+  expect(report.endpoints).toMatchObject({ ledger: null });
+  const rest = new URL("/cosmos/base/tendermint/v1beta1/node_info", String(report.endpoints.rest));
+  expect(await (await fetch(rest)).json()).toMatchObject({
+    default_node_info: { network: "settled-1" },
+  });
   expect(report.accounts.map(({ name, role }) => `${name} ${role}`)).toEqual([
     ...["provider-1 provider", "provider-2 provider", "customer-1 customer"],
     ...["customer-2 customer", "authority authority"],

@@ -14,8 +14,11 @@ const run = (...args: string[]) =>
   spawnSync(process.execPath, [script, ...args], { encoding: "utf8" });
 
 describe("the generator", () => {
-  it("finds src/gen current", { timeout: 60_000 }, () => {
-    expect(run("--check")).toMatchObject({ stdout: "src/gen is current\n", status: 0 });
+  it("finds src/gen and the OpenAPI document current", { timeout: 60_000 }, () => {
+    expect(run("--check")).toMatchObject({
+      stdout: "src/gen and docs/openapi.json are current\n",
+      status: 0,
+    });
   });
 
   it("explains itself and refuses unknown arguments", () => {
@@ -50,13 +53,9 @@ describe("the schema", () => {
     const amino = MESSAGES.flatMap(({ aminoName }) => aminoName ?? []);
     expect(new Set(amino).size).toBe(amino.length);
     const methods = SERVICES.flatMap((service) => service.methods);
-    const routes = methods.flatMap(({ httpGet, httpPost }) =>
-      [httpGet ?? [], httpPost ?? []].flat(),
-    );
-    expect(new Set(methods.flatMap(({ httpGet }) => httpGet ?? [])).size).toBe(
-      methods.filter(({ httpGet }) => httpGet !== undefined).length,
-    );
-    expect(routes.every((route) => route.startsWith("/"))).toBe(true);
+    const rules = methods.flatMap(({ http }) => http ?? []);
+    expect(new Set(rules.map(({ verb, path }) => `${verb} ${path}`)).size).toBe(rules.length);
+    expect(rules.every(({ path }) => path.startsWith("/"))).toBe(true);
   });
 
   it("has the whole settlement service", () => {
@@ -83,7 +82,7 @@ describe("the schema", () => {
     }
     const query = service("virtengine.settlement.v1.Query");
     expect(query?.methods.length).toBe(18);
-    expect(query?.methods.every(({ httpGet }) => httpGet !== undefined)).toBe(true);
+    expect(query?.methods.every(({ http }) => http?.[0]?.verb === "get")).toBe(true);
   });
 
   it("gives every message of a tx an amino name and a signer", () => {

@@ -16,6 +16,7 @@ import type {
   QueryInput,
   QueryOutput,
   SignatureClaim,
+  StoreStats,
 } from "../../../src/types/application.ts";
 import { type Event, event } from "../../../src/types/event.ts";
 import { parseTime, type TimeNs } from "../../../src/types/time.ts";
@@ -91,6 +92,10 @@ export class FakeApp implements Application {
       earliestHeight: 1n,
       ...this.#committed,
     };
+  }
+
+  storeStats(): StoreStats {
+    return { committedKeys: 1, cacheHits: 0, diskReads: 0, cacheBytes: 0 };
   }
 
   initChain(genesis: GenesisDoc): Uint8Array {

@@ -135,6 +135,15 @@ describe("config", () => {
     expect(config.corsOrigins).toEqual(["http://a", "http://b"]);
   });
 
+  test("a free port for the RPC is one for every port without a flag of its own", async () => {
+    const ports = async (flags: object) => {
+      const { rpcPort, grpcPort, restPort, metricsPort } = await readConfig(folder, flags);
+      return [rpcPort, grpcPort, restPort, metricsPort];
+    };
+    expect(await ports({ rpcPort: "0", restPort: "1317" })).toEqual([0, 0, 1317, 0]);
+    expect(await ports({ rpcPort: "26657" })).toEqual([26_657, 9090, 1317, 26_660]);
+  });
+
   test("needs no file", async () => {
     expect(await readConfig(folder)).toEqual(resolveConfig({}));
   });

@@ -333,6 +333,7 @@ describe("time", () => {
     let now = parseTime("2025-01-01T00:00:00Z") as TimeNs;
     const warnings: string[] = [];
     const log = {
+      debug: () => undefined,
       info: () => undefined,
       warn: (text: string) => warnings.push(text),
       error: () => undefined,

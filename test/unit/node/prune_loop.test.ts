@@ -15,7 +15,12 @@ const { hasher } = nodeCrypto();
 
 function logTo(errors: unknown[]): NodeLog {
   const nothing = () => undefined;
-  return { info: nothing, warn: nothing, error: (_text, facts) => void errors.push(facts) };
+  return {
+    debug: nothing,
+    info: nothing,
+    warn: nothing,
+    error: (_text, facts) => void errors.push(facts),
+  };
 }
 
 test("blocks go on while it prunes, and what is kept is answered as ever", async () => {

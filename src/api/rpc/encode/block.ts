@@ -1,5 +1,5 @@
 import { EMPTY_BYTES } from "../../../lib/bytes.ts";
-import type { BlockCommit, BlockId, Header, StoredBlock } from "../../../node/view.ts";
+import type { BlockCommit, BlockId, BlockMeta, Header, StoredBlock } from "../../../node/view.ts";
 import { formatTime } from "../../../types/time.ts";
 import type { JsonObject } from "../json.ts";
 import { base64, hex } from "./bytes.ts";
@@ -70,11 +70,11 @@ export function encodeBlockResult(block: StoredBlock | undefined): JsonObject {
   return { block_id: encodeBlockId(block.id), block: encodeBlock(block) };
 }
 
-export function encodeBlockMeta(block: StoredBlock): JsonObject {
+export function encodeBlockMeta(block: BlockMeta): JsonObject {
   return {
     block_id: encodeBlockId(block.id),
     block_size: String(block.size),
     header: encodeHeader(block.header),
-    num_txs: String(block.txs.length),
+    num_txs: String(block.txCount),
   };
 }

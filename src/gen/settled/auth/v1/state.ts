@@ -25,6 +25,8 @@ export interface AccountState {
   moduleName: string;
   /** "minter", "burner" */
   permissions: string[];
+  /** Encoded cosmos.crypto.multisig.LegacyAminoPubKey; empty but for a multisig that has signed. */
+  multisigKey: Uint8Array;
 }
 
 export interface Params {
@@ -48,6 +50,7 @@ function createBaseAccountState(): AccountState {
     sequence: 0n,
     moduleName: "",
     permissions: [],
+    multisigKey: new Uint8Array(0),
   };
 }
 
@@ -70,6 +73,9 @@ export const AccountState: MessageFns<AccountState> = {
     }
     for (const v of message.permissions) {
       writer.uint32(50).string(v!);
+    }
+    if (message.multisigKey.length !== 0) {
+      writer.uint32(58).bytes(message.multisigKey);
     }
     return writer;
   },
@@ -137,6 +143,14 @@ export const AccountState: MessageFns<AccountState> = {
             message.permissions.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.multisigKey = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -162,6 +176,7 @@ export const AccountState: MessageFns<AccountState> = {
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
     message.moduleName = object.moduleName ?? "";
     message.permissions = object.permissions?.map((e) => e) || [];
+    message.multisigKey = object.multisigKey ?? new Uint8Array(0);
     return message;
   },
 };
@@ -376,6 +391,7 @@ export function read_settled_auth_v1_AccountState(reader: WireReader, end: numbe
   let sequence_: AccountState["sequence"] = 0n;
   let moduleName_: AccountState["moduleName"] = "";
   let permissions_: AccountState["permissions"] = [];
+  let multisigKey_: AccountState["multisigKey"] = EMPTY_BYTES;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -402,11 +418,15 @@ export function read_settled_auth_v1_AccountState(reader: WireReader, end: numbe
       case 50:
         permissions_.push(reader.string(end));
         break;
+      case 58:
+        seen = reader.once(seen, 32);
+        multisigKey_ = reader.bytes(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { address: address_, publicKey: publicKey_, accountNumber: accountNumber_, sequence: sequence_, moduleName: moduleName_, permissions: permissions_ };
+  return { address: address_, publicKey: publicKey_, accountNumber: accountNumber_, sequence: sequence_, moduleName: moduleName_, permissions: permissions_, multisigKey: multisigKey_ };
 }
 
 /** Reads what is plain; see WireReader. */

@@ -703,6 +703,23 @@ export interface QueryTotalsResponse {
   rewardsClaimable: Coin[];
 }
 
+export interface QueryOpenWorkRequest {
+}
+
+export interface QueryOpenWorkResponse {
+  /** Pending, active and disputed ones. */
+  escrows: bigint;
+  /** Records that no settlement has taken. */
+  usageRecords: bigint;
+  /** Disputes that nobody has decided. */
+  disputes: bigint;
+  /** Payouts that are pending, processing or held. */
+  payoutsWaiting: bigint;
+  payoutsFailed: bigint;
+  /** Which of the counts above stop at the bound, by field name: there is more than they say. */
+  incomplete: string[];
+}
+
 export interface DisputeResolutionView {
   /** "accepted", "rejected" or "amended". */
   resolution: string;
@@ -8198,6 +8215,170 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
     message.validatorFees = object.validatorFees?.map((e) => Coin.fromPartial(e)) || [];
     message.rewards = object.rewards?.map((e) => Coin.fromPartial(e)) || [];
     message.rewardsClaimable = object.rewardsClaimable?.map((e) => Coin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryOpenWorkRequest(): QueryOpenWorkRequest {
+  return {};
+}
+
+export const QueryOpenWorkRequest: MessageFns<QueryOpenWorkRequest> = {
+  encode(_: QueryOpenWorkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryOpenWorkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryOpenWorkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryOpenWorkRequest>): QueryOpenWorkRequest {
+    return QueryOpenWorkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<QueryOpenWorkRequest>): QueryOpenWorkRequest {
+    const message = createBaseQueryOpenWorkRequest();
+    return message;
+  },
+};
+
+function createBaseQueryOpenWorkResponse(): QueryOpenWorkResponse {
+  return { escrows: 0n, usageRecords: 0n, disputes: 0n, payoutsWaiting: 0n, payoutsFailed: 0n, incomplete: [] };
+}
+
+export const QueryOpenWorkResponse: MessageFns<QueryOpenWorkResponse> = {
+  encode(message: QueryOpenWorkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.escrows !== 0n) {
+      writer.uint32(8).uint64(message.escrows);
+    }
+    if (message.usageRecords !== 0n) {
+      writer.uint32(16).uint64(message.usageRecords);
+    }
+    if (message.disputes !== 0n) {
+      writer.uint32(24).uint64(message.disputes);
+    }
+    if (message.payoutsWaiting !== 0n) {
+      writer.uint32(32).uint64(message.payoutsWaiting);
+    }
+    if (message.payoutsFailed !== 0n) {
+      writer.uint32(40).uint64(message.payoutsFailed);
+    }
+    for (const v of message.incomplete) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryOpenWorkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryOpenWorkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.escrows = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.usageRecords = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.disputes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.payoutsWaiting = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.payoutsFailed = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.incomplete.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryOpenWorkResponse>): QueryOpenWorkResponse {
+    return QueryOpenWorkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryOpenWorkResponse>): QueryOpenWorkResponse {
+    const message = createBaseQueryOpenWorkResponse();
+    message.escrows = (object.escrows !== undefined && object.escrows !== null) ? BigInt(object.escrows) : 0n;
+    message.usageRecords = (object.usageRecords !== undefined && object.usageRecords !== null)
+      ? BigInt(object.usageRecords)
+      : 0n;
+    message.disputes = (object.disputes !== undefined && object.disputes !== null) ? BigInt(object.disputes) : 0n;
+    message.payoutsWaiting = (object.payoutsWaiting !== undefined && object.payoutsWaiting !== null)
+      ? BigInt(object.payoutsWaiting)
+      : 0n;
+    message.payoutsFailed = (object.payoutsFailed !== undefined && object.payoutsFailed !== null)
+      ? BigInt(object.payoutsFailed)
+      : 0n;
+    message.incomplete = object.incomplete?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,26 @@
+import type { ServerResponse } from "node:http";
+
+export const JSON_TYPE = "application/json";
+
+/** Sends a whole answer; a client that does not read it within `writeMs` is cut. */
+export function sendText(
+  response: ServerResponse,
+  writeMs: number,
+  answer: { readonly status: number; readonly type: string; readonly text: string },
+): void {
+  const late = setTimeout(() => response.destroy(), writeMs);
+  late.unref();
+  response.once("close", () => clearTimeout(late));
+  const { status, type, text } = answer;
+  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+/** Aborted when the client is gone before its answer was complete. */
+export function leaveSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}

@@ -1,0 +1,44 @@
+import { SERVICES } from "../../gen/schema.ts";
+import type { NodeView } from "../../node/view.ts";
+import { HeavyQueue } from "../rpc/heavy_queue.ts";
+import { cometMethods } from "./comet_service.ts";
+import { effectsMethods } from "./effects_service.ts";
+import { nodeMethods } from "./node_service.ts";
+import { queryMethod } from "./query_method.ts";
+import type { ServiceSettings } from "./service_settings.ts";
+import type { Services } from "./services.ts";
+import { txMethods } from "./tx_service.ts";
+import { txReadMethods } from "./tx_reads.ts";
+
+/** Methods that read whole blocks, or search, at the same time: of all callers together. */
+const HEAVY_CALLS = 4;
+
+/** Services that no table of unary methods has: CometBFT's socket, and what a gRPC door adds. */
+const OF_A_DOOR = /^(tendermint\.abci|grpc)\./;
+
+const DEFAULTS: ServiceSettings = { minimumGasPrice: "0", keepHistory: "all" };
+
+/**
+ * The methods of all services but those of messages, which travel in txs. Doors call them through
+ * `runUnary`. What the node does not answer itself it asks the app.
+ */
+export function openServices(view: NodeView, settings: ServiceSettings = DEFAULTS): Services {
+  const heavy = new HeavyQueue(HEAVY_CALLS);
+  const own = [
+    ...txMethods(view),
+    ...txReadMethods(view, heavy),
+    ...effectsMethods(view),
+    ...cometMethods(view, settings, heavy),
+    ...nodeMethods(view, settings),
+  ];
+  const services = new Map(own.map((method) => [method.path, method]));
+  for (const { name: service, isMsg, methods } of SERVICES) {
+    if (isMsg === true || OF_A_DOOR.test(service)) continue;
+    for (const { name } of methods) {
+      const path = `${service}/${name}`;
+      if (services.has(path)) continue;
+      services.set(path, queryMethod(view, path));
+    }
+  }
+  return services;
+}

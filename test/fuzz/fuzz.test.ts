@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { LONG } from "../property/runs.ts";
+import { Fuzzer } from "./fuzz.ts";
+import { failureOf, shrink } from "./shrink.ts";
+import type { Target } from "./target.ts";
+
+const INPUTS = LONG ? 200_000 : 10_000;
+
+test(`${INPUTS} random and mutated inputs get an answer or an error, and nothing escapes`, async () => {
+  const fuzzer = await Fuzzer.open(1);
+  try {
+    const { counts, failure } = await fuzzer.run({ seed: 1, inputs: INPUTS });
+    expect(failure).toBeUndefined();
+    expect(Object.keys(counts)).toEqual(["decoders", "query", "rpc", "uri", "ws"]);
+  } finally {
+    await fuzzer.close();
+  }
+}, 900_000);
+
+test("what fails is shrunk to what it fails by, and a slow input fails", async () => {
+  const planted: Target = {
+    ...{ name: "planted", headBytes: 1, make: () => new Uint8Array(0), show: String },
+    run: (input) => {
+      if (input.includes(7, 1) && input.includes(9, 1)) throw new Error("seven and nine");
+      const end = performance.now() + (input.includes(8) ? 1010 : 0);
+      while (performance.now() < end);
+    },
+  };
+  const input = Uint8Array.from({ length: 200 }, (_, at) => (at === 50 ? 7 : at === 120 ? 9 : 1));
+  const failure = await failureOf(planted, input);
+  expect(failure).toContain("seven and nine");
+  expect([...(await shrink(planted, input, failure ?? ""))]).toEqual([1, 7, 9]);
+  expect(await failureOf(planted, Uint8Array.of(1, 7))).toBeUndefined();
+  expect(await failureOf(planted, Uint8Array.of(1, 8))).toMatch(/^took 10[0-9]+ ms$/);
+});
