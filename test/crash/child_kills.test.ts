@@ -17,7 +17,7 @@ import { runChild } from "./run_child.ts";
 
 const HEIGHTS = 120;
 const KEEP: Keep = { keepHistory: 20, keepBlocks: 10 };
-const { seed, rounds } = crashSize("KILLS", 4, 150);
+const { seed, rounds } = crashSize("KILLS", 2, 150);
 
 let run: RecordedRun;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

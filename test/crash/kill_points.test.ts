@@ -25,7 +25,7 @@ import { type Keep, KEEP_ALL, type RecordedRun, ReplayHost } from "./replay_host
 const { hasher } = nodeCrypto();
 const HEIGHTS = 90;
 const KEEP: Keep = { keepHistory: 6, keepBlocks: 4 };
-const { seed, rounds } = crashSize("POINTS", 60, 2000);
+const { seed, rounds } = crashSize("POINTS", 30, 2000);
 
 let run: RecordedRun;
 /** What the database holds at every height when all is kept, and when it is pruned by KEEP. */

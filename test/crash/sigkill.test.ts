@@ -5,7 +5,7 @@ import { crashRun } from "./crash_run.ts";
 
 const long = process.env["SETTLED_LONG"] === "1";
 const seed = Number(process.env["SETTLED_CRASH_SEED"] ?? "7");
-const rounds = Number(process.env["SETTLED_CRASH_ROUNDS"] ?? (long ? "40" : "4"));
+const rounds = Number(process.env["SETTLED_CRASH_ROUNDS"] ?? (long ? "40" : "2"));
 
 test(
   `a node killed ${rounds} times (seed ${seed}) comes back with all that it had told`,
