@@ -14,6 +14,7 @@ import {
   NO_COINS,
 } from "../../types/coins.ts";
 import { disputeQueueKey, disputeStatusKey, isUndecided } from "./dispute_records.ts";
+import { all, count } from "./full_invariants_sums.ts";
 import * as keys from "./keys.ts";
 import { coinsIn } from "./records.ts";
 
@@ -25,11 +26,8 @@ export const disputeFullInvariants: readonly FullInvariant[] = [
   { name: "look-ups of disputes are those of the records", check: disputesAreListed },
 ];
 
-async function* disputes(reader: Reader): AsyncGenerator<state.DisputeState> {
-  for await (const [, value] of reader.range(keys.DISPUTE_PREFIX)) {
-    yield state.DisputeState.decode(value);
-  }
-}
+const disputes = (reader: Reader): AsyncGenerator<state.DisputeState> =>
+  all(reader, keys.DISPUTE_PREFIX, state.DisputeState);
 
 async function usageOf(reader: Reader, seq: bigint): Promise<state.UsageState | undefined> {
   const bytes = await reader.get(keys.recordKey(keys.USAGE_PREFIX, seq));
@@ -68,9 +66,9 @@ async function escrowsFollow(reader: Reader): Promise<void> {
   }
   for await (const [, value] of reader.range(keys.ESCROW_PREFIX)) {
     const { seq, openDisputes, reserved, balance } = state.EscrowState.decode(value);
-    const { count, coins } = kept.get(`${seq}`) ?? { count: 0, coins: NO_COINS };
-    const facts = { escrow: seq, found: openDisputes, expected: count };
-    assert(openDisputes === count, "settlement: disputes of an escrow are miscounted", facts);
+    const { count: expected, coins } = kept.get(`${seq}`) ?? { count: 0, coins: NO_COINS };
+    const facts = { escrow: seq, found: openDisputes, expected };
+    assert(openDisputes === expected, "settlement: disputes of an escrow are miscounted", facts);
     const found = coinsIn(reserved);
     const isKept = equalCoins(found, coins) && coversCoins(coinsIn(balance), found);
     const amounts = { escrow: seq, found: formatCoins(found), expected: formatCoins(coins) };
@@ -104,8 +102,7 @@ async function disputesAreListed(reader: Reader): Promise<void> {
     assert(found !== undefined, "settlement: a dispute is not listed", { seq: dispute.seq });
   }
   for (const prefix of LISTS) {
-    let found = 0;
-    for await (const _entry of reader.range(prefix)) found += 1;
+    const found = await count(reader, prefix);
     assert(found === entries, "settlement: look-ups of disputes", { found, entries });
   }
 }
