@@ -28,7 +28,7 @@ import { ListReader } from "./query_lists.ts";
 import { escrowBySeq, usageSeqAt } from "./query_records.ts";
 import { holdsKey } from "./usage_facts.ts";
 import { settledListKey } from "./usage_lists.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 import { ruleParams } from "./params.ts";
 import * as keys from "./keys.ts";
 import { readParams } from "./query_params.ts";

@@ -13,7 +13,7 @@ import { OPEN_LIST_MAX, openHeadKey, openListKey, readHead } from "./open_usage.
 import { expires } from "./records.ts";
 import { numbersOfEntry } from "./seq_list.ts";
 import { holdsKey } from "./usage_facts.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 import { count } from "./full_invariants_sums.ts";
 
 /**

@@ -10,7 +10,7 @@ import { cover, withReport } from "./coverage.ts";
 import * as keys from "./keys.ts";
 import { escrowBySeq } from "./query_records.ts";
 import { holdsKey } from "./usage_facts.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 /** What meters and orders say of usage, against the records, on demand. */
 export const usageFullInvariants: readonly FullInvariant[] = [

@@ -13,7 +13,7 @@ import * as keys from "./keys.ts";
 import type { Records } from "./records.ts";
 import { holdsKey } from "./usage_facts.ts";
 import { listSettled, settledListKey, UsageLists } from "./usage_lists.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 interface Written {
   readonly usage: state.UsageState;

@@ -20,7 +20,7 @@ import { priceCeilingKey } from "./keys.ts";
 import type { Records } from "./records.ts";
 import { statusName } from "./status_names.ts";
 import { invalidUsage } from "./usage_facts.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 /** Steps that one order and usage type keep; the oldest is dropped for a new one. */
 export const CEILING_STEPS_MAX = 64;

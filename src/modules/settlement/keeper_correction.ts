@@ -29,7 +29,7 @@ import {
   requireUndisputed,
   usageIdOf,
 } from "./usage_facts.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 export interface Correction {
   readonly sender: string;

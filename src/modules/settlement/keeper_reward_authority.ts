@@ -29,7 +29,7 @@ import { coinsIn, type Records } from "./records.ts";
 import { rewardFactorsBy, usageReward, verificationReward } from "./reward.ts";
 import { sourceName, usageStatusName } from "./status_names.ts";
 import { requireUndisputed } from "./usage_facts.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 /** Gas of each record that a provider distribution names. */
 export const REWARDED_RECORD_GAS = 1000n;

@@ -34,7 +34,7 @@ import { coinsIn, type Records } from "./records.ts";
 import { rewardFactorsBy, usageReward } from "./reward.ts";
 import { settlementTypeName } from "./status_names.ts";
 import { listSettled } from "./usage_lists.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 /** Gas of each record that a settlement takes. */
 export const SETTLED_RECORD_GAS = 1000n;

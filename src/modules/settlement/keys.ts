@@ -2,7 +2,7 @@ import { byteKey, i64Key, joinKeys, type Key, textKey, u48Key, u64Key } from "..
 import { divFloor, toSafeNumber } from "../../lib/int.ts";
 import { Memo } from "../../lib/memo.ts";
 import type { TimeNs } from "../../types/time.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 
 export const MODULE_NAME = "settlement";
 

@@ -9,7 +9,7 @@ import { CorrectionKeeper } from "./keeper_correction.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import * as check from "./msg_validate.ts";
 import type { Records } from "./records.ts";
-import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
+import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "../../types/usage_type.ts";
 
 const NAME = "settled.settlement.v1.Msg";
 

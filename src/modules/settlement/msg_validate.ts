@@ -9,7 +9,7 @@ import { isDenom } from "../../types/denom.ts";
 import type { Dec } from "../../types/dec.ts";
 import * as errors from "./errors.ts";
 import { sourceOf } from "./status_names.ts";
-import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
+import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "../../types/usage_type.ts";
 
 /** Checks of a message alone, in the order and with the codes of the deployed module. */
 

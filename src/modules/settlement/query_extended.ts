@@ -21,7 +21,7 @@ import { UsageViews } from "./query_usage.ts";
 import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
 import { totalOf } from "./query_totals.ts";
 import { usageStatusName } from "./status_names.ts";
-import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
+import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "../../types/usage_type.ts";
 import * as view from "./views.ts";
 
 const QUERY = "/settled.settlement.v1.Query";

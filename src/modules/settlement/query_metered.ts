@@ -15,7 +15,7 @@ import { addressAsked, filteredPage, type Section, wordAsked } from "./query_pag
 import { escrowBySeq, orderById, usageBySeq } from "./query_records.ts";
 import { hoursAsked, UsageViews } from "./query_usage.ts";
 import { usageStatusOf } from "./status_names.ts";
-import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "./usage_type.ts";
+import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "../../types/usage_type.ts";
 
 /** Usage records by what they say. */
 export const meteredQueries: readonly QueryRoute[] = [

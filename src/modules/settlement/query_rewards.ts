@@ -27,7 +27,7 @@ import {
 } from "./query_records.ts";
 import { isUsageReward } from "./reward.ts";
 import { sourceName, sourceOf } from "./status_names.ts";
-import { normaliseUsageType } from "./usage_type.ts";
+import { normaliseUsageType } from "../../types/usage_type.ts";
 import { distributionView, rowRecipient, usageRecipient } from "./views.ts";
 
 /** A distribution with its recipient rows. */

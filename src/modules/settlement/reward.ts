@@ -3,7 +3,7 @@ import { assert } from "../../lib/assert.ts";
 import { divFloor, parseInteger } from "../../lib/int.ts";
 import { addSeconds, timeOfSeconds } from "../../types/time.ts";
 import type { RuleParams } from "./params.ts";
-import { normaliseUsageType, resourceOf } from "./usage_type.ts";
+import { normaliseUsageType, resourceOf } from "../../types/usage_type.ts";
 
 /** 10_000^4: one division for the four factors in basis points. */
 const SCALE = 10n ** 16n;

@@ -11,7 +11,7 @@ import { escrowId, payoutIdempotencyKey, timedId } from "./ids.ts";
 import { isSatisfied } from "./keeper_release.ts";
 import { distributionId } from "./keeper_reward.ts";
 import * as names from "./status_names.ts";
-import { normaliseUsageType, unitOf } from "./usage_type.ts";
+import { normaliseUsageType, unitOf } from "../../types/usage_type.ts";
 
 /** Stored records as the deployed messages: ids as text, times in unix seconds, 0 for never. */
 

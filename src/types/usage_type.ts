@@ -1,4 +1,4 @@
-import { Memo } from "../../lib/memo.ts";
+import { Memo } from "../lib/memo.ts";
 
 /** The resource classes that rewards know. */
 export type Resource = "cpu" | "memory" | "storage" | "gpu" | "network";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { normaliseUsageType } from "../../../src/modules/settlement/usage_type.ts";
+import { normaliseUsageType } from "../../../src/types/usage_type.ts";
 
 it("blanks inside a long text cost one pass, not its square", () => {
   const text = `x${" ".repeat(400_000)}x`;
