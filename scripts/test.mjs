@@ -11,7 +11,7 @@ Installs, builds and runs all tests: from a clean checkout nothing else is neede
   node scripts/test.mjs test/unit/codec    the tests of a folder
   node scripts/test.mjs -t "escrow"        tests by name
   SETTLED_CRYPTO=portable                  without native code
-  SETTLED_LONG=1                           long forms of the crash tests
+  SETTLED_LONG=1                           long forms of the crash tests; builds grpcurl with go
 `;
 
 async function main(args) {

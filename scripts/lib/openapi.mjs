@@ -352,8 +352,15 @@ function textSchema(message) {
   return { type: "string", pattern: "^-?[0-9]+(\\.[0-9]+)?s$", examples: ["1.5s"] };
 }
 
+/** The first name means that none was chosen, in most enums: the example is the first after it. */
 function enumSchema(desc) {
-  return { type: "string", enum: desc.values.map(({ name }) => name) };
+  const names = desc.values.map(({ name }) => name);
+  const usual = desc.values.find(({ number, deprecated }) => number !== 0 && !deprecated);
+  return {
+    type: "string",
+    enum: names,
+    ...(usual === undefined ? {} : { examples: [usual.name] }),
+  };
 }
 
 function errorSchema() {

@@ -7,6 +7,11 @@ export function rpcUrlOf(host: string, port: number): string {
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
+/** Whether nobody but this machine can reach a server on `host`. */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.[0-9]+\.[0-9]+\.[0-9]+$/.test(host);
+}
+
 /** Doors of a node by name; null for one that does not exist. */
 export interface Endpoints {
   readonly rpc: string;

@@ -5,6 +5,7 @@ import { packAny } from "../codec/any.ts";
 import type { NodeConfig } from "../node/config.ts";
 import type { NodeView } from "../node/view.ts";
 import { parseCoinsText } from "../types/coins.ts";
+import { isLoopbackHost } from "./endpoints.ts";
 import { chainOfGenesis } from "./home.ts";
 import { feeOf, parseFeeFlags } from "./gas.ts";
 import { openTestKeyring } from "./keyring/test_keyring.ts";
@@ -15,11 +16,7 @@ const GAS = 200_000n;
 /** Whether a node has a faucet: on dev chains that only this machine can reach. */
 export function hasFaucet(config: NodeConfig, view: NodeView): boolean {
   const isDev = view.dev !== undefined && chainOfGenesis(view.genesis()).dev;
-  return config.faucet && isDev && isLoopback(config.host);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.[0-9]+\.[0-9]+\.[0-9]+$/.test(host);
+  return config.faucet && isDev && isLoopbackHost(config.host);
 }
 
 /** @throws ChainError sdk/10 for amounts that are none */

@@ -5,7 +5,7 @@ import { type OpenApp, startNode } from "../node/node.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
 import { type DevAccount, loadDevAccounts } from "./dev_accounts.ts";
 import { openDoors } from "./doors.ts";
-import type { Endpoints } from "./endpoints.ts";
+import { type Endpoints, isLoopbackHost } from "./endpoints.ts";
 import { runningNodePath } from "./home.ts";
 import { openTestKeyring } from "./keyring/test_keyring.ts";
 import { join } from "node:path";
@@ -51,6 +51,10 @@ export async function startChain({
   try {
     const doors = await openDoors({ home, view: node.view, config, log, metrics });
     const { endpoints } = doors;
+    if (node.view.dev !== undefined && !isLoopbackHost(config.host)) {
+      const text = "others can reach this node: it has no dev controls, and no faucet";
+      log.warn(text, { host: config.host });
+    }
     const report = await reportOf(home, node.view.info, config, endpoints);
     const note = {
       pid: process.pid,

@@ -1,6 +1,6 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
-  type Event as WireEvent,
+  Event as WireEvent,
   ExecTxResult,
   ResponseFinalizeBlock,
   TxResult as WireIndexedTx,
@@ -20,7 +20,7 @@ import {
 import { SimpleValidator } from "../gen/tendermint/types/validator.ts";
 import { Consensus } from "../gen/tendermint/version/types.ts";
 import { assert, must } from "../lib/assert.ts";
-import { EMPTY_BYTES } from "../lib/bytes.ts";
+import { concatBytes, EMPTY_BYTES } from "../lib/bytes.ts";
 import { INT64_MAX, minBigint, toSafeNumber } from "../lib/int.ts";
 import type { Event } from "../types/event.ts";
 import { NS_PER_SECOND, secondsOf, type TimeNs } from "../types/time.ts";
@@ -233,6 +233,59 @@ export function encodeTxRecord({ height, index, tx, result }: TxRecord): Uint8Ar
 export function decodeTxRecord(bytes: Uint8Array): TxRecord {
   const { height, index, tx, result } = WireIndexedTx.decode(bytes);
   return { height, index, tx, result: must(result, "a stored tx has a result") };
+}
+
+/** The tx of a record alone, which is a small part of the work. */
+export function decodeTxOfRecord(bytes: Uint8Array): Uint8Array {
+  return WireIndexedTx.decode(splitField(bytes, RESULT_FIELD).rest).tx;
+}
+
+/** A record but for its events, and these one by one, still encoded. */
+export function splitTxRecord(bytes: Uint8Array): { record: TxRecord; events: Uint8Array[] } {
+  const { rest, items } = splitField(bytes, RESULT_FIELD);
+  const [result] = items;
+  const split = splitField(must(result, "a stored tx has a result"), EVENTS_FIELD);
+  const record = { ...WireIndexedTx.decode(rest), result: ExecTxResult.decode(split.rest) };
+  return { record, events: split.items };
+}
+
+/** What a block's own record holds but for its events, and these one by one, still encoded. */
+export function splitBlockOutcome(bytes: Uint8Array): {
+  appHash: Uint8Array;
+  events: Uint8Array[];
+} {
+  const { rest, items } = splitField(bytes, BLOCK_EVENTS_FIELD);
+  return { appHash: ResponseFinalizeBlock.decode(rest).appHash, events: items };
+}
+
+/** An event out of `splitTxRecord` or `splitBlockOutcome`. */
+export function decodeEvent(bytes: Uint8Array): Event {
+  return WireEvent.decode(bytes);
+}
+
+/** Fields of TxResult, ExecTxResult and ResponseFinalizeBlock. */
+const RESULT_FIELD = 4;
+const EVENTS_FIELD = 7;
+const BLOCK_EVENTS_FIELD = 1;
+/** Of protobuf: a length and as many bytes. */
+const LENGTH_DELIMITED = 2;
+
+/** Takes the values of one field out of a message. All are views of `bytes`, but `rest`. */
+function splitField(bytes: Uint8Array, field: number): { rest: Uint8Array; items: Uint8Array[] } {
+  const reader = new BinaryReader(bytes);
+  const items: Uint8Array[] = [];
+  const rest: Uint8Array[] = [];
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const [number, type] = reader.tag();
+    if (number === field && type === LENGTH_DELIMITED) {
+      items.push(reader.bytes());
+    } else {
+      reader.skip(type, number);
+      rest.push(bytes.subarray(start, reader.pos));
+    }
+  }
+  return { rest: concatBytes(...rest), items };
 }
 
 /** Events and app hash of a block; the results of its txs are kept with the txs. */

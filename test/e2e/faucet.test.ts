@@ -6,6 +6,7 @@ import { testAccount } from "../testkit/accounts.ts";
 import {
   initHome,
   type NodeProcess,
+  rpcCall,
   settled,
   startNodeProcess,
   temporaryFolder,
@@ -119,9 +120,14 @@ test("one address, and one client, get so much an hour and no more", async () =>
   expect(client.body.message).toContain("at most 14 payments an hour for");
 });
 
-test("there is none where others can reach the node", async () => {
+test("neither a faucet nor dev controls are where others can reach the node, which says so", async () => {
+  expect((await rpcCall(node.rpc, "dev_mine")).error).toBeUndefined();
   await node.program.end("SIGINT");
-  await start("--host", "0.0.0.0");
+  await start("--host", "0.0.0.0", "--log-level", "warn");
   const { status, body } = await ask({ address: testAccount("faucet f").address });
   expect([status, body.message]).toEqual([501, "Not Implemented"]);
+  for (const method of ["dev_mine", "dev_use_wall_clock"]) {
+    expect((await rpcCall(node.rpc, method)).error).toMatchObject({ code: -32601 });
+  }
+  expect(node.program.output).toContain("it has no dev controls, and no faucet");
 });

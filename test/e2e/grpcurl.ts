@@ -12,13 +12,21 @@ const run = promisify(execFile);
 /** Where grpcurl is, or why there is none. */
 export type Grpcurl = { readonly path: string } | { readonly missing: string };
 
-/** The one on the PATH, else one that Go builds once into the cache of this checkout. */
+/**
+ * The one on the PATH, else one that Go builds once into the cache of this checkout. Building takes a
+ * minute of a processor, so it is for CI and for long runs.
+ */
 export async function findGrpcurl(): Promise<Grpcurl> {
   const folder = inRoot(".cache", `grpcurl-${VERSION}`);
   for (const path of ["grpcurl", join(folder, "grpcurl")]) {
     if (await runs(path, "-version")) return { path };
   }
   if (!(await runs("go", "version"))) return { missing: "neither grpcurl nor go is on the PATH" };
+  if (process.env["CI"] === undefined && process.env["SETTLED_LONG"] !== "1") {
+    return {
+      missing: "no grpcurl yet; with CI=1 or SETTLED_LONG=1, go builds one for all later runs",
+    };
+  }
   try {
     await mkdir(folder, { recursive: true });
     const target = `github.com/fullstorydev/grpcurl/cmd/grpcurl@${VERSION}`;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { LONG } from "../property/runs.ts";
 import { Fuzzer } from "./fuzz.ts";
@@ -5,13 +7,33 @@ import { failureOf, shrink } from "./shrink.ts";
 import type { Target } from "./target.ts";
 
 const INPUTS = LONG ? 200_000 : 10_000;
+/** Inputs that load and compile what the others use too. */
+const WARM_UP_INPUTS = 2000;
+/** How much more resident memory there may be after the run than before it, in bytes. */
+const KEPT_MAX = 64 * 1024 * 1024;
 
-test(`${INPUTS} random and mutated inputs get an answer or an error, and nothing escapes`, async () => {
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Resident memory when all that was begun has ended and nothing is left to collect. */
+async function restingBytes(): Promise<number> {
+  for (let round = 0; round < 3; round += 1) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return process.memoryUsage.rss();
+}
+
+test(`${INPUTS} random and mutated inputs get an answer or an error, and no memory is kept`, async () => {
   const fuzzer = await Fuzzer.open(1);
   try {
+    const warm = await fuzzer.run({ seed: 1, inputs: WARM_UP_INPUTS, from: 2 ** 30 });
+    expect(warm.failure).toBeUndefined();
+    const before = await restingBytes();
     const { counts, failure } = await fuzzer.run({ seed: 1, inputs: INPUTS });
     expect(failure).toBeUndefined();
     expect(Object.keys(counts)).toEqual(["decoders", "query", "rpc", "uri", "ws"]);
+    expect((await restingBytes()) - before).toBeLessThan(KEPT_MAX);
   } finally {
     await fuzzer.close();
   }

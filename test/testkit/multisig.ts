@@ -91,21 +91,5 @@ export function multisignedTx(
   sequence: number,
 ): Uint8Array {
   const { bodyBytes, byAddress } = signed;
-  return withEndlessLimits(() =>
-    Uint8Array.from(makeMultisignedTxBytes(key, sequence, MULTISIG_FEE, bodyBytes, byAddress)),
-  );
-}
-
-/**
- * CosmJS 0.39.0 reads addresses with the length limit Infinity, which @scure/base refuses since it
- * checks that limits are safe integers (2.4.0 does). Neither is changed: the check alone passes.
- */
-function withEndlessLimits<T>(run: () => T): T {
-  const { isSafeInteger } = Number;
-  Number.isSafeInteger = (value) => value === Number.POSITIVE_INFINITY || isSafeInteger(value);
-  try {
-    return run();
-  } finally {
-    Number.isSafeInteger = isSafeInteger;
-  }
+  return Uint8Array.from(makeMultisignedTxBytes(key, sequence, MULTISIG_FEE, bodyBytes, byAddress));
 }

@@ -8,7 +8,7 @@ import type { IndexedTx, NodeView } from "../../node/view.ts";
 import { parseAddress } from "../../types/address.ts";
 import type { Coin } from "../../types/coins.ts";
 import type { TxResult } from "../../types/tx.ts";
-import { HeavyQueue } from "../rpc/heavy_queue.ts";
+import { HeavyQueue } from "../heavy_queue.ts";
 import { sha256 } from "../rpc/sha256.ts";
 import { refusalOf, unaryErrorOf } from "../services/unary_error_of.ts";
 import { STATUS, UnaryError } from "../services/unary.ts";
@@ -60,6 +60,7 @@ export class Faucet {
   readonly #clients: RateLimit;
   // One at a time: each payment has the sequence after the one before.
   readonly #queue = new HeavyQueue(1);
+  readonly #payments = {};
   #next = 0n;
 
   constructor(view: NodeView, signer: FaucetSigner, limits: FaucetLimits) {
@@ -87,7 +88,7 @@ export class Faucet {
     const takeBack = this.#count(to, client);
     let hash: Uint8Array;
     try {
-      hash = await this.#queue.run(() => this.#send(to, coin), signal);
+      hash = await this.#queue.run(() => this.#send(to, coin), signal, this.#payments);
     } catch (error) {
       takeBack();
       throw error;

@@ -22,6 +22,8 @@ export interface MetricsServerOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
+  /** Whatever differs from the usual ones. */
+  readonly limits?: Partial<ListenerLimits> | undefined;
   /** Told of every fault behind an "internal error"; the client does not learn more. */
   readonly report?: ((error: unknown) => void) | undefined;
 }
@@ -40,7 +42,8 @@ export interface MetricsServer {
 export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
   const { host, port, report = () => undefined } = options;
   const place = { host, port, flag: "--metrics-port" };
-  const { server, url, close } = await listenHttp(place, LIMITS, report);
+  const limits = { ...LIMITS, ...options.limits };
+  const { server, url, close } = await listenHttp(place, limits, report);
   server.on("request", (request, response) => {
     serve(options, request, response).catch((error: unknown) => {
       report(error);

@@ -1,4 +1,5 @@
 import { type Dec, formatDec, parseDec } from "../../types/dec.ts";
+import { displayOf } from "../../types/denom_display.ts";
 
 /** What a chain suggestion is made of. */
 export interface SuggestionFacts {
@@ -15,8 +16,6 @@ export interface SuggestionFacts {
 
 /** Cosmos' coin type in BIP-44 paths. */
 const COIN_TYPE = 118;
-/** Decimals of a coin whose base unit begins with "u". */
-const MICRO = 6;
 
 /** A chain as Keplr's `experimentalSuggestChain` takes it; other wallets take the same. */
 export function chainSuggestion(facts: SuggestionFacts) {
@@ -41,14 +40,9 @@ export function chainSuggestion(facts: SuggestionFacts) {
   };
 }
 
-/** "uve" is a millionth of VE; of another denom nothing is known but its name. */
 function currency(denom: string) {
-  const isMicro = /^u[a-z]{2,}$/.test(denom);
-  return {
-    coinDenom: isMicro ? denom.slice(1).toUpperCase() : denom,
-    coinMinimalDenom: denom,
-    coinDecimals: isMicro ? MICRO : 0,
-  };
+  const { symbol, exponent } = displayOf(denom);
+  return { coinDenom: symbol, coinMinimalDenom: denom, coinDecimals: exponent };
 }
 
 /** Keplr's three choices. The lowest is what the node takes; the others are a little more. */

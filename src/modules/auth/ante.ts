@@ -45,10 +45,7 @@ export function basicStep(keeper: AuthKeeper): AnteStep {
       throw new ChainError(sdk.ErrUnknownExtensionOptions, option?.typeUrl.slice(0, 200));
     }
     if (tx.signatures.length === 0) throw new ChainError(sdk.ErrNoSignatures);
-    if (tx.signatures.length > params.txSigLimit) {
-      const detail = `signatures: ${tx.signatures.length}, limit: ${params.txSigLimit}`;
-      throw new ChainError(sdk.ErrTooManySignatures, detail);
-    }
+    checkKeyCount(tx.signatures.length, params);
     const { signers } = tx;
     const needed = signers.length;
     const { signerInfos } = tx.authInfo;
@@ -128,7 +125,9 @@ function isVerified({ mode }: Context): boolean {
 /** Each member of a multisig counts, as in the Cosmos SDK. */
 function checkKeyCount(count: number, { txSigLimit }: Params): void {
   if (count <= txSigLimit) return;
-  throw new ChainError(sdk.ErrTooManySignatures, `signatures: ${count}, limit: ${txSigLimit}`);
+  const counted = "each member of a multisig counts, whether it signs or not";
+  const detail = `signatures: ${count}, limit: ${txSigLimit} (tx_sig_limit of auth; ${counted})`;
+  throw new ChainError(sdk.ErrTooManySignatures, detail);
 }
 
 function txEvent(key: string, value: string): Event {

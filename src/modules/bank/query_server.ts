@@ -72,21 +72,6 @@ export const bankQueries: readonly QueryRoute[] = [
     response: q.QueryParamsResponse,
     handle: async () => ({ params: { sendEnabled: [], defaultSendEnabled: true } }),
   }),
-  // The chain keeps no metadata of denoms: there is none to list and none to find.
-  queryRoute({
-    path: `${QUERY}/DenomsMetadata`,
-    request: q.QueryDenomsMetadataRequest,
-    response: q.QueryDenomsMetadataResponse,
-    handle: async () => ({ metadatas: [], pagination: undefined }),
-  }),
-  queryRoute({
-    path: `${QUERY}/DenomMetadata`,
-    request: q.QueryDenomMetadataRequest,
-    response: q.QueryDenomMetadataResponse,
-    handle: async (_ctx, { denom }) => {
-      throw new ChainError(GrpcNotFound, `client metadata for denom ${denom.slice(0, 130)}`);
-    },
-  }),
   queryRoute({
     path: `${JOURNAL}/JournalEntry`,
     request: journal.QueryJournalEntryRequest,
@@ -101,7 +86,8 @@ export const bankQueries: readonly QueryRoute[] = [
   }),
 ];
 
-function requireDenom(denom: string): void {
+/** @throws ChainError grpc/3 */
+export function requireDenom(denom: string): void {
   if (isDenom(denom)) return;
   throw new ChainError(GrpcInvalidArgument, `invalid denom "${denom.slice(0, 130)}"`);
 }
@@ -123,7 +109,7 @@ export async function coinsOfAccount(reader: Reader, address: string): Promise<W
 }
 
 /** The denom is the last part of the key. */
-function coinsOfEntries(entries: readonly [Key, Uint8Array][], prefix: Key): WireCoin[] {
+export function coinsOfEntries(entries: readonly [Key, Uint8Array][], prefix: Key): WireCoin[] {
   return entries.map(([key, value]) => {
     const denom = must(fromUtf8(bytesOfKey(key.slice(prefix.length) as Key)), "denom is text");
     return { denom, amount: decodeAmount(value).toString() };

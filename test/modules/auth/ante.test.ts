@@ -160,8 +160,9 @@ describe("refusals before the messages", () => {
     const none = await custom([send()], [customer], { signatures: 0 });
     await refused(none, "sdk/15", "no signatures supplied");
     const many = await custom([send()], [customer], { signatures: 8 });
-    const text = "signatures: 8, limit: 7: maximum number of signatures exceeded";
-    await refused(many, "sdk/14", text);
+    const why = "each member of a multisig counts, whether it signs or not";
+    const text = `signatures: 8, limit: 7 (tx_sig_limit of auth; ${why})`;
+    await refused(many, "sdk/14", `${text}: maximum number of signatures exceeded`);
   });
 
   test("a number of signatures that is not that of the signers: sdk/4", async () => {

@@ -15,7 +15,7 @@ import { MsgCreateEscrow } from "../../../src/gen/virtengine/settlement/v1/tx.ts
 import { must } from "../../../src/lib/assert.ts";
 import type { TxResult } from "../../../src/types/tx.ts";
 import { customer, provider, stranger } from "../../testkit/accounts.ts";
-import { CHAIN_ID, openChain, type TestChain } from "../../testkit/chain.ts";
+import { CHAIN_ID, genesisOf, openChain, type TestChain } from "../../testkit/chain.ts";
 import { wire } from "../../testkit/coins.ts";
 import { msg } from "../../testkit/messages.ts";
 import {
@@ -300,13 +300,38 @@ describe("refused", () => {
     expectOk(await deliver(tx));
     await refused(tx, "sdk/32", "account sequence mismatch, expected 1, got 0");
   });
+});
 
-  test("more members than the chain lets sign", async () => {
-    const names = Array.from({ length: 8 }, (_, index) => `member-${index}`);
-    const eight = await multisigParty(1, names);
-    chain = await openChain({ funds: { [eight.address]: `${FUNDS}uve` } });
-    const tx = await signedBy([0], send(eight.address), eight);
-    await refused(tx, "sdk/14", "signatures: 8, limit: 7");
+describe("eight of eight", () => {
+  const EVERYBODY = [0, 1, 2, 3, 4, 5, 6, 7];
+  let eight: MultisigParty;
+
+  async function openWith(auth: object): Promise<void> {
+    eight = await multisigParty(
+      8,
+      EVERYBODY.map((place) => `member-${place}`),
+    );
+    const genesis = genesisOf({ funds: { [eight.address]: `${FUNDS}uve` } });
+    const appState = genesis.appState as { readonly auth: object };
+    const withParams = { ...appState, auth: { ...appState.auth, ...auth } };
+    chain = await openChain({ genesis: { ...genesis, appState: withParams } });
+  }
+
+  test("are more than the param allows, and the refusal names it and its value", async () => {
+    await openWith({});
+    const tx = await signedBy(EVERYBODY, send(eight.address), eight);
+    const text = "signatures: 8, limit: 7 (tx_sig_limit of auth; each member of a multisig counts";
+    await refused(tx, "sdk/14", text);
+  });
+
+  test("sign where genesis sets tx_sig_limit to 8", async () => {
+    await openWith({ params: { tx_sig_limit: "8" } });
+    const tx = await signedBy(EVERYBODY, send(eight.address), eight);
+    expectOk(chain.app.checkTx(tx));
+    expectOk(await deliver(tx));
+    expect(await chain.balance(eight.address)).toBe(FUNDS - FEE - 7n);
+    const copy = await chain.imported();
+    expect(await copy.exported()).toBe(await chain.exported());
   });
 });
 

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,6 +17,17 @@ const OPEN_METRICS = "application/openmetrics-text; version=1.0.0";
 const PROMETHEUS =
   "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4," +
   "text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+
+/** A family as a parser reads it that is not ours. */
+interface ParsedFamily {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly metrics: readonly Readonly<Record<string, unknown>>[];
+}
+const parsePrometheus = createRequire(import.meta.url)("parse-prometheus-text-format") as (
+  text: string,
+) => readonly ParsedFamily[];
 
 let home: string;
 let chain: RunningChain;
@@ -93,6 +105,23 @@ describe("a scrape of a node with txs", () => {
     expect(valueOf(families, "process_resident_memory_bytes")).toBeGreaterThan(1e7);
     expect(valueOf(families, "nodejs_version_info")).toBe(1);
     expect(faults).toEqual([]);
+  });
+
+  test("is read by another parser, with the same families, types and figures", async () => {
+    const { families, text } = await scrape();
+    const parsed = parsePrometheus(text);
+    expect(parsed.map(({ name }) => name)).toEqual([...families.keys()]);
+    for (const { name, type, help, metrics } of parsed) {
+      const ours = families.get(name);
+      expect([name, type.toLowerCase(), help]).toEqual([name, ours?.type, ours?.help]);
+      if (type === "HISTOGRAM") {
+        expect(metrics.every(({ buckets }) => typeof buckets === "object")).toBe(true);
+        continue;
+      }
+      const figures = metrics.map(({ value, labels = {} }) => ({ labels, value: Number(value) }));
+      const expected = ours?.samples.map(({ labels, value }) => ({ labels, value }));
+      expect([name, figures]).toEqual([name, expected]);
+    }
   });
 
   test("is OpenMetrics for who asks for it, with the same names and figures", async () => {

@@ -53,6 +53,7 @@ beforeAll(async () => {
     [`${AUTH}/Params`]: {},
     [`${BANK}/Balance`]: { address: customer.address, denom: "uve" },
     [`${BANK}/SupplyOf`]: { denom: "uve" },
+    [`${BANK}/DenomMetadata`]: { denom: "uve" },
     [`${JOURNAL}/JournalEntry`]: { seq: 1n },
     [`${WIRE}/Escrow`]: { escrowId },
     [`${WIRE}/UsageRecord`]: { usageId },
@@ -72,6 +73,7 @@ beforeAll(async () => {
 const LISTS = [
   ...[`${AUTH}/Accounts`, `${AUTH}/ModuleAccounts`],
   ...[`${BANK}/AllBalances`, `${BANK}/SpendableBalances`, `${BANK}/TotalSupply`],
+  `${BANK}/DenomsMetadata`,
   `${JOURNAL}/JournalEntries`,
   ...[`${WIRE}/EscrowsByOrder`, `${WIRE}/EscrowsByState`, `${WIRE}/SettlementsByOrder`],
   ...[`${WIRE}/Settlement`, `${WIRE}/UsageRecordsByOrder`, `${WIRE}/UsageSummary`],
@@ -88,7 +90,7 @@ const LISTS = [
 
 /** Queries that read no record, or answer nothing. */
 const NO_RECORDS = [
-  ...[`${AUTH}/Bech32Prefix`, `${BANK}/Params`, `${BANK}/DenomsMetadata`, `${BANK}/DenomMetadata`],
+  ...[`${AUTH}/Bech32Prefix`, `${BANK}/Params`],
   ...[`${WIRE}/FiatConversion`, `${WIRE}/FiatConversionsByProvider`],
   `${WIRE}/FiatPayoutPreference`,
 ];
@@ -194,7 +196,7 @@ describe("what cannot be proved is refused", () => {
   });
 
   test("an answer from no record", async () => {
-    for (const path of [`${AUTH}/Bech32Prefix`, `${BANK}/Params`, `${BANK}/DenomsMetadata`]) {
+    for (const path of [`${AUTH}/Bech32Prefix`, `${BANK}/Params`]) {
       const output = await prove(path, new Uint8Array(0));
       expect(output).toMatchObject({ code: 18, codespace: "sdk" });
       expect(output.log).toContain("ask without prove");
