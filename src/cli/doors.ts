@@ -6,6 +6,9 @@ import type { NodeView } from "../node/view.ts";
 import { extraDoors } from "./extra_doors.ts";
 import type { Endpoints } from "./endpoints.ts";
 
+/** Calls that read whole blocks, or search, at the same time: of all clients at all doors. */
+const HEAVY_CALLS = 4;
+
 /** The servers of a node. */
 export interface Doors {
   readonly endpoints: Endpoints;
@@ -47,22 +50,25 @@ async function openInto(
   };
   const report = (name: string) => (error: unknown) =>
     log.error(`internal error of the ${name}`, faultFacts(error));
+  const { HeavyQueue } = await import("../api/heavy_queue.ts");
+  // One for all doors: a client gets no more of the node by using several.
+  const heavy = new HeavyQueue(HEAVY_CALLS);
   const { startRpcServer } = await import("../api/rpc/server.ts");
   const rpc = await open(
     startRpcServer({
-      ...{ view, host, port: config.rpcPort, cors, report: report("RPC"), metrics },
+      ...{ view, host, port: config.rpcPort, cors, report: report("RPC"), metrics, heavy },
       limits: { connections: config.rpcConnectionsMax, socketClients: config.rpcSocketsMax },
     }),
   );
   const { openServices } = await import("../api/services/open_services.ts");
   const { minimumGasPrice, keepHistory } = config;
-  const services = openServices(view, { minimumGasPrice, keepHistory, rpcUrl: rpc.url });
+  const services = openServices(view, { minimumGasPrice, keepHistory, rpcUrl: rpc.url }, heavy);
   const { measured } = await import("../api/services/measured.ts");
   const { startGrpcServer } = await import("../api/grpc/server.ts");
   const grpc = await open(
     startGrpcServer({
       services: measured(services, "grpc", metrics),
-      ...{ host, port: config.grpcPort, report: report("gRPC server") },
+      ...{ host, port: config.grpcPort, report: report("gRPC server"), metrics },
     }),
   );
   const { grpcWebHandler } = await import("../api/grpc/grpc_web.ts");
@@ -71,8 +77,11 @@ async function openInto(
   const rest: RestServer = await open(
     startRestServer({
       services: measured(services, "rest", metrics),
-      ...{ host, port: config.restPort, cors, report: report("REST API"), metrics },
-      grpcWeb: grpcWebHandler(webServices, { report: report("gRPC-Web handler") }),
+      ...{ host, port: config.restPort, cors, report: report("REST API"), metrics, heavy },
+      grpcWeb: grpcWebHandler(webServices, {
+        report: report("gRPC-Web handler"),
+        refused: (limit) => metrics.refused("grpc-web", limit),
+      }),
       extra: await extraDoors({
         home,
         view,

@@ -46,6 +46,20 @@ export function messageToJson(
 }
 
 /**
+ * The text of `messageToJson` in small pieces, so that a long one can be made with pauses.
+ * @param textOf the text of a small part: nothing is hashed or signed here, JSON.stringify will do
+ * @throws as `messageToJson`, maybe after some pieces
+ */
+export function messageToJsonPieces(
+  name: string,
+  message: object,
+  textOf: TextOf,
+): Generator<string, void> {
+  const printer = new Printer({}, textOf);
+  return printer.pieces(messageTypeNamed(name), message, { path: "$", depth: 1 });
+}
+
+/**
  * The message of a JSON value. Field names in snake_case or lowerCamelCase; enums also by number;
  * null stands for the default. Unknown fields, duplicates and values of a wrong kind or range are
  * refused.
@@ -58,13 +72,29 @@ export function messageFromJson<T>(name: string, json: unknown, options: FromJso
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Writes a JSON value. */
+export type TextOf = (value: JsonValue) => string;
+
+/** Where in the JSON something is. */
+interface Place {
+  readonly path: string;
+  readonly depth: number;
+}
+
+/** Items of a list above which each of them is one piece of text. */
+const LONG_LIST = 100;
+/** Messages that are texts in JSON. */
+const AS_TEXT: readonly string[] = ["google.protobuf.Timestamp", "google.protobuf.Duration"];
+
 class Printer {
   readonly #emitDefaults: boolean;
   readonly #verbatimDecs: boolean;
+  readonly #textOf: TextOf;
 
-  constructor(options: ToJsonOptions) {
+  constructor(options: ToJsonOptions, textOf: TextOf = () => "") {
     this.#emitDefaults = options.emitDefaults ?? true;
     this.#verbatimDecs = options.verbatimDecs ?? false;
+    this.#textOf = textOf;
   }
 
   /** Members of a message, in the order of its field numbers. */
@@ -74,15 +104,110 @@ class Printer {
     for (const field of type.fields) {
       const value = (message as Fields)[field.key];
       const at = `${path}.${field.name}`;
-      if (!isDefault(value)) json[field.name] = this.#field(field, value, at, depth);
-      else if (this.#emitDefaults && field.oneof === undefined && field.optional !== true) {
-        json[field.name] = this.#default(field);
-      } else if (value !== undefined && (field.oneof ?? field.optional) !== undefined) {
-        // The presence of these says something, so their defaults are always shown.
-        json[field.name] = this.#item(field, value, at, depth);
-      }
+      const shown = isDefault(value)
+        ? this.#ofDefault(field, value, at, depth)
+        : this.#field(field, value, at, depth);
+      if (shown !== undefined) json[field.name] = shown;
     }
     return json;
+  }
+
+  /** The text of `fields`. @param open what it begins with: "{", maybe with a member */
+  *pieces(
+    type: MessageType,
+    message: object,
+    { path, depth }: Place,
+    open = "{",
+  ): Generator<string, void> {
+    if (depth > MAX_DEPTH) throw refused(path, `nested deeper than ${MAX_DEPTH}`);
+    let before = open === "{" ? open : `${open},`;
+    for (const field of type.fields) {
+      const value = (message as Fields)[field.key];
+      const at = `${path}.${field.name}`;
+      const name = `"${field.name}":`;
+      if (isDefault(value)) {
+        const shown = this.#ofDefault(field, value, at, depth);
+        if (shown === undefined) continue;
+        yield `${before}${name}${this.#textOf(shown)}`;
+      } else {
+        yield before + name;
+        yield* this.#fieldPieces(field, value, { path: at, depth });
+      }
+      before = ",";
+    }
+    yield before === "," ? "}" : `${open}}`;
+  }
+
+  *#fieldPieces(field: FieldSchema, value: unknown, place: Place): Generator<string, void> {
+    const { path, depth } = place;
+    if (field.map !== undefined || field.repeated !== true) {
+      yield* this.#itemPieces(field, value, place);
+      return;
+    }
+    const list = value as readonly unknown[];
+    // Items of long lists are small; in short ones there may be long lists again.
+    const areSmall = list.length > LONG_LIST;
+    let before = "[";
+    for (const [index, item] of list.entries()) {
+      const at = `${path}[${index}]`;
+      if (areSmall) {
+        yield before + this.#textOf(this.#item(field, item, at, depth));
+      } else {
+        yield before;
+        yield* this.#itemPieces(field, item, { path: at, depth });
+      }
+      before = ",";
+    }
+    yield "]";
+  }
+
+  *#itemPieces(field: FieldSchema, value: unknown, place: Place): Generator<string, void> {
+    const { path, depth } = place;
+    if (field.map !== undefined || field.kind !== "message") {
+      const isMap = field.map !== undefined;
+      const json = isMap
+        ? this.#field(field, value, path, depth)
+        : this.#item(field, value, path, depth);
+      yield this.#textOf(json);
+      return;
+    }
+    const type = messageTypeOfField(field);
+    const inside = { path, depth: depth + 1 };
+    if (type.name === "google.protobuf.Any") {
+      yield* this.#anyPieces(value as { typeUrl: string; value: Uint8Array }, inside);
+    } else if (AS_TEXT.includes(type.name)) {
+      yield this.#textOf(this.#message(type, value as object, path, inside.depth));
+    } else {
+      yield* this.pieces(type, value as object, inside);
+    }
+  }
+
+  *#anyPieces(
+    any: { typeUrl: string; value: Uint8Array },
+    { path, depth }: Place,
+  ): Generator<string, void> {
+    const inner = decodeAny(any);
+    if (inner === undefined || inner.type.name.startsWith("google.protobuf.")) {
+      yield this.#textOf(this.#any(any, path, depth));
+      return;
+    }
+    const open = `{"@type":${this.#textOf(any.typeUrl)}`;
+    yield* this.pieces(inner.type, inner.message, { path, depth: depth + 1 }, open);
+  }
+
+  /** What is shown of a field that has its default; undefined: nothing. */
+  #ofDefault(
+    field: FieldSchema,
+    value: unknown,
+    path: string,
+    depth: number,
+  ): JsonValue | undefined {
+    if (this.#emitDefaults && field.oneof === undefined && field.optional !== true) {
+      return this.#default(field);
+    }
+    // The presence of these says something, so their defaults are always shown.
+    const saysSomething = (field.oneof ?? field.optional) !== undefined;
+    return value !== undefined && saysSomething ? this.#item(field, value, path, depth) : undefined;
   }
 
   #default(field: FieldSchema): JsonValue {

@@ -1,7 +1,7 @@
 import {
-  decodeBlockOutcome,
+  type BlockOutcome,
   decodeBlockRecord,
-  decodeTxRecord,
+  decodeTxOfRecord,
   encodeBlockOutcome,
   encodeBlockRecord,
   encodeTxRecord,
@@ -20,6 +20,8 @@ import {
   txKey,
 } from "./block_keys.ts";
 import { StoredDataError } from "./errors.ts";
+import type { Pace } from "./pace.ts";
+import { decoded, readBlockOutcome, readTxRecord } from "./paced_records.ts";
 import { indexOps, type TxPlace } from "./tx_index.ts";
 import type { BlockMeta, IndexedTx, StoredBlock, StoredResults } from "./view.ts";
 
@@ -119,12 +121,13 @@ export class BlockStore {
     return bytes && decoded("block", bytes, decodeBlockRecord);
   }
 
-  async block(height: bigint): Promise<StoredBlock | undefined> {
+  async block(height: bigint, pace?: Pace): Promise<StoredBlock | undefined> {
     const meta = await this.meta(height);
     if (meta === undefined) return undefined;
     const { txCount, ...record } = meta;
-    const txs = await this.#unlessPruned(height, this.#txs(height, txCount));
-    return txs && { ...record, txs: txs.map(({ tx }) => tx) };
+    const read = (bytes: Uint8Array) => decoded("tx", bytes, decodeTxOfRecord);
+    const txs = await this.#unlessPruned(height, this.#ofTxs(height, txCount, read, pace));
+    return txs && { ...record, txs };
   }
 
   async heightOfHash(hash: Uint8Array): Promise<bigint | undefined> {
@@ -134,21 +137,22 @@ export class BlockStore {
     return this.#shows(height) ? height : undefined;
   }
 
-  async results(height: bigint): Promise<StoredResults | undefined> {
-    const outcome = await this.outcome(height);
+  async results(height: bigint, pace?: Pace): Promise<StoredResults | undefined> {
+    const outcome = await this.outcome(height, pace);
     if (outcome === undefined) return undefined;
     const bytes = await this.#unlessPruned(height, this.#must("block", blockKey(height)));
     if (bytes === undefined) return undefined;
     const { txCount } = decoded("block", bytes, decodeBlockRecord);
-    const txs = await this.#unlessPruned(height, this.#txs(height, txCount));
-    return txs && { height, txResults: txs.map(({ result }) => result), ...outcome };
+    const read = async (record: Uint8Array) => (await readTxRecord(record, pace)).result;
+    const txResults = await this.#unlessPruned(height, this.#ofTxs(height, txCount, read, pace));
+    return txResults && { height, txResults, ...outcome };
   }
 
   /** Events and app hash of a block, without its txs. */
-  async outcome(height: bigint): Promise<Pick<StoredResults, "events" | "appHash"> | undefined> {
+  async outcome(height: bigint, pace?: Pace): Promise<BlockOutcome | undefined> {
     if (!this.#shows(height)) return undefined;
     const bytes = await this.#get(outcomeKey(height));
-    return bytes === undefined ? undefined : decoded("results", bytes, decodeBlockOutcome);
+    return bytes && readBlockOutcome(bytes, pace);
   }
 
   /** Where the tx of a hash is. */
@@ -162,18 +166,26 @@ export class BlockStore {
     return this.#shows(height) ? { height, index } : undefined;
   }
 
-  async tx(hash: Uint8Array): Promise<IndexedTx | undefined> {
+  async tx(hash: Uint8Array, pace?: Pace): Promise<IndexedTx | undefined> {
     const place = await this.placeOf(hash);
-    return place && this.txAt(place);
+    return place && this.txAt(place, pace);
   }
 
   /**
    * The tx at a place that an index names; undefined: pruned since.
+   * @param sized told the bytes of its record before that is decoded; what it throws is thrown
    * @throws StoredDataError when there is none
    */
-  async txAt({ height, index }: TxPlace): Promise<IndexedTx | undefined> {
+  async txAt(
+    { height, index }: TxPlace,
+    pace?: Pace,
+    sized?: (bytes: number) => void,
+  ): Promise<IndexedTx | undefined> {
     const bytes = await this.#unlessPruned(height, this.#must("tx", txKey(height, index)));
-    return bytes && this.#txOf(bytes);
+    if (bytes === undefined) return undefined;
+    sized?.(bytes.length);
+    const record = await readTxRecord(bytes, pace);
+    return { hash: this.#hasher.sha256(record.tx), ...record };
   }
 
   /** Entries under a prefix of an index, by height: see src/node/posting_stream.ts. */
@@ -181,18 +193,22 @@ export class BlockStore {
     return this.#db.range({ gte: bytesOfKey(from), lt: bytesOfKey(to), reverse: descending });
   }
 
-  async #txs(height: bigint, count: number): Promise<IndexedTx[]> {
-    const txs: IndexedTx[] = [];
-    if (count === 0) return txs;
+  /** What `read` makes of the record of each tx of a block. */
+  async #ofTxs<T>(
+    height: bigint,
+    count: number,
+    read: (record: Uint8Array) => T | Promise<T>,
+    pace: Pace | undefined,
+  ): Promise<T[]> {
+    const found: T[] = [];
+    if (count === 0) return found;
     const range = this.range(txKey(height, 0), txKey(height, count), false);
-    for await (const [, bytes] of range) txs.push(this.#txOf(plain(bytes)));
-    if (txs.length !== count) throw new StoredDataError(`txs of block ${height}`);
-    return txs;
-  }
-
-  #txOf(bytes: Uint8Array): IndexedTx {
-    const record = decoded("tx", bytes, decodeTxRecord);
-    return { hash: this.#hasher.sha256(record.tx), ...record };
+    for await (const [, bytes] of range) {
+      found.push(await read(plain(bytes)));
+      if (pace?.isDue() === true) await pace.pause();
+    }
+    if (found.length !== count) throw new StoredDataError(`txs of block ${height}`);
+    return found;
   }
 
   /** undefined for what was pruned between two reads of one answer. */
@@ -225,12 +241,4 @@ export class BlockStore {
 // here is plain bytes, whatever the database is.
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-function decoded<T>(what: string, bytes: Uint8Array, decode: (bytes: Uint8Array) => T): T {
-  try {
-    return decode(bytes);
-  } catch (error) {
-    throw new StoredDataError(what, { cause: error });
-  }
 }

@@ -1,6 +1,7 @@
 import { joinKeys, type Key, keyOfBytes, u64FromKey, u64Key } from "../lib/key.ts";
 import { decodePostings } from "./block_keys.ts";
 import type { BlockStore } from "./block_store.ts";
+import type { Pace } from "./pace.ts";
 
 /** Items of one block that an index names. */
 export interface Posting {
@@ -78,12 +79,14 @@ export async function* intersect(
   store: BlockStore,
   prefixes: readonly Key[],
   range: HeightRange,
+  pace: Pace,
 ): AsyncGenerator<Posting> {
   const streams = prefixes.map((prefix) => new PostingStream(store, prefix, range));
   let target = range.descending ? range.high : range.low;
   try {
     const heads = await Promise.all(streams.map(async (stream) => stream.seek(target)));
     for (;;) {
+      if (pace.isDue()) await pace.pause();
       let indexes: readonly number[] | undefined;
       let agreed = true;
       for (const [at, stream] of streams.entries()) {

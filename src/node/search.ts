@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { Key } from "../lib/key.ts";
 import { attributePrefix, type IndexOf, tagPrefix } from "./block_keys.ts";
 import type { BlockStore } from "./block_store.ts";
@@ -14,6 +13,7 @@ import {
   TAG_TX_HEIGHT,
 } from "./event_match.ts";
 import { fromHex } from "../lib/bytes.ts";
+import { LoopPace, type Pace } from "./pace.ts";
 import { intersect } from "./posting_stream.ts";
 import {
   type Condition,
@@ -27,8 +27,8 @@ import type { IndexedTx, PageInput } from "./view.ts";
 
 /** Candidates whose events one search reads. */
 const CANDIDATES_MAX = 100_000;
-/** Candidates between two turns of the event loop. */
-const CANDIDATES_PER_TURN = 200;
+/** Bytes of one page as they are stored, events included; one item may have more. */
+const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A query whose lists leave more candidates to be read than one search may. */
 export class SearchTooWideError extends Error {
@@ -38,6 +38,34 @@ export class SearchTooWideError extends Error {
         "by a range of heights or an attribute with =",
     );
     this.name = "SearchTooWideError";
+  }
+}
+
+/** A page of what is too large to be sent together. */
+export class PageTooLargeError extends Error {
+  constructor() {
+    super(
+      `what is on this page has more than ${PAGE_BYTES_MAX} bytes: ask for fewer on a page ` +
+        "(per_page, limit), or for each by itself",
+    );
+    this.name = "PageTooLargeError";
+  }
+}
+
+/** Sums up what a page holds. */
+export class PageSize {
+  readonly #count: number;
+  #bytes = 0;
+
+  /** @param count items of the page */
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** Before an item is read. @throws PageTooLargeError, but not for one that is alone */
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > PAGE_BYTES_MAX && this.#count > 1) throw new PageTooLargeError();
   }
 }
 
@@ -53,8 +81,8 @@ interface Plan {
 /**
  * Txs that meet a query, a page of them in order of (height, index), and how many there are in all.
  * Memory does not grow with the number of matches.
- * @throws QueryLanguageError for a query that does not parse, SearchTooWideError, the reason of
- * the page's signal
+ * @throws QueryLanguageError for a query that does not parse, SearchTooWideError,
+ * PageTooLargeError, the reason of the page's signal
  */
 export async function searchTxs(
   store: BlockStore,
@@ -64,23 +92,39 @@ export async function searchTxs(
   const query = parseQuery(text);
   const window = new Window<TxPlace>(page);
   const plan = planOf(query, "tx", TAG_TX_HEIGHT, store);
+  const work = new Work(page);
   if (plan !== undefined) {
-    for await (const place of txPlaces(store, query, plan, page)) window.add(place);
+    const { descending } = page;
+    for await (const place of txPlaces(store, query, plan, { descending, work })) window.add(place);
   }
-  const txs = await Promise.all(window.items.map(async (place) => store.txAt(place)));
-  return { txs: txs.filter((tx) => tx !== undefined), total: window.total };
+  return { txs: await txsAt(store, window.items, work), total: window.total };
+}
+
+/** One after another: they may be large. What was pruned meanwhile is left out. */
+async function txsAt(
+  store: BlockStore,
+  places: readonly TxPlace[],
+  work: Work,
+): Promise<IndexedTx[]> {
+  const txs: IndexedTx[] = [];
+  const size = new PageSize(places.length);
+  for (const place of places) {
+    await work.turn();
+    const tx = await store.txAt(place, work.pace, (bytes) => size.add(bytes));
+    if (tx !== undefined) txs.push(tx);
+  }
+  return txs;
 }
 
 async function* txPlaces(
   store: BlockStore,
   query: Query,
   plan: Plan,
-  { descending, signal }: PageInput,
+  { descending, work }: { readonly descending: boolean; readonly work: Work },
 ): AsyncGenerator<TxPlace> {
-  const pace = new Pace(signal);
   const matches = async (place: TxPlace) => {
-    pace.read();
-    const tx = await store.txAt(place);
+    work.read();
+    const tx = await store.txAt(place, work.pace);
     if (tx === undefined) return false;
     return eventsMatch(query, reservedOfTx(tx.hash, tx.height), tx.result.events);
   };
@@ -91,9 +135,10 @@ async function* txPlaces(
     return;
   }
   const prefixes = plan.prefixes.length > 0 ? plan.prefixes : [tagPrefix("tx", TAG_TX_HEIGHT)];
-  for await (const { height, indexes } of intersect(store, prefixes, { ...plan, descending })) {
+  const range = { ...plan, descending };
+  for await (const { height, indexes } of intersect(store, prefixes, range, work.pace)) {
     for (const index of descending ? [...indexes].reverse() : indexes) {
-      await pace.next();
+      if (work.pace.isDue()) await work.turn();
       const place = { height, index };
       if (plan.isExact || (await matches(place))) yield place;
     }
@@ -111,12 +156,13 @@ export async function searchBlocks(
   if (plan === undefined) return { heights: [], total: 0 };
   if (plan.prefixes.length === 0) return heightsOf(plan, page);
   const window = new Window<bigint>(page);
-  const pace = new Pace(page.signal);
-  for await (const { height } of intersect(store, plan.prefixes, { ...plan, ...page })) {
-    await pace.next();
+  const work = new Work(page);
+  const range = { ...plan, descending: page.descending };
+  for await (const { height } of intersect(store, plan.prefixes, range, work.pace)) {
+    if (work.pace.isDue()) await work.turn();
     if (!plan.isExact) {
-      pace.read();
-      const events = (await store.outcome(height))?.events ?? [];
+      work.read();
+      const events = (await store.outcome(height, work.pace))?.events ?? [];
       if (!eventsMatch(query, reservedOfBlock(height), events)) continue;
     }
     window.add(height);
@@ -223,20 +269,20 @@ class Window<T> {
 }
 
 /** Keeps one search from holding up the node, or going on for nobody. */
-class Pace {
+class Work {
+  readonly pace: Pace;
   readonly #signal: AbortSignal | undefined;
-  #seen = 0;
   #read = 0;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor({ signal, pace = new LoopPace(signal) }: PageInput) {
+    this.pace = pace;
     this.#signal = signal;
   }
 
-  /** Before each candidate. @throws the reason of the signal */
-  async next(): Promise<void> {
-    this.#seen += 1;
-    if (this.#seen % CANDIDATES_PER_TURN === 0) await setImmediate();
+  /** Lets others go first where it is their turn. @throws the reason of the signal */
+  async turn(): Promise<void> {
     this.#signal?.throwIfAborted();
+    if (this.pace.isDue()) await this.pace.pause();
   }
 
   /** Before the events of a candidate are read. @throws SearchTooWideError */

@@ -2,8 +2,12 @@ import type { Event } from "../types/event.ts";
 import type { QueryInput, QueryOutput, StoreStats } from "../types/application.ts";
 import type { TimeNs } from "../types/time.ts";
 import type { TxResult } from "../types/tx.ts";
+import type { Pace } from "./pace.ts";
 
-/** What the doors of the node (src/api) see of it. Nothing here tells of an uncommitted block. */
+/**
+ * What the doors of the node (src/api) see of it. Nothing here tells of an uncommitted block. Where
+ * there is a pace, long work asks it between its pieces, and throws what it throws.
+ */
 export interface NodeView {
   readonly info: NodeInfo;
   readonly dev: DevControls | undefined;
@@ -17,16 +21,16 @@ export interface NodeView {
   /** The genesis document as JSON, as it came from the file. */
   genesis(): unknown;
   /** undefined: above the latest height, or not kept. */
-  block(height: bigint): Promise<StoredBlock | undefined>;
+  block(height: bigint, pace?: Pace): Promise<StoredBlock | undefined>;
   /** As `block`, without reading its txs. */
   blockMeta(height: bigint): Promise<BlockMeta | undefined>;
   heightOfHash(hash: Uint8Array): Promise<bigint | undefined>;
-  blockResults(height: bigint): Promise<StoredResults | undefined>;
+  blockResults(height: bigint, pace?: Pace): Promise<StoredResults | undefined>;
   /** By its 32-byte hash; undefined until the block that holds it is on disk. */
-  tx(hash: Uint8Array): Promise<IndexedTx | undefined>;
+  tx(hash: Uint8Array, pace?: Pace): Promise<IndexedTx | undefined>;
   /**
    * @throws QueryLanguageError for a query that does not parse, SearchTooWideError for one that
-   * must look at too much, the reason of the signal
+   * must look at too much, PageTooLargeError, the reason of the signal
    */
   searchTxs(query: string, page: PageInput): Promise<{ txs: IndexedTx[]; total: number }>;
   searchBlocks(query: string, page: PageInput): Promise<{ heights: bigint[]; total: number }>;
@@ -162,6 +166,8 @@ export interface PageInput {
   readonly descending: boolean;
   /** Ends the search with its reason: nobody waits for the result any more. */
   readonly signal?: AbortSignal | undefined;
+  /** Without one the search yields to the event loop. */
+  readonly pace?: Pace | undefined;
 }
 
 export interface MempoolView {

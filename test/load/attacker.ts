@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { HttpClient } from "./http.ts";
@@ -30,6 +31,8 @@ const WORST: readonly Body[] = [
   () => `{"jsonrpc":"2.0","id":1,"method":"check_tx","params":{"tx":"${"A".repeat(990_000)}"}}`,
 ];
 const SLOW_READERS = 10;
+/** One client to the node, whose own address everybody else has here. Only Linux has more of them. */
+const FROM = process.platform === "linux" ? { localAddress: "127.0.0.2" } : {};
 
 /** One client that sends the worst it can, without a pause. */
 export class Attacker implements Role {
@@ -55,7 +58,7 @@ export class Attacker implements Role {
   }
 
   async #loop(rpc: string, body: Body): Promise<void> {
-    const client = new HttpClient(rpc);
+    const client = new HttpClient(rpc, FROM.localAddress);
     for (;;) {
       try {
         const { text, ms } = await client.post(body());
@@ -74,7 +77,7 @@ export class Attacker implements Role {
     const { hostname, port } = new URL(rpc);
     const body = batch("tx_search", { query: "tx.height > 0", ...ALL });
     for (;;) {
-      const socket = connect(Number(port), hostname);
+      const socket = connect({ port: Number(port), host: hostname, ...FROM });
       socket.on("error", () => socket.destroy());
       const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`;
       socket.write(head + body);
@@ -89,7 +92,7 @@ export class Attacker implements Role {
   }
 
   #subscribeWithoutReading(rpc: string): void {
-    const socket = new WebSocket(`${rpc.replace("http", "ws")}/websocket`);
+    const socket = new WebSocket(`${rpc.replace("http", "ws")}/websocket`, FROM);
     socket.on("error", () => undefined);
     socket.on("open", () => {
       for (const name of ["NewBlock", "Tx", "NewBlockHeader", "NewBlockEvents"]) {

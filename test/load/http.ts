@@ -3,10 +3,13 @@ import { Agent, request } from "node:http";
 /** A client with a connection of its own. */
 export class HttpClient {
   readonly #url: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #agent: Agent;
 
-  constructor(url: string) {
+  /** @param localAddress where its connection comes from; none: as the system likes */
+  constructor(url: string, localAddress?: string) {
     this.#url = url;
+    const from = localAddress === undefined ? {} : { localAddress };
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 1, ...from });
   }
 
   /** The body of the answer, and how long it took. @throws when there is none */

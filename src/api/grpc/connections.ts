@@ -5,7 +5,7 @@ import {
   type ServerInterceptor,
 } from "@grpc/grpc-js";
 import { STATUS, UnaryError } from "../services/unary.ts";
-import type { GrpcLimits } from "./limits.ts";
+import type { GrpcLimit, GrpcLimits } from "./limits.ts";
 
 interface Connection {
   readonly socket: Socket;
@@ -16,11 +16,14 @@ interface Connection {
 /** The connections of the server, and what each of them holds up. */
 export class Connections {
   readonly #limits: GrpcLimits;
+  readonly #refused: (limit: GrpcLimit) => void;
   // By the peer's address and port, as grpc-js names it.
   readonly #open = new Map<string, Connection>();
 
-  constructor(limits: GrpcLimits) {
+  /** @param refused told when a limit has turned somebody away */
+  constructor(limits: GrpcLimits, refused: (limit: GrpcLimit) => void) {
     this.#limits = limits;
+    this.#refused = refused;
   }
 
   add(socket: Socket): void {
@@ -32,9 +35,9 @@ export class Connections {
     });
   }
 
-  /** Stands for the client behind a peer's address; undefined when it has gone. */
-  clientOf(peer: string): object | undefined {
-    return this.#open.get(peer);
+  /** The connection of a peer's address; undefined when it has gone. */
+  clientOf(peer: string): Socket | undefined {
+    return this.#open.get(peer)?.socket;
   }
 
   destroyAll(): void {
@@ -45,6 +48,7 @@ export class Connections {
   assertRoom(peer: string, bytes: number): void {
     const unsent = this.#open.get(peer)?.unsent ?? 0;
     if (unsent === 0 || unsent + bytes <= this.#limits.unsentBytes) return;
+    this.#refused("unread");
     const text = `${unsent} bytes of earlier answers have not been read, at most ${this.#limits.unsentBytes} are kept: read them first`;
     throw new UnaryError(STATUS.resourceExhausted, text);
   }
@@ -53,6 +57,7 @@ export class Connections {
   readonly guard: ServerInterceptor = ({ requestStream }, call) =>
     new GuardedCall(call, {
       requestMs: requestStream ? undefined : this.#limits.requestMs,
+      late: () => this.#refused("request_time"),
       sending: (bytes) => this.#sending(call.getPeer(), bytes),
     });
 
@@ -61,7 +66,10 @@ export class Connections {
     const connection = this.#open.get(peer);
     if (connection === undefined) return () => undefined;
     connection.unsent += bytes;
-    const cut = setTimeout(() => connection.socket.destroy(), this.#limits.writeMs);
+    const cut = setTimeout(() => {
+      this.#refused("slow_reader");
+      connection.socket.destroy();
+    }, this.#limits.writeMs);
     let isOver = false;
     return () => {
       if (isOver) return;
@@ -77,6 +85,7 @@ type Listener = Parameters<ServerInterceptingCall["start"]>[0];
 
 interface Watch {
   readonly requestMs: number | undefined;
+  readonly late: () => void;
   readonly sending: (bytes: number) => () => void;
 }
 
@@ -111,10 +120,10 @@ class GuardedCall extends ServerInterceptingCall {
 
   #late(requestMs: number): NodeJS.Timeout {
     const details = `the request did not arrive within ${requestMs} ms`;
-    return setTimeout(
-      () => super.sendStatus({ code: STATUS.deadlineExceeded, details }),
-      requestMs,
-    );
+    return setTimeout(() => {
+      this.#watch.late();
+      super.sendStatus({ code: STATUS.deadlineExceeded, details });
+    }, requestMs);
   }
 
   override sendMessage(message: unknown, callback: () => void): void {

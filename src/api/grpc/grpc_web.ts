@@ -4,7 +4,7 @@ import { runUnary } from "../services/run_unary.ts";
 import type { Services } from "../services/services.ts";
 import { STATUS, type Status, UnaryError } from "../services/unary.ts";
 import { askedHeight, HEIGHT_HEADER } from "./height_header.ts";
-import { DEFAULT_GRPC_LIMITS } from "./limits.ts";
+import { DEFAULT_GRPC_LIMITS, type GrpcLimit } from "./limits.ts";
 import {
   fromWebText,
   HEAD_BYTES,
@@ -19,6 +19,8 @@ export interface GrpcWebOptions {
   /** The longest that a call may take, in milliseconds. */
   readonly callMs?: number | undefined;
   readonly report?: ((error: unknown) => void) | undefined;
+  /** Told when a limit has turned somebody away. */
+  readonly refused?: ((limit: GrpcLimit) => void) | undefined;
 }
 
 /** "application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text+proto" */
@@ -62,6 +64,7 @@ async function serve(
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.setHeader("Cache-Control", "no-store");
   const body = await readBytes(request, bodyLimit(options, isText));
+  if (body === undefined) options.refused?.("body");
   const end = await outcome(services, options, { request, response, body, isText });
   const frames = [end.message, trailersFrame(end.status, end.text)].filter(
     (frame) => frame !== undefined,
@@ -100,7 +103,7 @@ interface Outcome {
 
 async function outcome(
   services: Services,
-  { callMs = DEFAULT_GRPC_LIMITS.callMs, report = () => undefined }: GrpcWebOptions,
+  { callMs = DEFAULT_GRPC_LIMITS.callMs, report = () => undefined, refused }: GrpcWebOptions,
   {
     request,
     response,
@@ -121,7 +124,10 @@ async function outcome(
     const ms = timeoutMs(oneOf(request.headers["grpc-timeout"]), callMs);
     const path = (request.url ?? "").replace(/\?.*$/, "").slice(1);
     const call = { height, signal: gone.signal, client: request.socket, report };
-    const answer = await within(ms, runUnary(services, path, message, call));
+    const answer = await within(ms, runUnary(services, path, message, call), () => {
+      // A deadline of the client's own is no limit of the door.
+      if (ms === callMs) refused?.("time");
+    });
     return {
       status: STATUS.ok,
       text: "",
@@ -164,10 +170,11 @@ function timeoutMs(header: string | undefined, most: number): number {
   return Math.min(Math.max(1, Number(count) * perUnit), most);
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+async function within<T>(ms: number, work: Promise<T>, tooLate: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
+      tooLate();
       reject(new UnaryError(STATUS.deadlineExceeded, `no answer within ${ms} ms`));
     }, ms);
   });

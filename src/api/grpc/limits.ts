@@ -30,3 +30,9 @@ export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   idleMs: 300_000,
   streamIdleMs: 60_000,
 };
+
+/**
+ * Limits of whom they turn away it is told: requests that are too long in coming, calls that take too
+ * long, answers that nobody takes (and those of slow readers, whose connection is cut), and bodies.
+ */
+export type GrpcLimit = "connections" | "request_time" | "time" | "unread" | "slow_reader" | "body";

@@ -5,12 +5,13 @@ import {
   ServerReflectionRequest,
   ServerReflectionResponse,
 } from "../../gen/grpc/reflection/v1/reflection.ts";
+import type { DoorMetrics } from "../../node/metrics.ts";
 import { PortInUseError } from "../port_in_use_error.ts";
 import type { Services } from "../services/services.ts";
 import { Connections } from "./connections.ts";
 import { contractIndex } from "./descriptor_index.ts";
 import { Health, HEALTH_SERVICE } from "./health.ts";
-import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./limits.ts";
+import { DEFAULT_GRPC_LIMITS, type GrpcLimit, type GrpcLimits } from "./limits.ts";
 import { REFLECTION_SERVICES, reflectionHandler } from "./reflection.ts";
 import { unaryHandler } from "./unary_handler.ts";
 
@@ -31,6 +32,8 @@ export interface GrpcServerOptions {
   readonly limits?: Partial<GrpcLimits> | undefined;
   /** Told of every fault behind an "internal error"; the client does not learn more. */
   readonly report?: ((error: unknown) => void) | undefined;
+  /** Told of whom a limit turned away. */
+  readonly metrics?: Pick<DoorMetrics, "refused"> | undefined;
 }
 
 export interface GrpcServer {
@@ -49,11 +52,12 @@ export interface GrpcServer {
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { services, report = () => undefined } = options;
   const limits = { ...DEFAULT_GRPC_LIMITS, ...options.limits };
-  const connections = new Connections(limits);
+  const refused = (limit: GrpcLimit) => options.metrics?.refused("grpc", limit);
+  const connections = new Connections(limits, refused);
   const grpc = new Server(serverOptions(limits, connections));
   const health = new Health(serviceNames(services));
   for (const path of services.keys()) {
-    const handle = unaryHandler({ services, limits, connections, report }, path);
+    const handle = unaryHandler({ services, limits, connections, report, refused }, path);
     grpc.register(`/${path}`, handle, asBuffer, asBytes, "unary");
   }
   registerOwn(grpc, health, { services: serviceNames(services), idleMs: limits.streamIdleMs });
@@ -64,6 +68,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     injector.injectConnection(socket);
   });
   server.maxConnections = limits.connections;
+  server.on("drop", () => refused("connections"));
   const { address, port, family } = await listen(server, options, report);
   const reachable = { "0.0.0.0": "127.0.0.1", "::": "::1" }[address] ?? address;
   return {

@@ -4,7 +4,7 @@ import type { Services } from "../services/services.ts";
 import { STATUS, UnaryError } from "../services/unary.ts";
 import type { Connections } from "./connections.ts";
 import { askedHeight, HEIGHT_HEADER } from "./height_header.ts";
-import type { GrpcLimits } from "./limits.ts";
+import type { GrpcLimit, GrpcLimits } from "./limits.ts";
 import { statusText } from "./status_text.ts";
 
 interface UnaryDoor {
@@ -12,11 +12,13 @@ interface UnaryDoor {
   readonly limits: GrpcLimits;
   readonly connections: Connections;
   readonly report: (error: unknown) => void;
+  /** Told when a limit has turned somebody away. */
+  readonly refused: (limit: GrpcLimit) => void;
 }
 
 /** Bytes in, bytes out: the handler of one method of the table. */
 export function unaryHandler(
-  { services, limits, connections, report }: UnaryDoor,
+  { services, limits, connections, report, refused }: UnaryDoor,
   path: string,
 ): handleUnaryCall<Uint8Array, Uint8Array> {
   return (call, callback) => {
@@ -25,6 +27,7 @@ export function unaryHandler(
     const fail = (error: UnaryError) =>
       answer({ code: error.status, details: statusText(error.message) });
     const late = setTimeout(() => {
+      refused("time");
       fail(new UnaryError(STATUS.deadlineExceeded, `no answer within ${limits.callMs} ms`));
       gone.abort();
     }, limits.callMs);

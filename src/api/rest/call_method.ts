@@ -1,39 +1,44 @@
-import type { HeavyQueue } from "../rpc/heavy_queue.ts";
+import type { Client } from "../heavy_queue.ts";
 import { runUnary } from "../services/run_unary.ts";
 import type { Services } from "../services/services.ts";
 import { STATUS, type UnaryAnswer, UnaryError } from "../services/unary.ts";
 
 /**
- * Calls a method when it is its turn, for so long at most.
+ * Calls a method and makes what is sent of its answer, for so long at most.
  * @param call.signal of a client who leaves
- * @param call.client the connection that it comes over: what it has used of late decides on its turn
+ * @param call.client the connection that it comes over
  * @throws UnaryError, of status 4 when the time is over; the reason of the signal
  */
-export async function callMethod(
+export async function callMethod<T>(
   { services, path }: { readonly services: Services; readonly path: string },
   request: Uint8Array,
-  call: { readonly height: bigint; readonly signal: AbortSignal; readonly client: object },
+  call: { readonly height: bigint; readonly signal: AbortSignal; readonly client: Client },
   limits: {
-    readonly queue: HeavyQueue;
     readonly callMs: number;
     readonly report: (error: unknown) => void;
+    /** Told of who has got no answer in time. */
+    readonly refused: (limit: "time") => void;
   },
-): Promise<UnaryAnswer> {
-  const { height, signal: left } = call;
+  finish: (answer: UnaryAnswer, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { height, signal: left, client } = call;
   left.throwIfAborted();
   const controller = new AbortController();
   const { signal } = controller;
   const leave = () => controller.abort(left.reason);
   left.addEventListener("abort", leave, { once: true });
   const text = `no answer within ${limits.callMs} ms; ask for less`;
-  const late = setTimeout(
-    () => controller.abort(new UnaryError(STATUS.deadlineExceeded, text)),
-    limits.callMs,
-  );
+  const late = setTimeout(() => {
+    limits.refused("time");
+    controller.abort(new UnaryError(STATUS.deadlineExceeded, text));
+  }, limits.callMs);
   try {
-    const run = () =>
-      until(signal, runUnary(services, path, request, { height, signal, report: limits.report }));
-    return await limits.queue.run(run, signal, call.client);
+    const { report } = limits;
+    const work = runUnary(services, path, request, { height, signal, client, report });
+    return await until(
+      signal,
+      work.then(async (answer) => finish(answer, signal)),
+    );
   } catch (error) {
     // A search that was stopped may say so in its own words.
     throw signal.aborted ? signal.reason : error;

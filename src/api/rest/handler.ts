@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { messageToJson } from "../../codec/proto_json.ts";
+import { messageToJsonPieces } from "../../codec/proto_json.ts";
 import { messageTypeNamed } from "../../codec/message_types.ts";
+import type { Pace } from "../../node/pace.ts";
+import type { HeavyQueue } from "../heavy_queue.ts";
+import { type JsonText, JsonTextWriter } from "../json_text.ts";
 import { readBody } from "../rpc/body.ts";
-import type { HeavyQueue } from "../rpc/heavy_queue.ts";
 import { isTooDeep, JSON_DEPTH_MAX } from "../rpc/json.ts";
 import type { Origins } from "../rpc/origins.ts";
 import type { Services } from "../services/services.ts";
+import type { UnaryAnswer } from "../services/unary.ts";
 import { heightAsked, tellHeight } from "./block_height.ts";
 import { callMethod } from "./call_method.ts";
 import { answerPreflight, setCorsHeaders } from "./cors.ts";
@@ -28,13 +31,13 @@ export interface RestContext {
   readonly routes: RouteTable;
   readonly origins: Origins;
   readonly limits: RestLimits;
-  /** Where calls wait for their turn: what changes something is not held up by what asks. */
-  readonly queues: { readonly get: HeavyQueue; readonly post: HeavyQueue };
+  /** Where the writing of long answers takes turns. */
+  readonly heavy: HeavyQueue;
   readonly extra: readonly HttpDoor[];
   readonly grpcWeb: GrpcWebHandler | undefined;
   readonly report: (error: unknown) => void;
   /** A limit has turned somebody away. */
-  readonly refused: (limit: "address" | "body") => void;
+  readonly refused: (limit: "address" | "body" | "time") => void;
 }
 
 /** A request with what every part of the server needs of it. */
@@ -117,7 +120,7 @@ async function serveDoor(
 }
 
 async function serveMethod(context: RestContext, exchange: Exchange): Promise<void> {
-  const { request, response, search, signal, verb } = exchange;
+  const { request, response, search, signal } = exchange;
   const match = matchOf(context.routes, exchange);
   if (match === undefined || !context.services.has(match.route.path)) throw notImplemented();
   const { route } = match;
@@ -125,15 +128,28 @@ async function serveMethod(context: RestContext, exchange: Exchange): Promise<vo
   const body =
     route.rule.body === undefined ? undefined : await readJson(context, request, response);
   const data = requestMessage(match, search, body);
-  const queue = verb === "GET" ? context.queues.get : context.queues.post;
-  const { services, report } = context;
-  const limits = { queue, callMs: context.limits.callMs, report };
+  const { services, report, refused } = context;
+  const limits = { callMs: context.limits.callMs, report, refused };
   const target = { services, path: route.path };
-  const answer = await callMethod(target, data, { height, signal, client: request.socket }, limits);
-  const type = messageTypeNamed(route.method.output);
-  const json = messageToJson(type.name, type.codec.decode(answer.value) as object);
-  tellHeight(response, answer.height);
-  sendJson(context, response, 200, json);
+  const client = request.socket;
+  const call = { height, signal, client };
+  const { text, of } = await callMethod(target, data, call, limits, async (answer, until) => {
+    const pace = context.heavy.pace(until, client);
+    return { text: await answerText(route.method.output, answer, pace), of: answer.height };
+  });
+  tellHeight(response, of);
+  sendJsonText(context, response, 200, text);
+}
+
+/** The JSON of an answer, with turns for others where it is long. */
+async function answerText(name: string, answer: UnaryAnswer, pace: Pace): Promise<JsonText> {
+  const writer = new JsonTextWriter(pace);
+  const message = answer.message ?? (messageTypeNamed(name).codec.decode(answer.value) as object);
+  for (const piece of messageToJsonPieces(name, message, JSON.stringify)) {
+    const wait = writer.write(piece);
+    if (wait !== undefined) await wait;
+  }
+  return writer.end();
 }
 
 function matchOf(routes: RouteTable, { verb, path }: Exchange): Match | undefined {
@@ -167,8 +183,16 @@ async function readJson(
 }
 
 function sendJson(context: RestContext, response: ServerResponse, status: number, body: unknown) {
+  sendJsonText(context, response, status, JSON.stringify(body));
+}
+
+function sendJsonText(
+  context: RestContext,
+  response: ServerResponse,
+  status: number,
+  text: string | JsonText,
+): void {
   response.setHeader("Cache-Control", "no-store");
-  const text = JSON.stringify(body);
   sendText(response, context.limits.writeMs, { status, type: JSON_TYPE, text });
 }
 

@@ -9,8 +9,6 @@ export interface RestLimits extends ListenerLimits {
   readonly callMs: number;
   /** From the end of an answer to its last byte leaving. */
   readonly writeMs: number;
-  /** Calls that run at the same time, of all clients together; as many again for POST. */
-  readonly calls: number;
 }
 
 export const DEFAULT_REST_LIMITS: RestLimits = {
@@ -22,5 +20,4 @@ export const DEFAULT_REST_LIMITS: RestLimits = {
   callMs: 15_000,
   writeMs: 30_000,
   keepAliveMs: 65_000,
-  calls: 16,
 };

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { JsonText } from "../json_text.ts";
 
 export const JSON_TYPE = "application/json";
 
@@ -6,14 +7,15 @@ export const JSON_TYPE = "application/json";
 export function sendText(
   response: ServerResponse,
   writeMs: number,
-  answer: { readonly status: number; readonly type: string; readonly text: string },
+  answer: { readonly status: number; readonly type: string; readonly text: string | JsonText },
 ): void {
   const late = setTimeout(() => response.destroy(), writeMs);
   late.unref();
   response.once("close", () => clearTimeout(late));
-  const { status, type, text } = answer;
-  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
-  response.end(text);
+  const { status, type } = answer;
+  const text = typeof answer.text === "string" ? JsonText.of(answer.text) : answer.text;
+  response.writeHead(status, { "Content-Type": type, "Content-Length": text.bytes });
+  text.end(response);
 }
 
 /** Aborted when the client is gone before its answer was complete. */

@@ -1,6 +1,6 @@
 import type { DoorMetrics } from "../../node/metrics.ts";
+import { HeavyQueue } from "../heavy_queue.ts";
 import { listenHttp } from "../http_listener.ts";
-import { HeavyQueue } from "../rpc/heavy_queue.ts";
 import { originsOf } from "../rpc/origins.ts";
 import type { Services } from "../services/services.ts";
 import { type GrpcWebHandler, restHandler } from "./handler.ts";
@@ -18,6 +18,8 @@ export interface RestServerOptions {
   readonly port: number;
   /** Origins of web pages that may use the server, "*" for all; none: those of this machine. */
   readonly cors?: readonly string[] | undefined;
+  /** Where long work takes turns with that of other doors; none: with that of this one alone. */
+  readonly heavy?: HeavyQueue | undefined;
   /** Whatever differs from DEFAULT_REST_LIMITS. */
   readonly limits?: Partial<RestLimits> | undefined;
   /** Told of every fault behind an "internal error"; the client does not learn more. */
@@ -56,7 +58,7 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
     routes: new RouteTable(),
     origins: originsOf(options.cors),
     limits,
-    queues: { get: new HeavyQueue(limits.calls), post: new HeavyQueue(limits.calls) },
+    heavy: options.heavy ?? new HeavyQueue(1),
     extra: options.extra ?? [],
     grpcWeb: options.grpcWeb,
     report,

@@ -1,9 +1,10 @@
+import { PageSize } from "../../node/search.ts";
 import type { BlockMeta, NodeView, StoredBlock } from "../../node/view.ts";
 import { encodeBlockMeta, encodeBlockResult, encodeCommit, encodeHeader } from "./encode/block.ts";
 import { encodeResults } from "./encode/tx.ts";
 import { failed } from "./errors.ts";
 import { heightOf } from "./heights.ts";
-import type { Json } from "./json.ts";
+import { type Json, LongList } from "./json.ts";
 import { checkPage, type SearchParams, searchInput } from "./pages.ts";
 import { required } from "./params.ts";
 import type { RpcContext } from "./route.ts";
@@ -19,12 +20,17 @@ export interface HashParams {
   readonly hash: Uint8Array | undefined;
 }
 
-export async function block(params: HeightParams, { view }: RpcContext): Promise<Json> {
-  return encodeBlockResult(await blockAt(view, heightOf(view, params.height)));
+export async function block(params: HeightParams, { view, pace }: RpcContext): Promise<Json> {
+  const height = heightOf(view, params.height);
+  const found = await view.block(height, pace);
+  // The height was checked: it can only have been pruned meanwhile.
+  if (found === undefined) throw failed(`height ${height} is not available`);
+  return encodeBlockResult(found);
 }
 
-export async function blockByHash(params: HashParams, { view }: RpcContext): Promise<Json> {
-  return encodeBlockResult(await blockOfHash(view, params));
+export async function blockByHash(params: HashParams, { view, pace }: RpcContext): Promise<Json> {
+  const height = await view.heightOfHash(required("hash", params.hash));
+  return encodeBlockResult(height === undefined ? undefined : await view.block(height, pace));
 }
 
 export async function header(params: HeightParams, { view }: RpcContext): Promise<Json> {
@@ -48,9 +54,12 @@ export async function commit(params: HeightParams, { view }: RpcContext): Promis
   };
 }
 
-export async function blockResults(params: HeightParams, { view }: RpcContext): Promise<Json> {
+export async function blockResults(
+  params: HeightParams,
+  { view, pace }: RpcContext,
+): Promise<Json> {
   const height = heightOf(view, params.height);
-  const results = await view.blockResults(height);
+  const results = await view.blockResults(height, pace);
   if (results === undefined) throw failed(`could not find results for height #${height}`);
   return encodeResults(results);
 }
@@ -61,7 +70,10 @@ export interface BlockchainParams {
 }
 
 /** At most 20 headers, the highest first (CometBFT's BlockchainInfo and filterMinMax). */
-export async function blockchain(params: BlockchainParams, { view }: RpcContext): Promise<Json> {
+export async function blockchain(
+  params: BlockchainParams,
+  { view, pace }: RpcContext,
+): Promise<Json> {
   const { latestHeight, earliestHeight } = view.status();
   const { minHeight = 0n, maxHeight = 0n } = params;
   if (minHeight < 0n || maxHeight < 0n) throw failed("heights must be non-negative");
@@ -73,41 +85,32 @@ export async function blockchain(params: BlockchainParams, { view }: RpcContext)
   const metas: Json[] = [];
   for (let height = max; height >= min; height -= 1n) {
     metas.push(encodeBlockMeta(await metaAt(view, height)));
+    if (pace.isDue()) await pace.pause();
   }
   return { last_height: String(latestHeight), block_metas: metas };
 }
 
 export async function blockSearch(
   params: SearchParams,
-  { view, signal }: RpcContext,
+  { view, signal, pace }: RpcContext,
 ): Promise<Json> {
   const { query, page } = searchInput(params, "desc");
-  const { heights, total } = await view.searchBlocks(query, { ...page, signal });
+  const { heights, total } = await view.searchBlocks(query, { ...page, signal, pace });
   checkPage(params.page, page.perPage, total);
-  const blocks: Json[] = [];
-  // One after another: others get their turn in between.
+  const blocks: StoredBlock[] = [];
+  const size = new PageSize(heights.length);
   for (const height of heights) {
-    const found = await view.block(height);
-    if (found !== undefined) blocks.push(encodeBlockResult(found));
+    const meta = await view.blockMeta(height);
+    if (meta !== undefined) size.add(meta.size);
+    const found = await view.block(height, pace);
+    if (found !== undefined) blocks.push(found);
     signal.throwIfAborted();
   }
-  return { blocks, total_count: String(total) };
-}
-
-async function blockAt(view: NodeView, height: bigint): Promise<StoredBlock> {
-  const found = await view.block(height);
-  // The heights were checked: it can only have been pruned meanwhile.
-  if (found === undefined) throw failed(`height ${height} is not available`);
-  return found;
+  return { blocks: LongList.of(blocks, encodeBlockResult), total_count: String(total) };
 }
 
 async function metaAt(view: NodeView, height: bigint): Promise<BlockMeta> {
   const found = await view.blockMeta(height);
   if (found === undefined) throw failed(`height ${height} is not available`);
   return found;
-}
-
-async function blockOfHash(view: NodeView, params: HashParams): Promise<StoredBlock | undefined> {
-  const height = await view.heightOfHash(required("hash", params.hash));
-  return height === undefined ? undefined : view.block(height);
 }

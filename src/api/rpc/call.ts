@@ -9,10 +9,13 @@ import {
 } from "./errors.ts";
 import type { DoorMetrics, RequestEnd } from "../../node/metrics.ts";
 import { classOf } from "./classes.ts";
-import type { HeavyQueue } from "./heavy_queue.ts";
+import { type Client, type HeavyQueue, TurnsError } from "../heavy_queue.ts";
+import type { JsonText } from "../json_text.ts";
 import { isObject, isTooDeep, JSON_DEPTH_MAX, type Json, type JsonObject, own } from "./json.ts";
+import { isLong, longJson } from "./long_json.ts";
 import type { ParamSpecs, ParamValues } from "./params.ts";
-import type { Access, RpcContext, RpcId } from "./route.ts";
+import type { Pace } from "../../node/pace.ts";
+import type { Access, Route, RpcContext, RpcId } from "./route.ts";
 import type { Routes } from "./routes.ts";
 
 /** A request whose form is right; method and parameters are still as they came. */
@@ -25,6 +28,8 @@ export interface RpcRequest {
 /** An answer, and whether it will be the same for ever. */
 export interface Reply {
   readonly body: JsonObject;
+  /** The body as it is sent, where it was long. */
+  readonly text?: JsonText;
   readonly isFinal: boolean;
   /** Of an error: whether it is the node's own, not the caller's to mend. */
   readonly isFault?: boolean;
@@ -34,11 +39,11 @@ export interface Reply {
 export interface Caller {
   readonly routes: Routes;
   readonly may: (access: Access) => boolean;
-  readonly context: RpcContext;
-  /** Where calls of heavy methods wait for their turn. */
+  readonly context: Omit<RpcContext, "pace">;
+  /** Where calls of heavy methods wait for their turn, and long ones let others go first. */
   readonly heavy: HeavyQueue;
-  /** The connection that it comes over: what it has used of late decides on its turn. */
-  readonly client: object;
+  /** The connection that it comes over: what its client has used of late decides on its turn. */
+  readonly client: Client;
   /** Told of every call, under the name of the door. */
   readonly metrics?: DoorMetrics | undefined;
   readonly door: "rpc" | "websocket";
@@ -113,6 +118,7 @@ function run(
   const refuse = (error: unknown): Reply => {
     // Work that ends because its client is gone is no fault of the node.
     const hasLeft = signal.aborted && error === signal.reason;
+    if (error instanceof TurnsError) caller.metrics?.refused(caller.door, "turns");
     const answer = hasLeft ? failed("the client has left") : toRpcError(error, caller.report);
     return { body: failure(id, answer), isFinal: false, isFault: isFault(answer) };
   };
@@ -120,17 +126,25 @@ function run(
     const route = caller.routes.get(method);
     if (route === undefined || !caller.may(route.access)) throw methodNotFound();
     const params = read(route.params);
-    const done = (result: Json): Reply => ({
-      body: success(id, result),
-      isFinal: route.isFinal(params, result),
-    });
-    const work = () => route.handler(params, context);
+    const work = (pace: Pace) => handled(route, params, { ...context, pace });
     const isHeavy = route.isHeavy && !route.isLight(params);
-    const result = isHeavy ? caller.heavy.run(work, signal, caller.client) : work();
-    return result instanceof Promise ? result.then(done).catch(refuse) : done(result);
+    const { heavy, client } = caller;
+    const reply = isHeavy ? heavy.run(work, signal, client) : work(heavy.pace(signal, client));
+    return reply instanceof Promise ? reply.catch(refuse) : reply;
   } catch (error) {
     return refuse(error);
   }
+}
+
+function handled(route: Route, params: ParamValues, context: RpcContext): Reply | Promise<Reply> {
+  const done = (result: Json): Reply | Promise<Reply> => {
+    const body = success(context.requestId, result);
+    const reply = { body, isFinal: route.isFinal(params, result) };
+    if (!isLong(result)) return reply;
+    return longJson(body, context.pace).then((text) => ({ ...reply, text }));
+  };
+  const result = route.handler(params, context);
+  return result instanceof Promise ? result.then(done) : done(result);
 }
 
 function endOf({ body, isFault }: Reply): RequestEnd {

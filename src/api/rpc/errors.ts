@@ -5,7 +5,8 @@ import {
   MempoolError,
   QueryLanguageError,
 } from "../../node/errors.ts";
-import { SearchTooWideError } from "../../node/search.ts";
+import { PageTooLargeError, SearchTooWideError } from "../../node/search.ts";
+import { TurnsError } from "../heavy_queue.ts";
 import type { JsonObject } from "./json.ts";
 
 /** An error of JSON-RPC 2.0 with the codes, messages and `data` texts of CometBFT 0.38. */
@@ -61,8 +62,10 @@ const refusals = [
   DevControlsError,
   HaltedError,
   MempoolError,
+  PageTooLargeError,
   QueryLanguageError,
   SearchTooWideError,
+  TurnsError,
 ];
 
 /** Whether an error is a refusal that the caller may read, rather than a fault of the node. */

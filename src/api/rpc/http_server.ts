@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readBody } from "./body.ts";
+import type { Pace } from "../../node/pace.ts";
+import type { Client } from "../heavy_queue.ts";
+import { JsonText } from "../json_text.ts";
 import { type Caller, call, failure, parseJson, type Reply, readRequest } from "./call.ts";
 import { endpointPage } from "./endpoint_page.ts";
 import { failed, invalidRequest, methodNotFound, type RpcError, toRpcError } from "./errors.ts";
-import { isObject, type Json, own } from "./json.ts";
+import { isObject, type JsonObject, own } from "./json.ts";
 import { type Limit, MAX_PATH_LENGTH, type RpcLimits } from "./limits.ts";
 import type { Origins } from "./origins.ts";
 import { paramsFromJson, paramsFromUri } from "./params.ts";
@@ -22,6 +25,8 @@ export interface HttpDoor {
   /** Whether final answers may be kept by caches: not on dev chains, which begin anew. */
   readonly mayCache: boolean;
   readonly caller: (id: RpcId, from: Asker) => Caller;
+  /** For what a client sends in one piece. */
+  readonly pace: (from: Asker) => Pace;
   readonly report: (error: unknown) => void;
   /** Told when a limit has turned a request away. */
   readonly refused: (limit: Limit) => void;
@@ -33,7 +38,7 @@ export interface Asker {
   readonly signal: AbortSignal;
   readonly may: (access: Access) => boolean;
   /** The connection. */
-  readonly client: object;
+  readonly client: Client;
 }
 
 /** JSON-RPC over HTTP, as CometBFT 0.38 serves it: POST to "/", GET of "/method?name=value". */
@@ -104,17 +109,8 @@ function preflight(door: HttpDoor, request: IncomingMessage, response: ServerRes
 interface Answer {
   readonly status: number;
   /** undefined: no body, because all requests were notifications. */
-  readonly body: Json | Encoded | undefined;
+  readonly body: JsonObject | JsonText | undefined;
   readonly isFinal?: boolean;
-}
-
-/** A body that is JSON text already. */
-class Encoded {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
 }
 
 function notFound(id: RpcId | null): Answer {
@@ -160,7 +156,7 @@ async function answerPost(door: HttpDoor, text: string, from: Asker): Promise<An
   const { texts, isFinal, status } = await answerAll(door, requests, from);
   const [first] = texts;
   if (first === undefined) return { status: 200, body: undefined };
-  const body = new Encoded(texts.length === 1 ? first : `[${texts.join(",")}]`);
+  const body = texts.length === 1 ? first : JsonText.list(texts);
   return { status: Array.isArray(value) ? 200 : status, body, isFinal };
 }
 
@@ -171,7 +167,8 @@ async function answerPost(door: HttpDoor, text: string, from: Asker): Promise<An
  */
 async function answerAll(door: HttpDoor, requests: readonly unknown[], from: Asker) {
   const { responseBytes } = door.limits;
-  const texts: string[] = [];
+  const texts: JsonText[] = [];
+  const pace = door.pace(from);
   let size = 0;
   let isFinal = true;
   let status = 200;
@@ -185,14 +182,24 @@ async function answerAll(door: HttpDoor, requests: readonly unknown[], from: Ask
     at = end;
     for (const reply of await Promise.all(run)) {
       if (reply === undefined) continue;
-      const text = JSON.stringify(reply.body);
-      size += Buffer.byteLength(text);
+      const text = reply.text ?? JsonText.of(JSON.stringify(reply.body));
+      size += text.bytes;
       texts.push(text);
       isFinal &&= reply.isFinal;
       status = reply.status;
     }
+    if (pace.isDue()) await pause(pace, from);
   }
   return { texts, isFinal, status };
+}
+
+/** A client that leaves meanwhile is noticed by whoever goes on. */
+async function pause(pace: Pace, { signal }: Asker): Promise<void> {
+  try {
+    await pace.pause();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** The end of the requests from `at` on that are started together. */
@@ -225,8 +232,7 @@ async function answerOne(
     const caller = door.caller(request.id, from);
     const read = (specs: Parameters<typeof paramsFromJson>[0]) =>
       paramsFromJson(specs, request.params);
-    const { body, isFinal } = await call(caller, request.method, read);
-    return { body, isFinal, status: 200 };
+    return { ...(await call(caller, request.method, read)), status: 200 };
   } catch (error) {
     return { body: failure(null, toRpcError(error, door.report)), isFinal: false, status: 400 };
   }
@@ -250,26 +256,27 @@ async function serveGet(
   const caller = door.caller(URI_ID, from);
   const reply = await call(caller, name, (specs) => paramsFromUri(specs, search));
   const error = own(reply.body, "error");
-  if (!isObject(error)) return sendJson(door, response, { status: 200, ...reply });
+  if (!isObject(error)) {
+    const { body, text = body, isFinal } = reply;
+    return sendJson(door, response, { status: 200, body: text, isFinal });
+  }
   const isUnknown = own(error, "code") === methodNotFound().code;
   return sendJson(door, response, { status: isUnknown ? 404 : 500, body: reply.body });
 }
 
 function sendPage(door: HttpDoor, response: ServerResponse): void {
-  send(door, response, 200, "text/html; charset=utf-8", endpointPage(door.routes));
+  const page = JsonText.of(endpointPage(door.routes));
+  send(door, response, 200, "text/html; charset=utf-8", page);
 }
 
 function sendJson(door: HttpDoor, response: ServerResponse, answer: Answer): void {
-  const text = textOf(answer.body);
+  const { body } = answer;
+  const text =
+    body instanceof JsonText ? body : JsonText.of(body === undefined ? "" : JSON.stringify(body));
   if (answer.isFinal === true && door.mayCache) {
     response.setHeader("Cache-Control", "public, max-age=86400");
   }
   send(door, response, answer.status, "application/json", text);
-}
-
-function textOf(body: Answer["body"]): string {
-  if (body === undefined) return "";
-  return body instanceof Encoded ? body.text : JSON.stringify(body);
 }
 
 function send(
@@ -277,17 +284,14 @@ function send(
   response: ServerResponse,
   status: number,
   type: string,
-  text: string,
+  text: JsonText,
 ): void {
   // A client that does not read its answer must not keep it in memory for ever.
   const late = setTimeout(() => response.destroy(), door.limits.writeMs);
   late.unref();
   response.once("close", () => clearTimeout(late));
-  response.writeHead(status, {
-    "Content-Type": type,
-    "Content-Length": Buffer.byteLength(text),
-  });
-  response.end(text);
+  response.writeHead(status, { "Content-Type": type, "Content-Length": text.bytes });
+  text.end(response);
 }
 
 /** Aborted when the client is gone before its answer was complete. */

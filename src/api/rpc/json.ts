@@ -1,8 +1,32 @@
 /** A value that JSON can carry. 64-bit integers are strings in it, as CometBFT writes them. */
-export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject | LongList;
 
 export interface JsonObject {
   readonly [name: string]: Json;
+}
+
+/** A list that is written item by item where its writer takes turns: see src/api/rpc/long_json.ts. */
+export class LongList {
+  readonly length: number;
+  readonly #item: (at: number) => Json;
+
+  private constructor(length: number, item: (at: number) => Json) {
+    this.length = length;
+    this.#item = item;
+  }
+
+  static of<T>(items: readonly T[], encode: (item: T) => Json): LongList {
+    return new LongList(items.length, (at) => encode(items[at] as T));
+  }
+
+  item(at: number): Json {
+    return this.#item(at);
+  }
+
+  /** All of it at once, for JSON.stringify. */
+  toJSON(): Json[] {
+    return Array.from({ length: this.length }, (_, at) => this.#item(at));
+  }
 }
 
 /** Lists and objects inside each other that Go's decoder takes, too. */

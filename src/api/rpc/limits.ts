@@ -6,7 +6,7 @@ export interface RpcLimits {
   readonly batchSize: number;
   /** Bytes of one batch's answer above which the rest of the batch is refused, unrun. */
   readonly responseBytes: number;
-  /** Calls of heavy methods that run at the same time, of all clients together. */
+  /** Calls of heavy methods that run at the same time, of all clients together; of a server alone. */
   readonly heavyRequests: number;
   readonly connections: number;
   /** From the first byte of a request to its last. */
@@ -63,4 +63,11 @@ export const MAX_QUERY_BYTES = 512;
 export const MAX_PATH_LENGTH = 128;
 
 /** Limits of whom they turn away it is told. */
-export type Limit = "connections" | "body" | "batch" | "response" | "sockets" | "slow_socket";
+export type Limit =
+  | "connections"
+  | "body"
+  | "batch"
+  | "response"
+  | "sockets"
+  | "slow_socket"
+  | "turns";

@@ -1,3 +1,4 @@
+import type { Pace } from "../../node/pace.ts";
 import type { NodeView } from "../../node/view.ts";
 import type { CommitWaits } from "./commit_waits.ts";
 import type { Json } from "./json.ts";
@@ -24,6 +25,8 @@ export interface RpcContext {
   readonly requestId: RpcId;
   /** Aborted when the client has left. */
   readonly signal: AbortSignal;
+  /** Asked between pieces of long work. */
+  readonly pace: Pace;
   /** Of the client's WebSocket; undefined over HTTP. */
   readonly subscriptions: SubscriptionDoor | undefined;
 }

@@ -4,7 +4,7 @@ import type { NodeView } from "../../node/view.ts";
 import { listenHttp } from "../http_listener.ts";
 import type { Caller } from "./call.ts";
 import { CommitWaits } from "./commit_waits.ts";
-import { HeavyQueue } from "./heavy_queue.ts";
+import { HeavyQueue } from "../heavy_queue.ts";
 import { type Asker, httpHandler } from "./http_server.ts";
 import { DEFAULT_LIMITS, type Limit, type RpcLimits } from "./limits.ts";
 import { isLoopback, originsOf } from "./origins.ts";
@@ -26,6 +26,8 @@ export interface RpcServerOptions {
   readonly limits?: Partial<RpcLimits> | undefined;
   /** Told of every fault behind an "internal error"; the client does not learn more. */
   readonly report?: ((error: unknown) => void) | undefined;
+  /** Where long work takes turns with that of other doors; none: with that of this one alone. */
+  readonly heavy?: HeavyQueue | undefined;
   /** Told of every call and of whom a limit turned away. */
   readonly metrics?: DoorMetrics | undefined;
 }
@@ -82,7 +84,7 @@ function attach(
   const origins = originsOf(options.cors);
   const isDev = view.dev !== undefined;
   const routes = routesOf(isDev && place.isLocal);
-  const heavy = new HeavyQueue(limits.heavyRequests);
+  const heavy = options.heavy ?? new HeavyQueue(limits.heavyRequests);
   const caller = (
     requestId: RpcId,
     { signal, may, client }: Asker,
@@ -93,12 +95,12 @@ function attach(
     const name = subscriptions === undefined ? "rpc" : "websocket";
     return { routes, may, context, heavy, client, report, metrics, door: name };
   };
-  const doors = { routes, origins, limits, caller, report, refused };
+  const pace = ({ signal, client }: Asker) => heavy.pace(signal, client);
+  const doors = { routes, origins, limits, caller, pace, report, refused };
   const door = { ...doors, mayCache: !isDev, events: view.events };
   const sockets = new Sockets({
     ...door,
-    caller: (id, signal, may, subscriptions) =>
-      caller(id, { signal, may, client: subscriptions }, subscriptions),
+    caller: (id, from, subscriptions) => caller(id, from, subscriptions),
   });
   server.on("drop", () => refused("connections"));
   server.on("request", httpHandler(door));

@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
-import { merkleProof } from "../../node/comet/merkle.ts";
+import { MerkleTree } from "../../node/comet/merkle.ts";
+import type { Pace } from "../../node/pace.ts";
 import type { IndexedTx, NodeView } from "../../node/view.ts";
 import type { TxResult } from "../../types/tx.ts";
 import { base64, hex } from "./encode/bytes.ts";
@@ -11,7 +11,7 @@ import {
   type TxProof,
 } from "./encode/tx.ts";
 import { failed, isRefusal } from "./errors.ts";
-import type { Json } from "./json.ts";
+import { type Json, LongList } from "./json.ts";
 import { MAX_QUERY_BYTES } from "./limits.ts";
 import { checkPage, perPageOf, type SearchParams, searchInput } from "./pages.ts";
 import { required } from "./params.ts";
@@ -88,11 +88,12 @@ export interface TxLookupParams {
   readonly prove: boolean | undefined;
 }
 
-export async function tx(params: TxLookupParams, { view }: RpcContext): Promise<Json> {
+export async function tx(params: TxLookupParams, { view, pace }: RpcContext): Promise<Json> {
   const hash = required("hash", params.hash);
-  const found = await view.tx(hash);
+  const found = await view.tx(hash, pace);
   if (found === undefined) throw failed(`tx (${hex(hash)}) not found`);
-  return encodeIndexedTx(found, await proofOf(view, found, params.prove, {}));
+  const proof = params.prove === true ? await new Prover(view, pace).proofOf(found) : undefined;
+  return encodeIndexedTx(found, proof);
 }
 
 export interface TxSearchParams extends SearchParams {
@@ -111,41 +112,53 @@ export function asksForOneTx(query: string): boolean {
 
 export async function txSearch(
   params: TxSearchParams,
-  { view, signal }: RpcContext,
+  { view, signal, pace }: RpcContext,
 ): Promise<Json> {
   const { query, page } = searchInput(params, "asc");
-  const { txs, total } = await view.searchTxs(query, { ...page, signal });
+  const { txs, total } = await view.searchTxs(query, { ...page, signal, pace });
   checkPage(params.page, page.perPage, total);
-  const found: Json[] = [];
-  const known: KnownBlock = {};
+  const found: { readonly tx: IndexedTx; readonly proof: TxProof | undefined }[] = [];
+  const prover = params.prove === true ? new Prover(view, pace) : undefined;
   for (const one of txs) {
-    found.push(encodeIndexedTx(one, await proofOf(view, one, params.prove, known)));
-    // A proof costs a hash for each tx of its block: others get their turn in between.
-    if (params.prove === true) await setImmediate();
+    found.push({ tx: one, proof: await prover?.proofOf(one) });
     signal.throwIfAborted();
   }
-  return { txs: found, total_count: String(total) };
+  const list = LongList.of(found, ({ tx: one, proof }) => encodeIndexedTx(one, proof));
+  return { txs: list, total_count: String(total) };
 }
 
-/** The block whose tx was proved last: a page has many txs of one block, in order. */
-interface KnownBlock {
-  last?: { readonly height: bigint; readonly root: Uint8Array; readonly leaves: Uint8Array[] };
-}
+/** Proves txs. A page has many txs of one block, in order: the tree of the last one is kept. */
+class Prover {
+  readonly #view: NodeView;
+  readonly #pace: Pace;
+  #last:
+    | { readonly height: bigint; readonly root: Uint8Array; readonly tree: MerkleTree }
+    | undefined;
 
-async function proofOf(
-  view: NodeView,
-  { height, index }: IndexedTx,
-  prove: boolean | undefined,
-  known: KnownBlock,
-): Promise<TxProof | undefined> {
-  if (prove !== true) return undefined;
-  if (known.last?.height !== height) {
-    const block = await view.block(height);
+  constructor(view: NodeView, pace: Pace) {
+    this.#view = view;
+    this.#pace = pace;
+  }
+
+  /** @throws RpcError when the block has been pruned meanwhile */
+  async proofOf({ height, index }: IndexedTx): Promise<TxProof> {
+    const last = this.#last?.height === height ? this.#last : await this.#treeOf(height);
+    this.#last = last;
+    return { root: last.root, proof: last.tree.proof(index) };
+  }
+
+  async #treeOf(height: bigint) {
+    const block = await this.#view.block(height, this.#pace);
     if (block === undefined) {
       throw failed(`height ${height} is not available, so its txs cannot be proved`);
     }
     // The leaves are the hashes of the txs (CometBFT's types/tx.go, hashList).
-    known.last = { height, root: block.header.dataHash, leaves: block.txs.map(sha256) };
+    const leaves: Uint8Array[] = [];
+    for (const bytes of block.txs) {
+      leaves.push(sha256(bytes));
+      if (this.#pace.isDue()) await this.#pace.pause();
+    }
+    const tree = await MerkleTree.over(leaves, this.#pace);
+    return { height, root: block.header.dataHash, tree };
   }
-  return { root: known.last.root, proof: merkleProof(known.last.leaves, index) };
 }

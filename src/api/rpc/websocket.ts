@@ -3,9 +3,10 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { EventBusView } from "../../node/view.ts";
-import { type Caller, call, failure, parseJson, readRequest } from "./call.ts";
+import type { Client } from "../heavy_queue.ts";
+import { type Caller, call, failure, parseJson, type Reply, readRequest } from "./call.ts";
 import { toRpcError } from "./errors.ts";
-import type { Json } from "./json.ts";
+import type { Asker } from "./http_server.ts";
 import type { Limit, RpcLimits } from "./limits.ts";
 import type { Origins } from "./origins.ts";
 import { paramsFromJson } from "./params.ts";
@@ -25,12 +26,7 @@ export interface SocketDoor {
   readonly events: EventBusView;
   readonly origins: Origins;
   readonly limits: RpcLimits;
-  readonly caller: (
-    id: RpcId,
-    signal: AbortSignal,
-    may: (access: Access) => boolean,
-    subscriptions: SubscriptionDoor,
-  ) => Caller;
+  readonly caller: (id: RpcId, from: Asker, subscriptions: SubscriptionDoor) => Caller;
   readonly report: (error: unknown) => void;
   /** Told when a limit has turned a client away. */
   readonly refused: (limit: Limit) => void;
@@ -66,7 +62,7 @@ export class Sockets {
       return refuse(connection, 503, `max_subscription_clients ${limits.socketClients} reached`);
     }
     this.#handshake.handleUpgrade(request, connection, head, (socket) => {
-      const client = new SocketClient(socket, this.#door, origin);
+      const client = new SocketClient(socket, this.#door, { origin, client: request.socket });
       this.#clients.add(client);
       socket.once("close", () => this.#clients.delete(client));
     });
@@ -96,18 +92,23 @@ class SocketClient {
   readonly #door: SocketDoor;
   readonly #subscriptions: ClientSubscriptions;
   readonly #left = new AbortController();
-  readonly #may: (access: Access) => boolean;
+  readonly #from: Asker;
   /** Requests that wait until others are done; what one read of the connection brings, at most. */
   readonly #queue: string[] = [];
   #running = 0;
 
-  constructor(socket: WebSocket, door: SocketDoor, origin: string | undefined) {
+  constructor(
+    socket: WebSocket,
+    door: SocketDoor,
+    { origin, client }: { readonly origin: string | undefined; readonly client: Client },
+  ) {
     const { limits, events, report } = door;
     // Every request that waits or runs listens for the client's leaving.
     setMaxListeners(0, this.#left.signal);
     this.#socket = socket;
     this.#door = door;
-    this.#may = (access) => access !== "control" || door.origins.mayControl(origin);
+    const may = (access: Access) => access !== "control" || door.origins.mayControl(origin);
+    this.#from = { signal: this.#left.signal, may, client };
     this.#subscriptions = new ClientSubscriptions(
       events,
       limits.subscriptionsPerClient,
@@ -167,21 +168,21 @@ class SocketClient {
       const request = readRequest(parseJson(text));
       if (request === undefined) return;
       const reply = call(
-        caller(request.id, this.#left.signal, this.#may, this.#subscriptions),
+        caller(request.id, this.#from, this.#subscriptions),
         request.method,
         (specs) => paramsFromJson(specs, request.params),
       );
       if (reply instanceof Promise) void this.#finish(reply);
-      else this.#send(reply.body);
+      else this.#send(reply);
     } catch (error) {
-      this.#send(failure(null, toRpcError(error, report)));
+      this.#send({ body: failure(null, toRpcError(error, report)) });
     }
   }
 
-  async #finish(reply: Promise<{ readonly body: Json }>): Promise<void> {
+  async #finish(reply: Promise<Reply>): Promise<void> {
     this.#running += 1;
     try {
-      this.#send((await reply).body);
+      this.#send(await reply);
     } catch (error) {
       this.#door.report(error);
     } finally {
@@ -190,8 +191,9 @@ class SocketClient {
     }
   }
 
-  #send(body: Json): void {
-    this.#socket.send(JSON.stringify(body), () => {
+  #send({ body, text }: Pick<Reply, "body" | "text">): void {
+    const data = text === undefined ? JSON.stringify(body) : Buffer.concat(text.pieces);
+    this.#socket.send(data, { binary: false }, () => {
       if (this.#socket.isPaused) this.#work();
     });
   }

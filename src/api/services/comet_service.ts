@@ -4,8 +4,9 @@ import type { Block as SdkBlock } from "../../gen/cosmos/base/tendermint/v1beta1
 import { PubKey } from "../../gen/cosmos/crypto/ed25519/keys.ts";
 import { encodeBech32 } from "../../lib/bech32.ts";
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
+import type { Pace } from "../../node/pace.ts";
 import type { NodeView, StoredBlock } from "../../node/view.ts";
-import type { HeavyQueue } from "../rpc/heavy_queue.ts";
+import type { HeavyQueue } from "../heavy_queue.ts";
 import { checkHeight, keptBlock } from "./kept_block.ts";
 import type { ServiceSettings } from "./service_settings.ts";
 import { typedMethod } from "./typed_method.ts";
@@ -29,7 +30,7 @@ export function cometMethods(
 function blockMethods(view: NodeView, heavy: HeavyQueue): UnaryMethod[] {
   const height = () => view.status().latestHeight;
   const answer = (asked: bigint, { signal, client }: UnaryCall) => {
-    const work = async () => blockResponse(view, await keptBlock(view, asked));
+    const work = async (pace: Pace) => blockResponse(view, await keptBlock(view, asked, pace));
     return heavy.run(work, signal ?? NEVER, client);
   };
   return [

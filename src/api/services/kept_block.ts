@@ -1,3 +1,4 @@
+import type { Pace } from "../../node/pace.ts";
 import type { NodeView, StoredBlock } from "../../node/view.ts";
 import { STATUS, UnaryError } from "./unary.ts";
 
@@ -15,9 +16,9 @@ export function checkHeight(view: NodeView, height: bigint): void {
 }
 
 /** A block by its height. @throws UnaryError as `checkHeight` */
-export async function keptBlock(view: NodeView, height: bigint): Promise<StoredBlock> {
+export async function keptBlock(view: NodeView, height: bigint, pace: Pace): Promise<StoredBlock> {
   checkHeight(view, height);
-  const block = await view.block(height);
+  const block = await view.block(height, pace);
   // The height was checked: it can only have been pruned meanwhile.
   if (block === undefined) throw gone(height, view.status().earliestHeight);
   return block;

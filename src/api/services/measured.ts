@@ -1,4 +1,5 @@
 import type { DoorMetrics, RequestClass } from "../../node/metrics.ts";
+import { TurnsError } from "../heavy_queue.ts";
 import type { Services } from "./services.ts";
 import type { UnaryMethod } from "./unary.ts";
 import { refusalOf } from "./unary_error_of.ts";
@@ -17,6 +18,7 @@ export function measured(services: Services, door: string, metrics: DoorMetrics)
           return answer;
         } catch (error) {
           // A caller who has gone is no fault of the node.
+          if (error instanceof TurnsError) metrics.refused(door, "turns");
           const isFault = refusalOf(error) === undefined && call.signal?.aborted !== true;
           ended(isFault ? "failed" : "refused");
           throw error;

@@ -1,6 +1,6 @@
 import { SERVICES } from "../../gen/schema.ts";
 import type { NodeView } from "../../node/view.ts";
-import { HeavyQueue } from "../rpc/heavy_queue.ts";
+import { HeavyQueue } from "../heavy_queue.ts";
 import { cometMethods } from "./comet_service.ts";
 import { effectsMethods } from "./effects_service.ts";
 import { nodeMethods } from "./node_service.ts";
@@ -21,9 +21,13 @@ const DEFAULTS: ServiceSettings = { minimumGasPrice: "0", keepHistory: "all" };
 /**
  * The methods of all services but those of messages, which travel in txs. Doors call them through
  * `runUnary`. What the node does not answer itself it asks the app.
+ * @param heavy where long work takes turns with that of other doors; none: of these methods alone
  */
-export function openServices(view: NodeView, settings: ServiceSettings = DEFAULTS): Services {
-  const heavy = new HeavyQueue(HEAVY_CALLS);
+export function openServices(
+  view: NodeView,
+  settings: ServiceSettings = DEFAULTS,
+  heavy = new HeavyQueue(HEAVY_CALLS),
+): Services {
   const own = [
     ...txMethods(view),
     ...txReadMethods(view, heavy),

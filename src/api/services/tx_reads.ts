@@ -1,9 +1,10 @@
 import { wireBlock, wireBlockId } from "../../codec/tendermint.ts";
 import * as wire from "../../gen/cosmos/tx/v1beta1/service.ts";
 import { fromHex } from "../../lib/bytes.ts";
+import type { Pace } from "../../node/pace.ts";
 import type { IndexedTx, NodeView } from "../../node/view.ts";
 import type { TimeNs } from "../../types/time.ts";
-import type { HeavyQueue } from "../rpc/heavy_queue.ts";
+import type { HeavyQueue } from "../heavy_queue.ts";
 import { checkPage, queryOf } from "../rpc/pages.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { keptBlock } from "./kept_block.ts";
@@ -21,29 +22,30 @@ const TX_BYTES_MAX = 1024 * 1024;
 /** What is told of txs in blocks. */
 export function txReadMethods(view: NodeView, heavy: HeavyQueue): UnaryMethod[] {
   const height = () => view.status().latestHeight;
-  const inTurn = <T>(work: () => Promise<T>, { signal, client }: UnaryCall): Promise<T> =>
-    heavy.run(work, signal ?? NEVER, client);
+  const inTurn = <T>(work: (pace: Pace) => Promise<T>, call: UnaryCall): Promise<T> =>
+    heavy.run(work, call.signal ?? NEVER, call.client);
   return [
     typedMethod({
       path: `${SERVICE}/GetTx`,
       request: wire.GetTxRequest,
       response: wire.GetTxResponse,
       height,
-      handle: ({ hash }) => txOfHash(view, hash),
+      handle: ({ hash }, { signal, client }) =>
+        txOfHash(view, hash, heavy.pace(signal ?? NEVER, client)),
     }),
     typedMethod({
       path: `${SERVICE}/GetTxsEvent`,
       request: wire.GetTxsEventRequest,
       response: wire.GetTxsEventResponse,
       height,
-      handle: (request, call) => inTurn(() => searched(view, request, call), call),
+      handle: (request, call) => inTurn((pace) => searched(view, request, call, pace), call),
     }),
     typedMethod({
       path: `${SERVICE}/GetBlockWithTxs`,
       request: wire.GetBlockWithTxsRequest,
       response: wire.GetBlockWithTxsResponse,
       height,
-      handle: (request, call) => inTurn(() => blockWithTxs(view, request), call),
+      handle: (request, call) => inTurn((pace) => blockWithTxs(view, request, pace), call),
     }),
   ];
 }
@@ -54,11 +56,11 @@ function invalid(text: string): UnaryError {
   return new UnaryError(STATUS.invalidArgument, text);
 }
 
-async function txOfHash(view: NodeView, text: string): Promise<wire.GetTxResponse> {
+async function txOfHash(view: NodeView, text: string, pace: Pace): Promise<wire.GetTxResponse> {
   if (text === "") throw invalid("hash is empty: it is the 64 hex characters of a tx hash");
   const hash = fromHex(text.toLowerCase());
   if (hash?.length !== 32) throw invalid("hash is the 64 hex characters of a tx hash");
-  const found = await view.tx(hash);
+  const found = await view.tx(hash, pace);
   if (found === undefined) throw new UnaryError(STATUS.notFound, `tx not found: ${text}`);
   const block = await view.blockMeta(found.height);
   return { tx: txMessage(found.tx), txResponse: txResponse(found, block?.header.time) };
@@ -68,21 +70,23 @@ async function searched(
   view: NodeView,
   request: wire.GetTxsEventRequest,
   { signal }: UnaryCall,
+  pace: Pace,
 ): Promise<wire.GetTxsEventResponse> {
   const query = searchText(request);
   const { page, limit } = pageOf(request);
   const descending = request.orderBy === wire.OrderBy.ORDER_BY_DESC;
   const found = await asArgument(async () => {
-    const input = { page: Number(page), perPage: limit, descending, signal };
+    const input = { page: Number(page), perPage: limit, descending, signal, pace };
     const result = await view.searchTxs(queryOf(query), input);
     checkPage(page, limit, result.total);
     return result;
   });
   checkBytes(found.txs);
   const times = await timesOf(view, found.txs);
+  const txs = await paced(found.txs, ({ tx }) => txMessage(tx), pace);
   const total = BigInt(found.total);
   return {
-    txs: found.txs.map(({ tx }) => txMessage(tx)),
+    txs,
     txResponses: found.txs.map((tx) => txResponse(tx, times.get(tx.height))),
     pagination: { nextKey: new Uint8Array(0), total },
     total,
@@ -142,8 +146,9 @@ async function timesOf(
 async function blockWithTxs(
   view: NodeView,
   { height, pagination }: wire.GetBlockWithTxsRequest,
+  pace: Pace,
 ): Promise<wire.GetBlockWithTxsResponse> {
-  const block = await keptBlock(view, height);
+  const block = await keptBlock(view, height, pace);
   const offset = pagination?.offset ?? 0n;
   const limit = pagination === undefined || pagination.limit === 0n ? 100n : pagination.limit;
   const total = BigInt(block.txs.length);
@@ -152,11 +157,20 @@ async function blockWithTxs(
   }
   const ordered = pagination?.reverse === true ? block.txs.toReversed() : block.txs;
   const last = offset + limit > total ? total : offset + limit;
-  const txs = ordered.slice(Number(offset), Number(last)).map(txMessage);
+  const txs = await paced(ordered.slice(Number(offset), Number(last)), txMessage, pace);
   return {
     txs,
     blockId: wireBlockId(block.id),
     block: wireBlock(block),
     pagination: { nextKey: new Uint8Array(0), total },
   };
+}
+
+async function paced<T, R>(items: readonly T[], each: (item: T) => R, pace: Pace): Promise<R[]> {
+  const done: R[] = [];
+  for (const item of items) {
+    done.push(each(item));
+    if (pace.isDue()) await pace.pause();
+  }
+  return done;
 }

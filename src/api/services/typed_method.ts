@@ -1,4 +1,4 @@
-import type { UnaryCall, UnaryMethod } from "./unary.ts";
+import type { UnaryAnswer, UnaryCall, UnaryMethod } from "./unary.ts";
 import { STATUS, UnaryError } from "./unary.ts";
 
 interface Codec<T> {
@@ -19,9 +19,28 @@ export function typedMethod<Q, A>(method: {
     path,
     async handle(bytes, call) {
       const answer = await method.handle(decoded(request, bytes), call);
-      return { value: response.encode(answer).finish(), height: height() };
+      return new TypedAnswer(response, answer, height());
     },
   };
+}
+
+/** An answer that is encoded when somebody wants it so. */
+class TypedAnswer<A> implements UnaryAnswer {
+  readonly message: A & object;
+  readonly height: bigint;
+  readonly #codec: Codec<A>;
+  #value: Uint8Array | undefined;
+
+  constructor(codec: Codec<A>, message: A, height: bigint) {
+    this.#codec = codec;
+    this.message = message as A & object;
+    this.height = height;
+  }
+
+  get value(): Uint8Array {
+    this.#value ??= this.#codec.encode(this.message).finish();
+    return this.#value;
+  }
 }
 
 /** @throws UnaryError for bytes that are not the request message */

@@ -3,6 +3,8 @@
  * REST call the same table, so an answer does not depend on the door.
  */
 
+import type { Client } from "../heavy_queue.ts";
+
 /** A gRPC status, as https://grpc.github.io/grpc/core/md_doc_statuscodes.html numbers them. */
 export const STATUS = {
   ok: 0,
@@ -29,12 +31,14 @@ export interface UnaryCall {
   /** Ends the work for a caller who has gone. */
   readonly signal?: AbortSignal | undefined;
   /** Whose call it is, a connection: heavy calls take turns by it. */
-  readonly client?: object | undefined;
+  readonly client?: Client | undefined;
 }
 
 export interface UnaryAnswer {
-  /** The response message. */
+  /** The response message, encoded. */
   readonly value: Uint8Array;
+  /** The response message where it is there already, for doors that do not send it encoded. */
+  readonly message?: object | undefined;
   /** The height that it is of. */
   readonly height: bigint;
 }

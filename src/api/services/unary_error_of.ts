@@ -1,7 +1,8 @@
 import { ChainError } from "../../lib/errors.ts";
 import { HaltedError, MempoolError, QueryLanguageError } from "../../node/errors.ts";
-import { SearchTooWideError } from "../../node/search.ts";
+import { PageTooLargeError, SearchTooWideError } from "../../node/search.ts";
 import type { QueryOutput } from "../../types/application.ts";
+import { TurnsError } from "../heavy_queue.ts";
 import { STATUS, type Status, UnaryError } from "./unary.ts";
 
 /** The status names that the app writes into the text of a failed query. */
@@ -60,7 +61,10 @@ export function refusalOf(error: unknown): UnaryError | undefined {
 
 function statusOf(error: unknown): Status | undefined {
   if (error instanceof QueryLanguageError) return STATUS.invalidArgument;
-  if (error instanceof SearchTooWideError) return STATUS.resourceExhausted;
+  if (error instanceof SearchTooWideError || error instanceof PageTooLargeError) {
+    return STATUS.resourceExhausted;
+  }
+  if (error instanceof TurnsError) return STATUS.resourceExhausted;
   if (error instanceof HaltedError) return STATUS.unavailable;
   if (error instanceof MempoolError) {
     return error.kind === "halted" ? STATUS.unavailable : STATUS.invalidArgument;

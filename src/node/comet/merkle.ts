@@ -1,6 +1,7 @@
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import { divFloorSize } from "../../lib/int.ts";
 import { nativeHasher } from "../crypto_native.ts";
+import type { Pace } from "../pace.ts";
 
 const LEAF = 0;
 const INNER = 1;
@@ -53,23 +54,49 @@ export interface MerkleProof {
   readonly aunts: readonly Uint8Array[];
 }
 
-/** Proof that `items[index]` is under `merkleRoot(items)`. */
-export function merkleProof(items: readonly Uint8Array[], index: number): MerkleProof {
-  let level = items.map(leafHash);
-  const leaf = level[index];
-  if (leaf === undefined) throw new RangeError(`no leaf ${index} of ${items.length}`);
-  const aunts: Uint8Array[] = [];
-  for (let at = index; level.length > 1; at = divFloorSize(at, 2)) {
-    const sibling = level[at ^ 1];
-    if (sibling !== undefined) aunts.push(sibling);
-    const next: Uint8Array[] = [];
-    for (let pair = 0; pair < level.length; pair += 2) {
-      const [left, right] = [level[pair] as Uint8Array, level[pair + 1]];
-      next.push(right === undefined ? left : innerHash(left, right));
-    }
-    level = next;
+/** A tree over some items, all levels of it, for one proof after another. */
+export class MerkleTree {
+  readonly #levels: readonly (readonly Uint8Array[])[];
+
+  private constructor(levels: readonly (readonly Uint8Array[])[]) {
+    this.#levels = levels;
   }
-  return { total: items.length, index, leafHash: leaf, aunts };
+
+  /** Builds the tree under `merkleRoot(items)`. @param pace asked between any two hashes */
+  static async over(items: readonly Uint8Array[], pace?: Pace): Promise<MerkleTree> {
+    let level: Uint8Array[] = [];
+    for (const item of items) {
+      level.push(leafHash(item));
+      if (pace?.isDue() === true) await pace.pause();
+    }
+    const levels = [level];
+    while (level.length > 1) {
+      const next: Uint8Array[] = [];
+      for (let pair = 0; pair < level.length; pair += 2) {
+        const [left, right] = [level[pair] as Uint8Array, level[pair + 1]];
+        next.push(right === undefined ? left : innerHash(left, right));
+        if (pace?.isDue() === true) await pace.pause();
+      }
+      level = next;
+      levels.push(level);
+    }
+    return new MerkleTree(levels);
+  }
+
+  /** Proof that `items[index]` is in the tree. */
+  proof(index: number): MerkleProof {
+    const leaves = this.#levels[0] ?? [];
+    const leaf = leaves[index];
+    if (leaf === undefined) throw new RangeError(`no leaf ${index} of ${leaves.length}`);
+    const aunts: Uint8Array[] = [];
+    let at = index;
+    for (const level of this.#levels) {
+      const sibling = level[at ^ 1];
+      if (sibling !== undefined) aunts.push(sibling);
+      at = divFloorSize(at, 2);
+    }
+    return { total: leaves.length, index, leafHash: leaf, aunts };
+  }
 }
 
 function leafHash(item: Uint8Array): Uint8Array {

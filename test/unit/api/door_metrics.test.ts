@@ -4,10 +4,15 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import WebSocket from "ws";
 import type { RpcLimits } from "../../../src/api/rpc/limits.ts";
 import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
+import { startGrpcServer } from "../../../src/api/grpc/server.ts";
+import { grpcWebHandler } from "../../../src/api/grpc/grpc_web.ts";
+import { messageFrame } from "../../../src/api/grpc/web_frames.ts";
+import { startRestServer } from "../../../src/api/rest/server.ts";
 import { measured, unaryClassOf } from "../../../src/api/services/measured.ts";
 import { STATUS, UnaryError } from "../../../src/api/services/unary.ts";
 import type { DoorMetrics } from "../../../src/node/metrics.ts";
 import { fakeNode } from "./fake_node.ts";
+import { callUnary, openClient } from "./grpc_calls.ts";
 
 let told: string[];
 let server: RpcServer | undefined;
@@ -87,6 +92,43 @@ test("whom a limit of the RPC turns away is told", async () => {
   await until("rpc limit connections");
   first.destroy();
   second.destroy();
+});
+
+test("whom a limit of gRPC, gRPC-Web or REST turns away is told", async () => {
+  const path = "cosmos.bank.v1beta1.Query/SupplyOf";
+  const handle = () => new Promise<never>(() => undefined);
+  const services = new Map([[path, { path, handle }]]);
+  const place = { services, host: "127.0.0.1", port: 0, metrics };
+  const grpc = await startGrpcServer({ ...place, limits: { connections: 1, callMs: 30 } });
+  const client = openClient(grpc.address);
+  expect((await callUnary(client, `/${path}`, new Uint8Array(0))).code).toBe(4);
+  const second = connect(grpc.port, "127.0.0.1");
+  await until("grpc limit connections");
+  second.destroy();
+  client.close();
+  await grpc.close();
+  const grpcWeb = grpcWebHandler(services, {
+    ...{ requestBytes: 10, callMs: 30 },
+    refused: (limit) => metrics.refused("grpc-web", limit),
+  });
+  const limits = { callMs: 30, urlLength: 100 };
+  const rest = await startRestServer({ ...place, limits, grpcWeb });
+  const web = async (bytes: number) => {
+    const headers = { "content-type": "application/grpc-web+proto" };
+    const body = new Uint8Array(messageFrame(new Uint8Array(bytes)));
+    await (await fetch(`${rest.url}/${path}`, { method: "POST", headers, body })).arrayBuffer();
+  };
+  await web(0);
+  await web(100);
+  const supply = `${rest.url}/cosmos/bank/v1beta1/supply/by_denom?denom=uve`;
+  expect((await fetch(supply)).status).toBe(504);
+  expect((await fetch(`${supply}${"x".repeat(100)}`)).status).toBe(414);
+  await rest.close();
+  expect(told).toEqual([
+    ...["grpc limit time", "grpc limit connections"],
+    ...["grpc-web limit time", "grpc-web limit body"],
+    ...["rest limit time", "rest limit address"],
+  ]);
 });
 
 test("methods of the other doors are told by what they cost and how they end", async () => {

@@ -244,20 +244,17 @@ describe("hostile input", () => {
     expect(faults).toEqual([]);
   });
 
-  test("a caller who leaves ends the work, and makes room for who waits", async () => {
+  test("a caller who leaves ends the work", async () => {
     const calls: UnaryCall[] = [];
-    await start({ limits: { calls: 1 }, services: fakeServices(calls) });
+    await start({ services: fakeServices(calls) });
     const leaving = new AbortController();
     const gone = ask(asked("never"), { signal: leaving.signal }).catch(() => "gone");
     while (calls.length === 0) await sleep(5);
-    const waiting = ask(asked("uve"));
-    const posted = await postTx('{"tx_bytes":"AQ=="}');
-    expect(posted.status).toBe(200);
-    expect(calls.length).toBe(1);
+    expect((await ask(asked("uve"))).status).toBe(200);
+    expect((await postTx('{"tx_bytes":"AQ=="}')).status).toBe(200);
     leaving.abort();
     expect(await gone).toBe("gone");
-    expect((await waiting).status).toBe(200);
-    expect(calls[0]?.signal?.aborted).toBe(true);
+    while (calls[0]?.signal?.aborted !== true) await sleep(5);
     expect(faults).toEqual([]);
   });
 });

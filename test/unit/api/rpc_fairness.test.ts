@@ -1,33 +1,47 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { HeavyQueue } from "../../../src/api/rpc/heavy_queue.ts";
+import { HeavyQueue } from "../../../src/api/heavy_queue.ts";
 import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
 import { utf8 } from "../../../src/lib/bytes.ts";
+import type { Pace } from "../../../src/node/pace.ts";
 import { type FakeNode, fakeNode, sha } from "./fake_node.ts";
 
 const { signal } = new AbortController();
 setMaxListeners(0, signal);
 
+/** Uses the processor for so long, pausing where it is due. */
+async function work(pace: Pace, ms: number): Promise<void> {
+  for (let worked = 0; worked < ms; worked += 1) {
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+    if (pace.isDue()) await pace.pause();
+  }
+}
+
 describe("heavy calls", () => {
-  test("whoever asks now and then does not wait behind a client that never stops", async () => {
+  test("whoever asks now and then does not wait behind clients that never stop", async () => {
     const queue = new HeavyQueue(4);
-    const greedy = {};
     let done = 0;
-    const ask = async () => {
-      await sleep(100);
+    const ask = async (pace: Pace) => {
+      await work(pace, 50);
       done += 1;
     };
-    // Forty calls of one client at once; they would take a second in all four places.
-    const all = Array.from({ length: 40 }, () => queue.run(ask, signal, greedy));
-    await sleep(250);
+    // Forty calls of eight clients at once, for two seconds.
+    const greedy = Array.from({ length: 8 }, () => ({}));
+    const all = greedy.flatMap((client) =>
+      Array.from({ length: 5 }, async () => queue.run(ask, signal, client)),
+    );
+    await sleep(300);
     const modest = {};
-    // Nothing is known of it: it goes before the others that wait, when one of the four has ended.
-    await queue.run(async () => sleep(5), signal, modest);
+    // Nothing is known of it: it goes before those that wait and have used more.
+    await queue.run(async (pace) => work(pace, 5), signal, modest);
     const before = done;
-    expect(before).toBeLessThan(20);
-    // Now it is known to use little, and does not even wait for that.
-    for (let no = 0; no < 3; no += 1) await queue.run(async () => sleep(5), signal, modest);
+    expect(before).toBeLessThan(30);
+    // Now it is known to use little, and does not even wait for one of the four to end.
+    for (let no = 0; no < 3; no += 1) {
+      await queue.run(async (pace) => work(pace, 5), signal, modest);
+    }
     expect(done - before).toBeLessThanOrEqual(4);
     await Promise.all(all);
     expect(done).toBe(40);
@@ -39,9 +53,9 @@ describe("heavy calls", () => {
     const order: string[] = [];
     const run = (name: string, client: object) =>
       queue.run(
-        async () => {
+        async (pace) => {
           order.push(name);
-          await sleep(130);
+          await work(pace, 130);
         },
         signal,
         client,

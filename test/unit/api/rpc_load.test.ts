@@ -1,7 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { HeavyQueue } from "../../../src/api/rpc/heavy_queue.ts";
+import { HeavyQueue } from "../../../src/api/heavy_queue.ts";
 import type { RpcLimits } from "../../../src/api/rpc/limits.ts";
 import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
 import { SearchTooWideError } from "../../../src/node/search.ts";

@@ -2,7 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { packAny } from "../../../src/codec/any.ts";
 import { messageTypeNamed } from "../../../src/codec/message_types.ts";
-import { messageFromJson, messageToJson } from "../../../src/codec/proto_json.ts";
+import {
+  messageFromJson,
+  messageToJson,
+  messageToJsonPieces,
+} from "../../../src/codec/proto_json.ts";
 import { MESSAGES } from "../../../src/gen/schema.ts";
 import { ChainError } from "../../../src/lib/errors.ts";
 import { messageOf } from "./arbitraries.ts";
@@ -272,6 +276,8 @@ describe("both ways", () => {
           const json = messageToJson(name, message, { emitDefaults, verbatimDecs: verbatim });
           const text = JSON.parse(JSON.stringify(json)) as unknown;
           expect(messageFromJson(name, text, { verbatimDecs: verbatim })).toStrictEqual(message);
+          const pieces = [...messageToJsonPieces(name, message, JSON.stringify)].join("");
+          expect(pieces).toBe(JSON.stringify(messageToJson(name, message)));
         },
       ),
       { numRuns: 8 },

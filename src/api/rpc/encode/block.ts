@@ -1,7 +1,7 @@
 import { EMPTY_BYTES } from "../../../lib/bytes.ts";
 import type { BlockCommit, BlockId, BlockMeta, Header, StoredBlock } from "../../../node/view.ts";
 import { formatTime } from "../../../types/time.ts";
-import type { JsonObject } from "../json.ts";
+import { type JsonObject, LongList } from "../json.ts";
 import { base64, hex } from "./bytes.ts";
 
 /** The version of the block format of CometBFT 0.38. */
@@ -58,7 +58,7 @@ export function encodeCommit(commit: BlockCommit | undefined): JsonObject {
 export function encodeBlock(block: StoredBlock): JsonObject {
   return {
     header: encodeHeader(block.header),
-    data: { txs: block.txs.map(base64) },
+    data: { txs: LongList.of(block.txs, base64) },
     evidence: { evidence: [] },
     last_commit: encodeCommit(block.lastCommit),
   };

@@ -1,5 +1,5 @@
 import type { NodeEvent } from "../../../node/view.ts";
-import type { JsonObject } from "../json.ts";
+import { type JsonObject, LongList } from "../json.ts";
 import { base64 } from "./bytes.ts";
 import { encodeBlock, encodeBlockId, encodeHeader } from "./block.ts";
 import { encodeEvents, encodeTxResult } from "./tx.ts";
@@ -33,7 +33,7 @@ function encodeValue(event: NodeEvent, part: BlockPart | undefined): JsonObject 
     block_id: encodeBlockId(block.id),
     result_finalize_block: {
       events,
-      tx_results: results.txResults.map(encodeTxResult),
+      tx_results: LongList.of(results.txResults, encodeTxResult),
       validator_updates: null,
       app_hash: base64(results.appHash),
     },
