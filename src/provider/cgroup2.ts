@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { CgroupFiles } from "./cgroup_files.ts";
 
 /** What a cgroup's files say, as of now. */
 export interface CgroupUsage {
@@ -36,14 +37,12 @@ export class MeterCgroup {
   }
 
   read(): CgroupUsage {
-    const stat = this.#text("cpu.stat");
-    const microseconds = Number(/^usage_usec ([0-9]+)$/m.exec(stat)?.[1] ?? "0");
-    let writtenBytes = 0;
-    for (const [, bytes] of this.#text("io.stat").matchAll(/ wbytes=([0-9]+)/g)) {
-      writtenBytes += Number(bytes);
-    }
-    const memoryBytes = Number(this.#text("memory.current"));
-    return { cpuMilliseconds: microseconds / 1000, memoryBytes, writtenBytes };
+    const files = new CgroupFiles(this.path);
+    return {
+      cpuMilliseconds: Number(files.cpuMicroseconds() ?? 0n) / 1000,
+      memoryBytes: Number(files.memoryBytes() ?? 0n),
+      writtenBytes: Number(files.io()?.writtenBytes ?? 0n),
+    };
   }
 
   /** Takes the group away; it stays while a process that the command left behind is in it. */
@@ -53,14 +52,6 @@ export class MeterCgroup {
       return true;
     } catch {
       return false;
-    }
-  }
-
-  #text(file: string): string {
-    try {
-      return readFileSync(join(this.path, file), "utf8");
-    } catch {
-      return "";
     }
   }
 }
