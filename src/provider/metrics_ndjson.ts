@@ -1,6 +1,7 @@
 import { utf8Length } from "../lib/bytes.ts";
 import { INT64_MAX, parseInteger } from "../lib/int.ts";
 import { UsageFileError } from "./errors.ts";
+import { parseExactObject } from "./exact_json.ts";
 import { type FileCounts, ID_BYTES_MAX, type MeteredWindow } from "./window.ts";
 
 const TEXT_FIELDS = ["job", "order", "lease"] as const;
@@ -76,24 +77,10 @@ function readWindow(text: string, line: number): MeteredWindow {
   };
 }
 
-// Strings are matched first, so that digits inside them stay. What JSON.parse would round (more
-// than 15 digits) is quoted, and so read exactly.
-const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?[0-9]{16,}(?![0-9.eE])/g;
-
 function parseObject(text: string, line: number): Record<string, unknown> {
-  const exact = text.replace(STRING_OR_LONG_INTEGER, (token) =>
-    token.startsWith('"') ? token : `"${token}"`,
-  );
-  let value: unknown;
-  try {
-    value = JSON.parse(exact);
-  } catch {
-    throw new UsageFileError(line, "not JSON");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UsageFileError(line, "not a JSON object");
-  }
-  return value as Record<string, unknown>;
+  const object = parseExactObject(text);
+  if (typeof object === "string") throw new UsageFileError(line, object);
+  return object;
 }
 
 function readId(value: unknown, name: string, line: number): string {

@@ -65,18 +65,28 @@ const FOOTPRINT: readonly ResourceUnits[] = Object.freeze([{ resource: "cpu", un
 /** Turns the windows of one order and lease into units, in the order in which they come. */
 export class UnitCounter {
   readonly #carry: boolean;
-  readonly #remainders: Record<Resource, bigint> = rawUsage(NO_METRICS);
+  readonly #remainders: Record<Resource, bigint>;
 
-  constructor(rounding: UnitRounding) {
+  /** @param remainders what a counter before has left, in raw units; nothing by default */
+  constructor(
+    rounding: UnitRounding,
+    remainders: Readonly<Record<Resource, bigint>> = rawUsage(NO_METRICS),
+  ) {
     this.#carry = rounding === "carry";
+    this.#remainders = { ...remainders };
+  }
+
+  /** What is kept for the next window, in raw units; all 0 under `floor`. */
+  get remainders(): Readonly<Record<Resource, bigint>> {
+    return { ...this.#remainders };
   }
 
   /**
    * The units of the next window, resources without a whole unit left out. A window that has none
    * at all bills the one-unit footprint (seed 003): under `floor` whenever all five come to zero,
-   * under `carry` only when the window's raw metrics are all zero.
+   * under `carry` only when the window's raw metrics are all zero. `billsFootprint` false: never.
    */
-  add(metrics: Metrics): readonly ResourceUnits[] {
+  add(metrics: Metrics, billsFootprint = true): readonly ResourceUnits[] {
     const raw = rawUsage(metrics);
     const billed: ResourceUnits[] = [];
     for (const resource of RESOURCES) {
@@ -85,7 +95,7 @@ export class UnitCounter {
       if (this.#carry) this.#remainders[resource] = due - units * RAW_PER_UNIT[resource];
       if (units > 0n) billed.push({ resource, units });
     }
-    if (billed.length > 0) return billed;
+    if (billed.length > 0 || !billsFootprint) return billed;
     const idle = RESOURCES.every((resource) => raw[resource] === 0n);
     return this.#carry && !idle ? billed : FOOTPRINT;
   }

@@ -1,0 +1,24 @@
+import type { Metrics, Resource } from "../units.ts";
+
+/** Whose usage it is: one lease of one order. */
+export interface LeaseRef {
+  readonly order: string;
+  readonly lease: string;
+}
+
+/** A window whose usage is known: nothing is added to it any more. */
+export interface ClosedWindow extends LeaseRef {
+  /** Unix seconds, [start, end). Windows of a lease touch: no gap, no overlap. */
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly metrics: Metrics;
+  /** Whole units to bill, remainders carried or dropped by the lease's rounding; may be empty. */
+  readonly units: readonly { readonly resource: Resource; readonly units: bigint }[];
+  /** Raw units that were left over and are carried to the next window; all 0 under `floor`. */
+  readonly carried: Readonly<Record<Resource, bigint>>;
+  /** Whether something of it was not measured: `faults` says what. */
+  readonly isPartial: boolean;
+  readonly faults: readonly string[];
+  /** Usage that came too late for its own window, and was counted here. */
+  readonly late: readonly string[];
+}
