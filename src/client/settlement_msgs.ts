@@ -7,6 +7,7 @@ import {
   QueryUsageResponse,
 } from "../gen/settled/settlement/v1/query.ts";
 import { AcknowledgeSignDoc, UsageSignDoc } from "../gen/settled/settlement/v1/sign_doc.ts";
+import { MsgDisputeUsage } from "../gen/settled/settlement/v1/tx.ts";
 import {
   QueryEscrowsByOrderRequest,
   QueryEscrowsByOrderResponse,
@@ -31,8 +32,12 @@ import type { EncodedMessage, MessageCodec } from "./wire.ts";
 
 const PACKAGE = "virtengine.settlement.v1";
 
-function builder<T>(name: string, codec: MessageCodec<T>): (message: T) => EncodedMessage {
-  const typeUrl = `/${PACKAGE}.${name}`;
+function builder<T>(
+  name: string,
+  codec: MessageCodec<T>,
+  messages = PACKAGE,
+): (message: T) => EncodedMessage {
+  const typeUrl = `/${messages}.${name}`;
   return (message) => ({ typeUrl, value: codec.encode(message).finish() });
 }
 
@@ -43,6 +48,7 @@ export const recordUsage = builder("MsgRecordUsage", MsgRecordUsage);
 export const acknowledgeUsage = builder("MsgAcknowledgeUsage", MsgAcknowledgeUsage);
 export const settleOrder = builder("MsgSettleOrder", MsgSettleOrder);
 export const claimRewards = builder("MsgClaimRewards", MsgClaimRewards);
+export const disputeUsage = builder("MsgDisputeUsage", MsgDisputeUsage, "settled.settlement.v1");
 
 /** What the chain answered to each message, from the data of a tx. */
 export const readCreateEscrow = (value: Uint8Array) => MsgCreateEscrowResponse.decode(value);

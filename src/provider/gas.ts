@@ -4,7 +4,14 @@ import { isDenom } from "../types/denom.ts";
 import { ProviderError } from "./errors.ts";
 
 /** What a message does; messages of one kind cost alike. */
-export type MessageKind = "create" | "activate" | "record" | "acknowledge" | "settle" | "claim";
+export type MessageKind =
+  | "create"
+  | "activate"
+  | "record"
+  | "acknowledge"
+  | "dispute"
+  | "settle"
+  | "claim";
 
 /**
  * The chain's documented costs (README of the modules auth and settlement): gas per tx byte, per
@@ -17,6 +24,7 @@ const PER_MESSAGE: Readonly<Record<MessageKind, bigint>> = Object.freeze({
   activate: 10_000n,
   record: 2000n,
   acknowledge: 1000n,
+  dispute: 20_000n,
   settle: 20_000n,
   claim: 10_000n,
 });

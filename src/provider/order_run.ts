@@ -2,7 +2,8 @@ import type { OrderUsage } from "../client/settlement_msgs.ts";
 import { mulFloor, type Dec } from "../types/dec.ts";
 import type { OrderPlan } from "./plan.ts";
 import { recordKey, type UsageReport } from "./reports.ts";
-import type { Refusal, TxSender } from "./submit.ts";
+import type { TxSender } from "./submit.ts";
+import type { Refusal } from "./tx_facts.ts";
 
 /** One order while it is replayed. */
 export interface OrderRun {

@@ -27,8 +27,9 @@ import { DEC_ONE, type Dec } from "../types/dec.ts";
 import { parallel } from "./ahead.ts";
 import { messageGas } from "./gas.ts";
 import { type OrderRun, takeUp } from "./order_run.ts";
-import type { Outcome, Outgoing, TxSender } from "./submit.ts";
+import type { Outcome, TxSender } from "./submit.ts";
 import type { Tally } from "./tally.ts";
+import type { Outgoing } from "./tx_facts.ts";
 
 /** How many orders are asked for at a time. */
 const QUERY_WIDTH = 8;

@@ -3,8 +3,9 @@ import { type OrderUsage, readRecordUsage, usageOfOrder } from "../client/settle
 import { messageGas } from "./gas.ts";
 import type { PlacedReport, Unacknowledged } from "./order_run.ts";
 import { recordKey, signedAcknowledgement, signedReport, type UsageReport } from "./reports.ts";
-import type { Outcome, Outgoing, Refusal, TxSender } from "./submit.ts";
+import type { Outcome, TxSender } from "./submit.ts";
 import type { Tally } from "./tally.ts";
+import type { Outgoing, Refusal } from "./tx_facts.ts";
 
 /** The chain has a record of this period already. */
 const USAGE_RECORD_EXISTS = 1514;

@@ -1,25 +1,22 @@
-import { createHash } from "node:crypto";
 import type { BroadcastResult, Client, TxEvent, TxInfo } from "../client/client.ts";
-import { RpcError, TxTimeoutError } from "../client/errors.ts";
+import { TxTimeoutError } from "../client/errors.ts";
 import type { Signer } from "../client/signer.ts";
 import { buildTx } from "../client/tx_builder.ts";
-import type { EncodedMessage } from "../client/wire.ts";
 import type { BlocksByHand } from "./blocks_by_hand.ts";
 import { ProviderError } from "./errors.ts";
-import { envelopeGas, feeOf, type GasPrice } from "./gas.ts";
-
-/** A message with the gas that it takes by itself. */
-export interface Outgoing {
-  readonly message: EncodedMessage;
-  readonly gas: bigint;
-}
-
-/** Why the chain refused a message: clients match codespace and code, people read the text. */
-export interface Refusal {
-  readonly codespace: string;
-  readonly code: number;
-  readonly log: string;
-}
+import type { GasPrice } from "./gas.ts";
+import {
+  expectedSequence,
+  failedMessage,
+  feeOfTx,
+  isOfTheTx,
+  isOutOfGas,
+  isWrongSequence,
+  messageBytes,
+  offerTx,
+  type Outgoing,
+  type Refusal,
+} from "./tx_facts.ts";
 
 /** What became of one message: the chain's encoded response and its events, or a refusal. */
 export type Outcome =
@@ -138,7 +135,7 @@ export class TxSender {
       [places, bytes, gas] = [[], 0, 0n];
     };
     items.forEach((item, place) => {
-      const size = item.message.value.length + item.message.typeUrl.length + 12;
+      const size = messageBytes(item.message);
       const full = places.length >= messagesMax || bytes + size > bytesMax;
       if (full || gas + item.gas > gasMax) close();
       places.push(place);
@@ -166,15 +163,15 @@ export class TxSender {
     for (let waits = 0; ; waits += 1) {
       this.#sequence ??= await this.#readAccount();
       const tx = this.#build(batch, this.#sequence);
-      const result = await this.#offer(tx);
-      if (result === "wait" || isMempoolFull(result)) {
+      const result = await offerTx(this.#client, tx);
+      if (result === "wait") {
         if (waits >= MEMPOOL_WAITS_MAX) {
           throw new ProviderError("mempool_full", "the node's mempool stays full");
         }
         await this.#pauseForBlock();
         continue;
       }
-      if (result.codespace === "sdk" && result.code === 32 && resyncs < RESYNCS_MAX) {
+      if (isWrongSequence(result) && resyncs < RESYNCS_MAX) {
         resyncs += 1;
         // Somebody used the account, or txs in flight were lost: the chain knows the next sequence
         // once its mempool is empty of ours.
@@ -184,22 +181,6 @@ export class TxSender {
       }
       if (result.code === 0) this.#sequence += 1n;
       return result;
-    }
-  }
-
-  /**
-   * "wait": the mempool has no room. A tx that is there already, left by a run that was cut short,
-   * counts as taken: the same messages with the same sequence are the same bytes.
-   */
-  async #offer(tx: Uint8Array): Promise<BroadcastResult | "wait"> {
-    try {
-      return await this.#client.broadcastSync(tx);
-    } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      if (/mempool is full/.test(error.message)) return "wait";
-      if (!/already exists in cache/.test(error.message)) throw error;
-      const hash = createHash("sha256").update(tx).digest("hex").toUpperCase();
-      return { hash, code: 0, codespace: "", log: "" };
     }
   }
 
@@ -215,22 +196,13 @@ export class TxSender {
 
   #build(batch: Batch, sequence: bigint): Uint8Array {
     const messages = batch.items.map(({ message }) => message);
-    let [gas, bytes] = [0n, 0];
-    for (const item of batch.items) {
-      gas += item.gas;
-      bytes += item.message.value.length + item.message.typeUrl.length + 12;
-    }
-    const gasLimit = (gas + envelopeGas(bytes)) * batch.gasFactor;
-    const { gasPrice } = this.#options;
-    const fee = feeOf(gasLimit, gasPrice);
-    const amount = fee === 0n ? [] : [{ denom: gasPrice.denom, amount: fee.toString() }];
     return buildTx({
       messages,
       signer: this.#signer,
       chainId: this.#client.chainId,
       accountNumber: this.#accountNumber,
       sequence,
-      fee: { amount, gasLimit },
+      fee: feeOfTx(batch.items, this.#options.gasPrice, batch.gasFactor),
     });
   }
 
@@ -290,8 +262,7 @@ function narrow(batch: Batch, tx: TxInfo, outcomes: Outcome[]): Batch[] {
   if (refusal.codespace === "sdk" && refusal.code === 5) {
     throw new ProviderError("insufficient_funds", `the chain refused a tx: ${refusal.log}`);
   }
-  const named = /message index: ([0-9]+)/.exec(tx.log)?.[1];
-  const index = named === undefined ? -1 : Number(named);
+  const index = failedMessage(tx.log) ?? -1;
   const place = batch.places[index];
   if (place === undefined) return halve(batch, refusal, outcomes);
   outcomes[place] = { refusal };
@@ -324,25 +295,4 @@ function withMoreGas(batch: Batch, refusal: Refusal): Batch {
     );
   }
   return { ...batch, gasFactor };
-}
-
-// Signature, funds of the payer, unknown account, fee, sequence: no message is at fault.
-const CODES_OF_THE_TX = [4, 5, 9, 13, 32];
-
-function isOfTheTx({ codespace, code }: Refusal): boolean {
-  return codespace === "sdk" && CODES_OF_THE_TX.includes(code);
-}
-
-function isOutOfGas({ codespace, code }: Refusal): boolean {
-  return codespace === "sdk" && code === 11;
-}
-
-function isMempoolFull(result: BroadcastResult): boolean {
-  return result.codespace === "sdk" && result.code === 20;
-}
-
-/** The sequence that the chain expects, from its error text; undefined: ask for the account. */
-function expectedSequence(log: string): bigint | undefined {
-  const expected = /expected ([0-9]+), got/.exec(log)?.[1];
-  return expected === undefined ? undefined : BigInt(expected);
 }

@@ -8,7 +8,7 @@ import {
   parseCoinsText,
 } from "../types/coins.ts";
 import { maxBigint } from "../lib/int.ts";
-import type { Refusal } from "./submit.ts";
+import type { Refusal } from "./tx_facts.ts";
 import type { UsageReport } from "./reports.ts";
 import { RESOURCES, type Resource } from "./units.ts";
 

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { RpcError } from "../../../src/client/errors.ts";
 import { feeOf, parseGasPrice } from "../../../src/provider/gas.ts";
-import { type Outgoing, type SenderOptions, TxSender } from "../../../src/provider/submit.ts";
+import { type SenderOptions, TxSender } from "../../../src/provider/submit.ts";
+import type { Outgoing } from "../../../src/provider/tx_facts.ts";
 import { FakeChain, signer } from "./fake_chain.ts";
 
 const gasPrice = parseGasPrice("0.025uve");

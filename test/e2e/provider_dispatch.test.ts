@@ -1,0 +1,228 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { DispatcherOptions } from "../../src/provider/dispatch/dispatch_options.ts";
+import type { Dispatcher } from "../../src/provider/dispatch/dispatcher.ts";
+import { type LevelOutbox, openOutbox } from "../../src/provider/outbox/level_outbox.ts";
+import { naturalKey, type OutboxRecord } from "../../src/provider/outbox/outbox_record.ts";
+import { seededRandom } from "../crash/random.ts";
+import { provider } from "../testkit/accounts.ts";
+import { msg } from "../testkit/messages.ts";
+import { LIMITS, quickDispatcher, quickPool, runDry } from "./dispatch_run.ts";
+import { type FlakyProxy, flakyProxy, type Mishap } from "./flaky_proxy.ts";
+import {
+  makeUsageHome,
+  orderOf,
+  removeHome,
+  sendFrom,
+  startUsageNode,
+  type UsageNode,
+  usageOnChain,
+  usageRecord,
+} from "./usage_node.ts";
+
+const ORDERS = 60;
+const PENDING = 2;
+
+let home: string;
+let node: UsageNode;
+let proxy: FlakyProxy;
+let folder: string;
+let outbox: LevelOutbox;
+/** Every test has hours of its own. */
+let hour = 0;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "settled-dispatch-"));
+  await makeUsageHome(home, { orders: ORDERS, pending: PENDING });
+  node = await startUsageNode(home, { minimumGasPrice: "0" });
+  proxy = await flakyProxy(node.rpc);
+});
+afterAll(async () => {
+  await proxy.close();
+  await node.stop();
+  await removeHome(home);
+});
+beforeEach(async () => {
+  hour += 1;
+  proxy.decide = () => "none";
+  folder = await mkdtemp(join(tmpdir(), "settled-outbox-"));
+  outbox = await openOutbox(folder);
+});
+afterEach(async () => {
+  await outbox.close();
+  await removeHome(folder);
+});
+
+function dispatcher(more: Partial<DispatcherOptions> = {}): Dispatcher {
+  return quickDispatcher(outbox, quickPool(proxy.url, hour), hour, more);
+}
+
+function records(count: number, more: Partial<OutboxRecord> = {}): OutboxRecord[] {
+  return Array.from({ length: count }, (_, order) => usageRecord(order, hour, more));
+}
+
+/** How often the chain has each period of these. */
+async function timesOnChain(of: readonly OutboxRecord[]): Promise<number[]> {
+  const counts = new Map<string, number>();
+  for (const usage of await usageOnChain(node.client)) {
+    counts.set(naturalKey(usage), (counts.get(naturalKey(usage)) ?? 0) + 1);
+  }
+  return of.map((record) => counts.get(naturalKey(record)) ?? 0);
+}
+
+async function stored(record: OutboxRecord): Promise<OutboxRecord | undefined> {
+  return outbox.record(naturalKey(record));
+}
+
+describe("sending the outbox", () => {
+  it("puts all records on the chain, many in a tx, and knows their usage ids", async () => {
+    const all = [...records(58), ...records(58, { usageType: "memory" })];
+    await outbox.write({ records: all });
+    const subject = dispatcher();
+    expect(await runDry(subject)).toBe(true);
+    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+    expect(outbox.counts()).toMatchObject({ included: 116, pending: 0, sent: 0 });
+    expect(await outbox.sentTxs()).toEqual([]);
+    expect(subject.state).toMatchObject({ txsSent: 3, txsFailed: 0, trouble: "" });
+    const usage = await usageOnChain(node.client);
+    const [one] = all as [OutboxRecord];
+    const onChain = usage.find((each) => naturalKey(each) === naturalKey(one));
+    expect((await stored(one))?.usageId).toBe(onChain?.usageId);
+  });
+
+  it("waits for more records until the oldest is of age", async () => {
+    await outbox.write({ records: records(3, { createdMs: Date.now() }) });
+    const subject = dispatcher({ limits: { ...LIMITS, batchAgeMs: 400 } });
+    const stop = new AbortController();
+    const running = subject.run(stop.signal);
+    const states: string[] = [];
+    for (let at = 0; outbox.counts().included < 3 && at < 200; at += 1) {
+      states.push(`${outbox.counts().pending}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    stop.abort();
+    await running;
+    expect(outbox.counts().included).toBe(3);
+    expect(states.filter((count) => count === "3").length).toBeGreaterThan(10);
+    expect(subject.state.txsSent).toBe(1);
+  });
+
+  it("parks what the chain refuses with its reason, and sends all others", async () => {
+    const all = records(40);
+    all[7] = { ...(all[7] as OutboxRecord), leaseId: "another" };
+    all[30] = { ...(all[30] as OutboxRecord), denom: "uusd" };
+    await outbox.write({ records: all });
+    expect(await runDry(dispatcher())).toBe(true);
+    expect(outbox.counts()).toMatchObject({ included: 38, refused: 2 });
+    expect(await stored(all[7] as OutboxRecord)).toMatchObject({
+      ...{ state: "refused", usageId: "" },
+      reason: {
+        codespace: "settlement",
+        code: 1512,
+        log: expect.stringMatching(/lease/) as string,
+      },
+    });
+    expect((await stored(all[30] as OutboxRecord))?.reason?.log).toMatch(/denom uusd/);
+  });
+
+  it("leaves records of an escrow that is not active yet for later", async () => {
+    const [waits, works] = [usageRecord(ORDERS - 1, hour), usageRecord(1, hour)];
+    await outbox.write({ records: [waits, works] });
+    const started = Date.now();
+    expect(await runDry(dispatcher())).toBe(true);
+    const later = await stored(waits);
+    expect(later).toMatchObject({ state: "pending", reason: { code: 1519 } });
+    expect(later?.notBeforeMs).toBeGreaterThan(started + 500);
+    expect((await stored(works))?.state).toBe("included");
+  });
+
+  it("RULES 16 takes a repeat for included when it is the same, and refuses it when it differs", async () => {
+    const all = records(10);
+    await outbox.write({ records: all });
+    await runDry(dispatcher());
+    const ids = await Promise.all(all.map(async (each) => (await stored(each))?.usageId));
+    // A daemon that lost its outbox, and metered one window differently.
+    const again = all.map((each, at) => (at === 3 ? { ...each, usageUnits: 99n } : each));
+    await outbox.write({ records: again });
+    expect(await runDry(dispatcher())).toBe(true);
+    expect(outbox.counts()).toMatchObject({ included: 9, refused: 1 });
+    const found = await Promise.all(all.map(async (each) => (await stored(each))?.usageId));
+    expect(found.filter((_, at) => at !== 3)).toEqual(ids.filter((_, at) => at !== 3));
+    const reason = (await stored(all[3] as OutboxRecord))?.reason;
+    expect(reason).toMatchObject({ code: 1514 });
+    expect(reason?.log).toMatch(new RegExp(`${all[3]?.usageUnits} units.*99 units`));
+    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+  });
+
+  it("goes on after somebody else used the account", async () => {
+    await outbox.write({ records: records(5) });
+    const subject = dispatcher();
+    const stop = new AbortController();
+    const running = subject.run(stop.signal);
+    await subject.drain(Date.now() + 10_000);
+    const { orderId: order, leaseId: lease } = orderOf(9);
+    await sendFrom(node.client, [msg.record(provider, { order, lease, start: 9n, end: 10n })]);
+    const more = records(5, { usageType: "gpu" });
+    await outbox.write({ records: more });
+    expect(await subject.drain(Date.now() + 10_000)).toBe(true);
+    stop.abort();
+    await running;
+    expect(outbox.counts()).toMatchObject({ included: 10 });
+  });
+});
+
+describe("exactly once, whatever happens on the way", () => {
+  it("finds out what became of txs whose answers were lost, doubled, late or never sent", {
+    timeout: 60_000,
+  }, async () => {
+    const draw = seededRandom(99);
+    const mishaps: readonly Mishap[] = ["none", "lost", "mute", "twice", "slow"];
+    proxy.decide = () => mishaps[draw(mishaps.length)] ?? "none";
+    const all = [...records(58), ...records(58, { usageType: "network" })];
+    await outbox.write({ records: all });
+    expect(await runDry(dispatcher(), 50_000)).toBe(true);
+    expect(outbox.counts()).toMatchObject({ included: 116 });
+    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+    expect(Math.min(proxy.counts.lost, proxy.counts.mute, proxy.counts.twice)).toBeGreaterThan(0);
+  });
+
+  it("takes up after a stop at any moment what was in flight", { timeout: 60_000 }, async () => {
+    const all = [...records(58), ...records(58, { usageType: "storage" })];
+    await outbox.write({ records: all });
+    const limits = { ...LIMITS, recordsPerTx: 8 };
+    let runs = 0;
+    for (; outbox.counts().included < all.length && runs < 200; runs += 1) {
+      // Answers of broadcasts are lost all through the first runs: all that is known is on disk.
+      const mishap: Mishap = runs % 2 === 0 ? "mute" : "none";
+      proxy.decide = (method) => (method === "broadcast_tx_sync" ? mishap : "none");
+      await runDry(dispatcher({ limits }), 5 + (runs % 10) * 20);
+      await outbox.close();
+      outbox = await openOutbox(folder);
+    }
+    expect(runs).toBeGreaterThan(2);
+    expect(outbox.counts()).toMatchObject({ included: all.length, sent: 0, pending: 0 });
+    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+  });
+
+  it("asks for the periods when a node has no index of txs any more", async () => {
+    const all = records(20);
+    await outbox.write({ records: all });
+    // The node never finds a tx, as when its index is pruned.
+    const limits = { ...LIMITS, timeoutBlocks: 3n };
+    const subject = dispatcher({ limits });
+    proxy.decide = (method) => (method === "tx" ? "lost" : "none");
+    const hidden = await runDry(subject, 1500);
+    expect(hidden).toBe(false);
+    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+    // Before a run that can ask: another tx took its place, as far as it can tell.
+    const [sent] = await outbox.sentTxs();
+    const lostTx = { ...sent, hash: "00".repeat(32) } as NonNullable<typeof sent>;
+    await outbox.write({ resolved: [sent?.hash ?? ""], sent: [lostTx] });
+    proxy.decide = () => "none";
+    expect(await runDry(dispatcher({ limits }))).toBe(true);
+    expect(outbox.counts()).toMatchObject({ included: 20 });
+    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+  });
+});
