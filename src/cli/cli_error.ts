@@ -12,6 +12,7 @@ import { ChainError } from "../lib/errors.ts";
 import { NodeStartError } from "../node/errors.ts";
 import { ProviderError } from "../provider/errors.ts";
 import { ReplayError } from "../sim/errors.ts";
+import { TortureError } from "../torture/errors.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 
 /** A failure with its exit code, a stable name and, where there is one, the command to run next. */
@@ -93,10 +94,21 @@ function describeQuery(error: QueryError): CliError {
   return new CliError(EXIT.other, "query_failed", error.message, { details });
 }
 
+/** Mistakes in settings are mended by a person, not by another start. */
+const PROVIDER_EXITS: Readonly<Record<string, ExitCode>> = {
+  no_config: EXIT.usage,
+  bad_config: EXIT.usage,
+  bad_collector: EXIT.usage,
+  bad_feed: EXIT.usage,
+  missing_price: EXIT.usage,
+  no_record: EXIT.notFound,
+};
+
 function describeLocal(error: unknown): CliError {
   if (error instanceof ProviderError) {
-    return new CliError(EXIT.other, error.code, error.message);
+    return new CliError(PROVIDER_EXITS[error.code] ?? EXIT.other, error.code, error.message);
   }
+  if (error instanceof TortureError) return new CliError(EXIT.torture, error.code, error.message);
   if (error instanceof ReplayError) return new CliError(EXIT.other, error.code, error.message);
   if (error instanceof PortInUseError) {
     const details = { port: error.port, flag: error.flag };

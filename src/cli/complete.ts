@@ -5,6 +5,7 @@ const KEY_FLAGS = ["--from"];
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   "--output": ["text", "json"],
   "-o": ["text", "json"],
+  "--until": ["included", "settled"],
   "--keyring-backend": ["test", "file"],
   "--sign-mode": ["direct", "amino-json"],
   "--block-mode": ["mixed", "instant", "interval", "manual"],

@@ -14,6 +14,14 @@ export const EXIT = {
   proof: 8,
   invariant: 10,
   replayDiffers: 11,
+  differs: 12,
+  residual: 13,
+  billedTwice: 20,
+  usageLost: 21,
+  wrongAmount: 22,
+  unknownUsage: 23,
+  daemonFailed: 24,
+  torture: 25,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -31,4 +39,12 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.proof, "a proof does not hold; the message says what"],
   [EXIT.invariant, "an invariant is broken: a bug or a damaged disk"],
   [EXIT.replayDiffers, "a replayed block did not come out as it was recorded"],
+  [EXIT.differs, "reconcile: chain and file differ, and every difference is explained"],
+  [EXIT.residual, "reconcile: a difference that nothing explains"],
+  [EXIT.billedTwice, "torture: the chain bills the same usage more than once"],
+  [EXIT.usageLost, "torture: metered usage is not billed"],
+  [EXIT.wrongAmount, "torture: usage is billed for another amount than metered"],
+  [EXIT.unknownUsage, "torture: usage is billed that was never metered"],
+  [EXIT.daemonFailed, "torture: the daemon failed, or did not end in time"],
+  [EXIT.torture, "torture: the test itself could not be done; it says nothing of the daemon"],
 ];

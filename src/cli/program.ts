@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { describeError, PassedExit } from "./cli_error.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
+import { customerCommand } from "./commands/customer.ts";
 import { debugCommand } from "./commands/debug.ts";
 import { exportCommand } from "./commands/export.ts";
 import { faucetCommand } from "./commands/faucet.ts";
@@ -16,6 +17,7 @@ import { snapshotCommand } from "./commands/snapshot.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
+import { tortureCommand } from "./commands/torture.ts";
 import { txCommand } from "./commands/tx.ts";
 import { versionCommand } from "./commands/version.ts";
 import { walletCommand } from "./commands/wallet.ts";
@@ -33,8 +35,8 @@ export function buildProgram(io: Io, format: OutputFormat = "text"): Command {
     .addHelpText("after", examples("init --dev", "start", "keys list", "status") + exitCodeHelp());
   const commands = [
     ...[initCommand(io), startCommand(io), keysCommand(io), txCommand(io), queryCommand(io)],
-    ...[providerCommand(io), statusCommand(io), exportCommand(io), configCommand(io)],
-    ...[faucetCommand(io), walletCommand(io)],
+    ...[providerCommand(io), customerCommand(io), statusCommand(io), exportCommand(io), configCommand(io)],
+    ...[faucetCommand(io), walletCommand(io), tortureCommand(io)],
     ...[snapshotCommand(io), rollbackCommand(io), pruneCommand(io)],
     ...[
       replayCommand(io),

@@ -15,7 +15,14 @@ import { examples } from "../help.ts";
 import type { Io } from "../io.ts";
 import { printResult } from "../output.ts";
 import { openTxSession } from "../tx_flow.ts";
+import { reconcileCommand } from "./provider_reconcile.ts";
 import { parseFieldNumber } from "../numbers.ts";
+import { providerDoctorCommand } from "./provider_doctor.ts";
+import { providerParkCommand, providerRetryCommand } from "./provider_fix.ts";
+import { providerInitCommand } from "./provider_init.ts";
+import { providerStartCommand } from "./provider_start.ts";
+import { providerStatusCommand } from "./provider_status.ts";
+import { providerWindowsCommand } from "./provider_windows.ts";
 
 interface ReplayFlags extends NodeFlags, KeyringFlags {
   file: string;
@@ -40,8 +47,16 @@ interface ReplayFlags extends NodeFlags, KeyringFlags {
 export function providerCommand(io: Io): Command {
   return new Command("provider")
     .description("the provider daemon: usage metrics in, signed usage reports out")
+    .addCommand(providerInitCommand(io))
+    .addCommand(providerStartCommand(io))
+    .addCommand(providerStatusCommand(io))
+    .addCommand(providerWindowsCommand(io))
+    .addCommand(providerRetryCommand(io))
+    .addCommand(providerParkCommand(io))
+    .addCommand(providerDoctorCommand(io))
     .addCommand(replayCommand(io))
-    .addCommand(meterCommand(io));
+    .addCommand(meterCommand(io))
+    .addCommand(reconcileCommand(io));
 }
 
 function replayCommand(io: Io): Command {

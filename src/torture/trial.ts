@@ -1,0 +1,211 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "../client/client.ts";
+import { billedCharges } from "./billed.ts";
+import type { BilledCharge, Charge } from "./charge.ts";
+import { lastLines } from "./command_process.ts";
+import { Daemon, type Ending } from "./daemon.ts";
+import type { Fault, RequestClass, RequestPoint } from "./fault.ts";
+import type { NodeControl } from "./node_control.ts";
+import { TortureProxy } from "./proxy.ts";
+import { skewTime } from "./time_skew.ts";
+import { patiently } from "./patience.ts";
+import { type Comparison, compare, type FindingKind, worstOf } from "./verdict.ts";
+
+/** What one try needs: a chain, a daemon that has not run yet, and what it meters. */
+export interface Stage {
+  readonly nodeUrl: string;
+  /** What the proxy stands before, when it is another door of the node than `nodeUrl`. */
+  readonly through?: string | undefined;
+  /** undefined: the node is never killed. */
+  readonly node: NodeControl | undefined;
+  /** The daemon; `{node}` in it stands for the proxy's address. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The try's own folder. */
+  readonly dir: string;
+  /** Orders besides those that were metered, whose usage is looked at as well. */
+  readonly orders: readonly string[];
+  /** What was metered; asked for when the daemon has ended. */
+  metered(): Promise<readonly Charge[]>;
+  /** @param isFine whether nothing of the try is of interest any more */
+  close(isFine: boolean): Promise<void>;
+}
+
+export interface TrialOptions {
+  readonly restartsMax: number;
+  readonly timeoutMs: number;
+  /** Port of the proxy; a free one by default. */
+  readonly port?: number;
+}
+
+/** How a try fails: what the exit code says. */
+export type FailureKind = FindingKind | "daemon_failed";
+
+export interface TrialResult {
+  readonly failure: FailureKind | undefined;
+  readonly ending: Ending;
+  readonly comparison: Comparison;
+  readonly applied: readonly Fault[];
+  readonly requests: Readonly<Record<RequestClass, number>>;
+  /** The end of what the daemon wrote, when it did not end well. */
+  readonly lastWords: string;
+}
+
+const SETTLE_MS = 10_000;
+const QUIET_POLL_MS = 50;
+
+/**
+ * Runs a daemon through the faults to its end, and compares what it metered with what the chain
+ * bills.
+ * @throws TortureError when the node does not come back, or the daemon cannot be started.
+ */
+export async function runTrial(
+  stage: Stage,
+  faults: readonly Fault[],
+  options: TrialOptions,
+): Promise<TrialResult> {
+  const direct = await patiently(() => Client.connect(stage.nodeUrl));
+  const old = await patiently(() => billedCharges(direct, stage.orders));
+  const before = new Set(old.map(({ usageId }) => usageId));
+  const logFile = join(stage.dir, "daemon.log");
+  const world = new World(stage, direct, faults);
+  const proxy = await TortureProxy.start({
+    ...{ target: stage.through ?? stage.nodeUrl, rpc: stage.nodeUrl },
+    ...{ faults, port: options.port ?? 0 },
+    onRequest: (counts, requestClass) => world.onRequest(counts, requestClass),
+  });
+  try {
+    const words = stage.command.map((word) => word.replaceAll("{node}", proxy.url));
+    const env = { ...stage.env, SETTLED_NODE: proxy.url };
+    const daemon = new Daemon({ words, env, logFile, ...options });
+    world.start(daemon);
+    const ending = await daemon.run();
+    await world.end();
+    await untilQuiet(direct, proxy);
+    const metered = await stage.metered();
+    const orders = new Set([...stage.orders, ...metered.map(({ order }) => order)]);
+    const billed = await patiently(() => billedCharges(direct, orders));
+    const comparison = compare(metered, withoutOld(billed, before, metered));
+    const isBad = ending.kind !== "done";
+    return {
+      failure: failureOf(ending, comparison),
+      ...{ ending, comparison },
+      applied: faults.filter((fault) => proxy.applied.has(fault) || world.applied.has(fault)),
+      requests: { ...proxy.counts },
+      lastWords: isBad ? await lastLines(logFile) : "",
+    };
+  } finally {
+    await world.end().catch(() => undefined);
+    await proxy.close();
+  }
+}
+
+/** Records from before the try count only where their period was metered again. */
+function withoutOld(
+  billed: readonly BilledCharge[],
+  before: ReadonlySet<string>,
+  metered: readonly Charge[],
+): BilledCharge[] {
+  const periods = new Set(metered.map(({ start, end }) => `${start} ${end}`));
+  return billed.filter(
+    ({ usageId, start, end }) => !before.has(usageId) || periods.has(`${start} ${end}`),
+  );
+}
+
+/** A daemon that did not end may have lost nothing yet: that alone is not held against it twice. */
+function failureOf(ending: Ending, { findings }: Comparison): FailureKind | undefined {
+  const worst = worstOf(findings);
+  if (ending.kind === "done") return worst;
+  return worst === undefined || worst === "lost" ? "daemon_failed" : worst;
+}
+
+/** Waits until nothing is on its way to a block any more. */
+async function untilQuiet(client: Client, proxy: TortureProxy): Promise<void> {
+  const end = Date.now() + SETTLE_MS;
+  while (Date.now() < end) {
+    const waiting = proxy.open > 0 || (await patiently(() => waitingTxs(client))) > 0;
+    if (!waiting) return;
+    await sleep(QUIET_POLL_MS);
+  }
+}
+
+async function waitingTxs(client: Client): Promise<number> {
+  const answer = (await client.rpc.call("num_unconfirmed_txs")) as { total?: string };
+  return Number(answer.total ?? "0");
+}
+
+/** Does the faults that happen to the world: kills and skews. */
+class World {
+  readonly applied = new Set<Fault>();
+  readonly #stage: Stage;
+  readonly #client: Client;
+  readonly #faults: readonly Fault[];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #abort = new AbortController();
+  #daemon: Daemon | undefined;
+  #failure: unknown;
+
+  constructor(stage: Stage, client: Client, faults: readonly Fault[]) {
+    this.#stage = stage;
+    this.#client = client;
+    this.#faults = faults.filter(({ kind }) =>
+      ["kill_node", "kill_daemon", "skew_time"].includes(kind),
+    );
+  }
+
+  start(daemon: Daemon): void {
+    this.#daemon = daemon;
+    for (const fault of this.#faults) {
+      if ("afterMs" in fault.at) this.#later(fault, fault.at.afterMs);
+    }
+  }
+
+  onRequest(counts: Readonly<Record<RequestClass, number>>, requestClass: RequestClass): void {
+    for (const fault of this.#faults) {
+      if ("afterMs" in fault.at) continue;
+      const { of, nth, plusMs = 0 }: RequestPoint = fault.at;
+      const isThis = (of === requestClass || of === "any") && counts[of] === nth;
+      if (isThis) this.#later(fault, plusMs);
+    }
+  }
+
+  #later(fault: Fault, ms: number): void {
+    if (this.#abort.signal.aborted) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      const done = this.#do(fault).catch((error: unknown) => {
+        this.#failure ??= error;
+      });
+      this.#running.add(done);
+      void done.finally(() => this.#running.delete(done));
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  async #do(fault: Fault): Promise<void> {
+    const { kind, ms = 0, seconds = 0 } = fault;
+    if (kind === "kill_daemon") {
+      if (this.#daemon?.killFor(ms) === true) this.applied.add(fault);
+    } else if (kind === "kill_node" && this.#stage.node !== undefined) {
+      this.applied.add(fault);
+      await this.#stage.node.killFor(ms);
+    } else if (kind === "skew_time") {
+      this.applied.add(fault);
+      // A node that is killed meanwhile has the clock's time again: nothing to put right.
+      await skewTime(this.#client, seconds, this.#abort.signal).catch(() => undefined);
+    }
+  }
+
+  /** Nothing happens any more; resolves when the world is whole again. @throws TortureError */
+  async end(): Promise<void> {
+    this.#abort.abort();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.all(this.#running);
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+}
