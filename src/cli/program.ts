@@ -1,55 +1,74 @@
 import { Command, CommanderError } from "commander";
 import { describeError, PassedExit } from "./cli_error.ts";
-import { completeCommand, completionCommand } from "./commands/completion.ts";
-import { configCommand } from "./commands/config.ts";
-import { customerCommand } from "./commands/customer.ts";
-import { debugCommand } from "./commands/debug.ts";
-import { exportCommand } from "./commands/export.ts";
-import { faucetCommand } from "./commands/faucet.ts";
-import { initCommand } from "./commands/init.ts";
-import { keysCommand } from "./commands/keys.ts";
-import { proofCommand } from "./commands/proof.ts";
-import { providerCommand } from "./commands/provider.ts";
-import { pruneCommand } from "./commands/prune.ts";
-import { queryCommand } from "./commands/query.ts";
-import { rollbackCommand } from "./commands/rollback.ts";
-import { snapshotCommand } from "./commands/snapshot.ts";
-import { replayCommand } from "./commands/replay.ts";
-import { startCommand } from "./commands/start.ts";
-import { statusCommand } from "./commands/status.ts";
-import { tortureCommand } from "./commands/torture.ts";
-import { txCommand } from "./commands/tx.ts";
-import { versionCommand } from "./commands/version.ts";
-import { walletCommand } from "./commands/wallet.ts";
 import { EXIT, EXIT_MEANINGS } from "./exit_codes.ts";
 import { examples } from "./help.ts";
 import type { Io, OutputFormat } from "./io.ts";
 import { formatOfArguments, printError } from "./output.ts";
 
-/** The whole command line. */
-export function buildProgram(io: Io, format: OutputFormat = "text"): Command {
+type MakeCommand = (io: Io) => Command;
+
+/**
+ * Commands in the order of the help, each in files of its own: what one command needs is not loaded
+ * for another, which is most of the time that a short one takes.
+ */
+const COMMANDS: readonly (readonly [name: string, load: () => Promise<MakeCommand>])[] = [
+  ["init", async () => (await import("./commands/init.ts")).initCommand],
+  ["start", async () => (await import("./commands/start.ts")).startCommand],
+  ["keys", async () => (await import("./commands/keys.ts")).keysCommand],
+  ["tx", async () => (await import("./commands/tx.ts")).txCommand],
+  ["query", async () => (await import("./commands/query.ts")).queryCommand],
+  ["provider", async () => (await import("./commands/provider.ts")).providerCommand],
+  ["customer", async () => (await import("./commands/customer.ts")).customerCommand],
+  ["status", async () => (await import("./commands/status.ts")).statusCommand],
+  ["export", async () => (await import("./commands/export.ts")).exportCommand],
+  ["config", async () => (await import("./commands/config.ts")).configCommand],
+  ["faucet", async () => (await import("./commands/faucet.ts")).faucetCommand],
+  ["wallet", async () => (await import("./commands/wallet.ts")).walletCommand],
+  ["torture", async () => (await import("./commands/torture.ts")).tortureCommand],
+  ["snapshot", async () => (await import("./commands/snapshot.ts")).snapshotCommand],
+  ["rollback", async () => (await import("./commands/rollback.ts")).rollbackCommand],
+  ["prune", async () => (await import("./commands/prune.ts")).pruneCommand],
+  ["replay", async () => (await import("./commands/replay.ts")).replayCommand],
+  ["proof", async () => (await import("./commands/proof.ts")).proofCommand],
+  ["debug", async () => (await import("./commands/debug.ts")).debugCommand],
+  ["completion", async () => (await import("./commands/completion.ts")).completionCommand],
+  ["version", async () => (await import("./commands/version.ts")).versionCommand],
+];
+
+/** The command line: all of it, or no other command than the one that `args` name. */
+export async function buildProgram(
+  io: Io,
+  format: OutputFormat = "text",
+  args: readonly string[] = [],
+): Promise<Command> {
   const program = new Command("settled")
     .description("a settlement chain that runs on a laptop")
     .option("--home <dir>", "folder of the chain and its keys (or SETTLED_HOME)")
     .option("-o, --output <format>", "text or json, errors included (or SETTLED_OUTPUT)")
     .addHelpText("after", examples("init --dev", "start", "keys list", "status") + exitCodeHelp());
-  const commands = [
-    ...[initCommand(io), startCommand(io), keysCommand(io), txCommand(io), queryCommand(io)],
-    ...[providerCommand(io), customerCommand(io), statusCommand(io), exportCommand(io), configCommand(io)],
-    ...[faucetCommand(io), walletCommand(io), tortureCommand(io)],
-    ...[snapshotCommand(io), rollbackCommand(io), pruneCommand(io)],
-    ...[
-      replayCommand(io),
-      proofCommand(io),
-      debugCommand(io),
-      completionCommand(io),
-      versionCommand(io),
-    ],
-  ];
-  for (const command of commands) program.addCommand(command);
-  program.addCommand(completeCommand(io), { hidden: true });
+  const typed = commandWord(args);
+  const word = typed === "q" ? "query" : typed;
+  const named = COMMANDS.filter(([name]) => name === word);
+  for (const [, load] of named.length === 0 ? COMMANDS : named) {
+    const make = await load();
+    program.addCommand(make(io));
+  }
+  if (named.length === 0) {
+    const { completeCommand } = await import("./commands/completion.ts");
+    program.addCommand(completeCommand(io), { hidden: true });
+  }
   prepare(program, io, format);
   return program;
+}
+
+/** The first of the arguments that is neither a flag of the whole program nor its value. */
+function commandWord(args: readonly string[]): string | undefined {
+  for (let at = 0; at < args.length; at += 1) {
+    const word = args[at] as string;
+    if (["--home", "-o", "--output"].includes(word)) at += 1;
+    else if (!word.startsWith("-")) return word;
+  }
+  return undefined;
 }
 
 function exitCodeHelp(): string {
@@ -76,7 +95,8 @@ function prepare(command: Command, io: Io, format: OutputFormat): void {
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const format = formatOfArguments(args, io.env);
   try {
-    await buildProgram(io, format).parseAsync([...args], { from: "user" });
+    const program = await buildProgram(io, format, args);
+    await program.parseAsync([...args], { from: "user" });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof PassedExit) return error.exitCode;

@@ -82,8 +82,8 @@ function helpLines(program: Command): string[] {
   });
 }
 
-test("D-25 every command that the documents name exists", () => {
-  const program = buildProgram(fakeIo());
+test("D-25 every command that the documents name exists", async () => {
+  const program = await buildProgram(fakeIo());
   const unknown = documents.flatMap((path) =>
     codeOf(read(path)).flatMap((line) => {
       const words = commandWords(line);
@@ -94,8 +94,8 @@ test("D-25 every command that the documents name exists", () => {
   expect(unknown).toEqual([]);
 });
 
-test("D-25 every flag that the documents use exists", () => {
-  const program = buildProgram(fakeIo());
+test("D-25 every flag that the documents use exists", async () => {
+  const program = await buildProgram(fakeIo());
   const unknown = documents.flatMap((path) =>
     codeOf(read(path)).flatMap((line) =>
       unknownFlags(program, line).map((flag) => `${path}: ${flag} of "${line.trim()}"`),
@@ -104,8 +104,8 @@ test("D-25 every flag that the documents use exists", () => {
   expect(unknown).toEqual([]);
 });
 
-test("D-25 every command and flag of an example in a command's help exists", () => {
-  const program = buildProgram(fakeIo());
+test("D-25 every command and flag of an example in a command's help exists", async () => {
+  const program = await buildProgram(fakeIo());
   const lines = helpLines(program);
   expect(lines.length).toBeGreaterThan(50);
   const wrong = lines.flatMap((line) => [
@@ -115,8 +115,8 @@ test("D-25 every command and flag of an example in a command's help exists", () 
   expect(wrong).toEqual([]);
 });
 
-test("the check of flags finds a wrong one, and passes over another program's", () => {
-  const program = buildProgram(fakeIo());
+test("the check of flags finds a wrong one, and passes over another program's", async () => {
+  const program = await buildProgram(fakeIo());
   const line =
     "settled tx settlement settle-order order-1 --is-final --finally -y --from a -o json";
   expect(unknownFlags(program, line)).toEqual(["--finally"]);
@@ -124,8 +124,8 @@ test("the check of flags finds a wrong one, and passes over another program's", 
   expect(unknownFlags(program, "npm run bench -- --finally")).toEqual([]);
 });
 
-test("the check of commands finds a wrong one", () => {
-  const program = buildProgram(fakeIo());
+test("the check of commands finds a wrong one", async () => {
+  const program = await buildProgram(fakeIo());
   const check = (line: string) => unknownCommand(program, commandWords(line) ?? []);
   expect(check("settled quary bank")).toBe("quary");
   expect(check("npx settled query bank balancez ve1x")).toBe("balancez");

@@ -51,6 +51,8 @@ export function providerStartCommand(io: Io): Command {
       const facts = { home: context.home, pid: process.pid, provider: daemon.provider, metrics };
       printResult(io, context.format, facts, banner);
       const { refused, unpriced } = await daemon.run(stopped, until);
+      // A call of the system that hangs would keep the process for ever.
+      if (daemon.hanging.length > 0) process.exit(EXIT.ok);
       if (until === undefined || refused + unpriced === 0) return;
       const message = `${refused} records were refused, ${unpriced} windows have no price`;
       const hint = "settled provider status";

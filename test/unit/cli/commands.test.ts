@@ -323,7 +323,7 @@ describe("help", () => {
     const { buildProgram } = await import("../../../src/cli/program.ts");
     const { fakeIo } = await import("./fake_io.ts");
     const missing: string[] = [];
-    const visit = async (command: ReturnType<typeof buildProgram>, path: string[]) => {
+    const visit = async (command: Awaited<ReturnType<typeof buildProgram>>, path: string[]) => {
       for (const child of command.commands) {
         if (child.name().startsWith("_")) continue;
         await visit(child as typeof command, [...path, child.name()]);
@@ -334,7 +334,7 @@ describe("help", () => {
         missing.push(path.join(" "));
       }
     };
-    await visit(buildProgram(fakeIo()), []);
+    await visit(await buildProgram(fakeIo()), []);
     expect(missing).toEqual([]);
   });
 });
