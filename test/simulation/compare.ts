@@ -17,6 +17,7 @@ import type { Coins } from "./model_sums.ts";
 import { genesisRecords } from "./records.ts";
 import { messagesOf, misdirectedBy, paramsOf, type Plan, timeAfter } from "./operations.ts";
 import { isSigned, PARTIES } from "./parties.ts";
+import { SecondSide } from "./second/compare.ts";
 
 /** A block as messages, to be run as they are. */
 export interface ConcreteBlock {
@@ -56,14 +57,18 @@ const POOR: Readonly<Record<string, bigint>> = { stranger: 1000n, provider3: 1n 
 export class Comparison {
   chain: TestChain;
   readonly model: Model;
+  readonly second: SecondSide;
+  /** Whether the second model is compared too. */
+  hasSecond = false;
   readonly setting: Setting;
   readonly blocks: ConcreteBlock[] = [];
   readonly #sequences = new Map<string, bigint>();
   readonly #numbers = new Map<string, bigint>();
 
-  private constructor(chain: TestChain, model: Model, setting: Setting) {
+  private constructor(chain: TestChain, model: Model, second: SecondSide, setting: Setting) {
     this.chain = chain;
     this.model = model;
+    this.second = second;
     this.setting = setting;
   }
 
@@ -85,7 +90,11 @@ export class Comparison {
       ...{ balances: new Map([...balances, [pool, each(setting.pool)]]), modules, isSigned },
       ...{ params: paramsFrom(params, extended, { authority }), timeNs: GENESIS_TIME },
     });
-    const both = new Comparison(chain, model, setting);
+    const second = new SecondSide({
+      ...{ balances: model.balances, modules, isSigned, timeNs: GENESIS_TIME, params },
+      extended: { authority, ...extended },
+    });
+    const both = new Comparison(chain, model, second, setting);
     for (const { address } of PARTIES) {
       both.#numbers.set(address, (await chain.accountOf(address)).number);
     }
@@ -109,6 +118,7 @@ export class Comparison {
     });
     for (const each of [escrow, found]) if (each) Object.assign(each, { recipient });
     const before = found === undefined ? text : canonicalJson(genesis.appState);
+    this.second.restarted(misdirected);
     const next = await openChain({ genesis });
     const after = await next.exported();
     this.chain = next;
@@ -151,6 +161,9 @@ export class Comparison {
     const bytes: Uint8Array[] = [];
     for (const [at, tx] of txs.entries()) bytes.push(this.#signed(tx, expected[at]));
     const { txResults, events } = await chain.block(...bytes);
+    const secondOff = this.hasSecond
+      ? this.second.block({ timeNs, txs, txResults, events })
+      : undefined;
     for (const [at, result] of txResults.entries()) {
       const differs = differenceOfTx(expected[at] as readonly Done[] | Refusal, result);
       if (differs === undefined) continue;
@@ -158,7 +171,7 @@ export class Comparison {
       return `tx ${at + 1} (${names}) of block ${chain.height}: ${differs}; log: ${result.log}`;
     }
     const differs = differenceOfEvents(blockEvents, events);
-    return differs === undefined ? undefined : `events of block ${chain.height} itself: ${differs}`;
+    return differs === undefined ? secondOff : `events of block ${chain.height} itself: ${differs}`;
   }
 
   /** A tx with the next number of its signer. */
@@ -197,7 +210,7 @@ export class Comparison {
         if (differs !== undefined) return `${name} ${at + 1}: ${differs}`;
       }
     }
-    return undefined;
+    return this.hasSecond ? this.second.state(appState) : undefined;
   }
 
   #nameOf(address: string): string {
@@ -219,6 +232,9 @@ export interface RunOptions {
   readonly tally?: Counts;
   /** Makes the model wrong, so that a test sees a disagreement. */
   readonly meddle?: (model: Model) => void;
+  /** Compares the second model too. */
+  readonly hasSecond?: boolean;
+  readonly meddleSecond?: (model: SecondSide["model"]) => void;
 }
 
 /**
@@ -229,9 +245,11 @@ export async function runPlan(
   plan: Plan,
   options: RunOptions = {},
 ): Promise<Disagreement | undefined> {
-  const { stateEvery = 8, tally, meddle } = options;
+  const { stateEvery = 8, tally, meddle, meddleSecond, hasSecond = false } = options;
   const both = await Comparison.open(paramsOf(plan.seed));
   meddle?.(both.model);
+  both.hasSecond = hasSecond;
+  meddleSecond?.(both.second.model);
   const { setting, blocks } = both;
   for (const [at, { step, txs, restart }] of plan.blocks.entries()) {
     const drawTx = (index: number) => {
