@@ -1,9 +1,6 @@
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { buildTests } from "./lib/build_tests.mjs";
-import { installIfNeeded } from "./lib/install.mjs";
-import { requireNode } from "./lib/node_version.mjs";
-import { runMain, UserError } from "./lib/root.mjs";
+import { numberFlags } from "./lib/number_flags.mjs";
+import { runMain } from "./lib/root.mjs";
+import { openTestProgram } from "./lib/test_program.mjs";
 
 const HELP = `usage: npm run load -- [--subscribers N] [--clients N] [--tx-rate N] [--pause-ms N] [--seconds N]
 
@@ -22,37 +19,20 @@ else's request fails. Nothing else should run meanwhile.
 `;
 
 const DEFAULTS = {
-  ...{ "--subscribers": "1000", "--clients": "200", "--tx-rate": "100" },
-  ...{ "--pause-ms": "250", "--seconds": "30" },
+  ...{ "--subscribers": 1000, "--clients": 200, "--tx-rate": 100 },
+  ...{ "--pause-ms": 250, "--seconds": 30 },
 };
-
-function parse(args) {
-  const values = { ...DEFAULTS };
-  for (let at = 0; at < args.length; at += 2) {
-    const [flag, value = ""] = args.slice(at);
-    if (!(flag in values)) throw new UserError(`unknown argument ${flag}\n\n${HELP}`, 2);
-    if (!/^[1-9][0-9]{0,5}$/.test(value)) {
-      throw new UserError(`${flag} takes a whole number from 1`, 2);
-    }
-    values[flag] = value;
-  }
-  const number = (flag) => Number(values[flag]);
-  return {
-    ...{ subscribers: number("--subscribers"), clients: number("--clients") },
-    ...{ txRate: number("--tx-rate"), pauseMs: number("--pause-ms"), seconds: number("--seconds") },
-  };
-}
 
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
-  const options = parse(args);
-  requireNode();
-  await installIfNeeded((line) => void process.stderr.write(`${line}\n`));
-  const entry = await buildTests("load");
-  // The node is of the same build as what loads it.
-  const cli = join(entry, "..", "..", "..", "src", "cli", "main.js");
-  const load = await import(pathToFileURL(entry).href);
-  return load.main(options, cli);
+  const numbers = numberFlags(args, DEFAULTS, HELP);
+  const { program, cli } = await openTestProgram("load");
+  const options = {
+    ...{ subscribers: numbers["--subscribers"], clients: numbers["--clients"] },
+    ...{ txRate: numbers["--tx-rate"], pauseMs: numbers["--pause-ms"] },
+    seconds: numbers["--seconds"],
+  };
+  return program.main(options, cli);
 }
 
 runMain(main);

@@ -1,9 +1,6 @@
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { buildTests } from "./lib/build_tests.mjs";
-import { installIfNeeded } from "./lib/install.mjs";
-import { requireNode } from "./lib/node_version.mjs";
-import { runMain, UserError } from "./lib/root.mjs";
+import { numberFlags } from "./lib/number_flags.mjs";
+import { runMain } from "./lib/root.mjs";
+import { openTestProgram } from "./lib/test_program.mjs";
 
 const HELP = `usage: node scripts/provider_day.mjs [--leases N] [--hours N] [--records N] [--in-flight N] [--watch]
 
@@ -20,36 +17,19 @@ more. Nothing else should run meanwhile.
   --help         this text
 `;
 
-const DEFAULTS = { "--leases": "10000", "--hours": "24", "--records": "500", "--in-flight": "8" };
-
-function parse(args) {
-  const values = { ...DEFAULTS };
-  const rest = args.filter((arg) => arg !== "--watch");
-  for (let at = 0; at < rest.length; at += 2) {
-    const [flag, value = ""] = rest.slice(at);
-    if (!(flag in values)) throw new UserError(`unknown argument ${flag}\n\n${HELP}`, 2);
-    if (!/^[1-9][0-9]{0,5}$/.test(value)) {
-      throw new UserError(`${flag} takes a whole number from 1`, 2);
-    }
-    values[flag] = value;
-  }
-  const number = (flag) => Number(values[flag]);
-  return {
-    ...{ leases: number("--leases"), hours: number("--hours"), watch: rest.length < args.length },
-    ...{ recordsPerTx: number("--records"), inFlight: number("--in-flight") },
-  };
-}
+const DEFAULTS = { "--leases": 10_000, "--hours": 24, "--records": 500, "--in-flight": 8 };
 
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
-  const options = parse(args);
-  requireNode();
-  await installIfNeeded((line) => void process.stderr.write(`${line}\n`));
-  const entry = await buildTests("provider_day");
-  // The node is of the same build as what loads it.
-  const cli = join(entry, "..", "..", "..", "src", "cli", "main.js");
-  const day = await import(pathToFileURL(entry).href);
-  return day.main(options, cli);
+  const rest = args.filter((arg) => arg !== "--watch");
+  const numbers = numberFlags(rest, DEFAULTS, HELP);
+  const { program, cli } = await openTestProgram("provider_day");
+  const options = {
+    ...{ leases: numbers["--leases"], hours: numbers["--hours"] },
+    ...{ recordsPerTx: numbers["--records"], inFlight: numbers["--in-flight"] },
+    watch: rest.length < args.length,
+  };
+  return program.main(options, cli);
 }
 
 runMain(main);
