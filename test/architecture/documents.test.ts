@@ -137,7 +137,7 @@ test("every npm script that the documents name exists", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const unknown = documents.flatMap((path) =>
     codeOf(read(path)).flatMap((line) =>
-      [...line.matchAll(/\bnpm run (?:--?[a-z]+ )*([a-z:]+)/g)]
+      [...line.matchAll(/\bnpm run (?:--?[a-z]+ )*([a-z:-]+)/g)]
         .map(([, name = ""]) => name)
         .filter((name) => scripts[name] === undefined)
         .map((name) => `${path}: npm run ${name}`),

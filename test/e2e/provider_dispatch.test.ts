@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DispatcherOptions } from "../../src/provider/dispatch/dispatch_options.ts";
+import { OutboxDesk } from "../../src/provider/daemon/desk.ts";
 import type { Dispatcher } from "../../src/provider/dispatch/dispatcher.ts";
+import { onwardClock } from "../../src/provider/dispatch/onward_clock.ts";
+import type { OutboxChange } from "../../src/provider/outbox/outbox.ts";
 import { type LevelOutbox, openOutbox } from "../../src/provider/outbox/level_outbox.ts";
 import { naturalKey, type OutboxRecord } from "../../src/provider/outbox/outbox_record.ts";
 import { seededRandom } from "../crash/random.ts";
@@ -224,5 +227,59 @@ describe("exactly once, whatever happens on the way", () => {
     expect(await runDry(dispatcher({ limits }))).toBe(true);
     expect(outbox.counts()).toMatchObject({ included: 20 });
     expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+  });
+
+  it("sends again what a node has lost, though the clock was set back an hour", async () => {
+    const all = records(3);
+    await outbox.write({ records: all });
+    let backMs = 0;
+    // The first answers are lost with their txs, and then the clock is set.
+    proxy.decide = (method) => (method.startsWith("broadcast") ? "lost" : "none");
+    const now = onwardClock({
+      wallMs: () => Date.now() - backMs,
+      steadyMs: () => performance.now(),
+    });
+    const subject = dispatcher({ now });
+    const stop = new AbortController();
+    const running = subject.run(stop.signal);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    backMs = 3_600_000;
+    proxy.decide = () => "none";
+    expect(await subject.drain(now() + 8000)).toBe(true);
+    stop.abort();
+    await running;
+    expect(await timesOnChain(all)).toEqual([1, 1, 1]);
+  });
+
+  it("never sends what a person has parked, however close the two were", async () => {
+    const all = records(4);
+    const [first] = all as [OutboxRecord];
+    await outbox.write({ records: all });
+    let parking: Promise<string> | undefined;
+    // The tx is made, and not on the disk yet: now somebody parks a record of it.
+    const tapped = Object.assign(Object.create(outbox) as LevelOutbox, {
+      write: async (change: OutboxChange) => {
+        if ((change.sent?.length ?? 0) > 0 && parking === undefined) {
+          parking = desk.park(naturalKey(first), "waived").then(
+            () => "parked",
+            (error: { code: string }) => error.code,
+          );
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        return outbox.write(change);
+      },
+      ...{ sentTxs: () => outbox.sentTxs(), note: (name: string) => outbox.note(name) },
+      ...{ record: (key: string) => outbox.record(key), counts: () => outbox.counts() },
+      due: (...of: Parameters<LevelOutbox["due"]>) => outbox.due(...of),
+    });
+    const subject = dispatcher({ outbox: tapped });
+    const desk = new OutboxDesk({
+      ...{ outbox, nowMs: () => Date.now() },
+      alone: (work) => subject.betweenTxs(work),
+    });
+    expect(await runDry(subject)).toBe(true);
+    const [times] = await timesOnChain([first]);
+    expect([await parking, times]).toEqual(["not_parkable", 1]);
+    expect(await stored(first)).toMatchObject({ state: "included" });
   });
 });

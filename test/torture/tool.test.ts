@@ -22,15 +22,20 @@ import {
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let node: NodeProcess;
 let run = 0;
+const tmpdir = process.env["TMPDIR"];
 
 beforeAll(async () => {
   folder = await temporaryFolder();
+  // What is kept of failed tries goes with the rest.
+  process.env["TMPDIR"] = folder.path;
   const home = join(folder.path, "home");
   await initHome(home);
   node = await startNodeProcess(home, "--block-interval", "20ms", "--log-level", "error");
 }, 120_000);
 
 afterAll(async () => {
+  if (tmpdir === undefined) delete process.env["TMPDIR"];
+  else process.env["TMPDIR"] = tmpdir;
   await node?.program.end("SIGINT");
   await folder.remove();
 });

@@ -18,6 +18,9 @@ import {
 } from "../provider_home.ts";
 import { packageVersion } from "../version.ts";
 
+/** Time to say how it ended when something does not stop. */
+const LAST_WORDS_MS = 500;
+
 interface StartFlags extends ConfigFlags {
   until?: string;
   metricsPort?: string;
@@ -50,9 +53,10 @@ export function providerStartCommand(io: Io): Command {
       const { metricsUrl: metrics } = daemon;
       const facts = { home: context.home, pid: process.pid, provider: daemon.provider, metrics };
       printResult(io, context.format, facts, banner);
-      const { refused, unpriced } = await daemon.run(stopped, until);
-      // A call of the system that hangs would keep the process for ever.
-      if (daemon.hanging.length > 0) process.exit(EXIT.ok);
+      const { refused, unpriced } = await daemon.run(stopped, until).finally(() => {
+        // A call of the system that hangs would keep the process for ever.
+        if (daemon.hanging.length > 0) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+      });
       if (until === undefined || refused + unpriced === 0) return;
       const message = `${refused} records were refused, ${unpriced} windows have no price`;
       const hint = "settled provider status";

@@ -4,6 +4,7 @@ import type { CollectorSettings } from "../collect/collector_settings.ts";
 import type { Random } from "../dispatch/back_off.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NodePool } from "../dispatch/node_pool.ts";
+import { onwardClock } from "../dispatch/onward_clock.ts";
 import { Watcher } from "../dispatch/watcher.ts";
 import type { Feed, FeedRow } from "../feed/feed.ts";
 import { parseGasPrice } from "../gas.ts";
@@ -33,8 +34,15 @@ import { vitals } from "./vitals.ts";
 
 /** How long a step of the clock keeps /healthz at 503, in seconds. */
 const CLOCK_STEP_SECONDS = 600;
+/** A workload that was not looked at for so many samples, and so many seconds, has a meter that hangs. */
+const LOOKS_MISSED = 5;
+const LOOK_SECONDS_LEAST = 60;
+/** A tx whose fate is open for longer: the chain makes no blocks, or takes none of it. */
+const OPEN_TX_SECONDS = 300;
 const DAY_MS = 86_400_000;
 const LOOK_MS = 100;
+/** How long calls to nodes are waited for when the daemon stops. */
+const CALLS_MS = 3000;
 
 /** All that a daemon is made of: tests put in their own. */
 export interface DaemonParts {
@@ -90,17 +98,20 @@ export class Daemon {
   readonly #desk: Desk;
   /** Ends what waits for a disk or a node. */
   readonly #stop = new AbortController();
-  readonly #startedMs = Date.now();
+  /** Of all that waits and all that is noted; a wall clock that is set back does not stop it. */
+  readonly #nowMs = onwardClock();
+  readonly #startedMs = this.#nowMs();
   #clockSteppedMs: number | undefined;
   #diskFault = "";
   #stuck: Stuck = { refused: 0, unpriced: 0 };
+  #hanging: readonly string[] = [];
   #door: Door | undefined;
   #control: Control | undefined;
 
   constructor(parts: DaemonParts) {
     const { settings, log, metrics, pool, signer, random } = parts;
     this.#parts = parts;
-    const nowMs = () => Date.now();
+    const nowMs = this.#nowMs;
     this.#outbox = tapOutbox(parts.outbox, (change) => metrics.written(change, nowMs()));
     this.#book = new WindowBook({ intervalSeconds: BigInt(settings.intervalSeconds) });
     const onFault = (source: string) => metrics.faulted(source);
@@ -126,12 +137,18 @@ export class Daemon {
     this.#nodes = new NodeWatch({ pool, address, gasDenom: gasPrice.denom, nowMs });
     const live = () => this.#live();
     const wake = () => this.#dispatcher.wake();
-    this.#desk = new OutboxDesk({ outbox, live, wake, nowMs });
+    const alone = <T>(work: () => Promise<T>) => this.#dispatcher.betweenTxs(work);
+    this.#desk = new OutboxDesk({ outbox, live, wake, alone, nowMs });
   }
 
   /** The address of its key. */
   get provider(): string {
     return this.#parts.signer.address;
+  }
+
+  /** What did not stop when it was told to: the process has to be ended. */
+  get hanging(): readonly string[] {
+    return this.#hanging;
   }
 
   /** Where its metrics are; "" when there is no door. */
@@ -149,7 +166,7 @@ export class Daemon {
       if (controlPath !== undefined) this.#control = await openControl(controlPath, this.#desk);
       const { enabled, host, port } = settings.metrics;
       const scrape = async () =>
-        metrics.scrape(await vitals(this.#outbox, this.#live(), Date.now()));
+        metrics.scrape(await vitals(this.#outbox, this.#live(), this.#nowMs()));
       const health = () => healthAnswer(this.#parts.pool.chainId ?? "", this.#unhealthy());
       if (enabled) this.#door = await openDoor({ host, port, metrics: scrape, health });
       this.#book.restore(await this.#outbox.notes(LEASE_NOTES));
@@ -174,19 +191,19 @@ export class Daemon {
     const sending = new Tasks(this.#stop.signal);
     let hasFailed = true;
     try {
-      sending.start((each) => this.#dispatcher.run(each));
-      sending.start((each) => this.#watcher.run(each));
-      sending.start((each) => this.#nodes.run(each));
+      sending.start((each) => this.#dispatcher.run(each), "sending");
+      sending.start((each) => this.#watcher.run(each), "following blocks");
+      sending.start((each) => this.#nodes.run(each), "watching nodes");
       for (const workload of settings.workloads) {
         const loop = new MeterLoop(workload, this.#meterOptions());
-        sources.start((each) => loop.run(each));
+        sources.start((each) => loop.run(each), `workload ${workload.name}`);
       }
       for (const feed of settings.feeds) {
         const ingest = this.#ingestOf(feed);
-        feeds.start((each) => ingest.run(each));
+        feeds.start((each) => ingest.run(each), `feed ${feed.name}`);
       }
-      sources.start((each) => this.#writeNowAndThen(each));
-      sources.start((each) => this.#pruneDaily(each));
+      sources.start((each) => this.#writeNowAndThen(each), "writing");
+      sources.start((each) => this.#pruneDaily(each), "pruning");
       await Promise.race([
         sources.over(),
         feeds.failed(),
@@ -204,11 +221,15 @@ export class Daemon {
 
   async #drain(sources: readonly Tasks[], sending: Tasks, seconds: number): Promise<void> {
     const { log } = this.#parts;
-    const deadlineMs = Date.now() + seconds * 1000;
+    const deadlineMs = this.#nowMs() + seconds * 1000;
     // What is on the way to the disk has a second more.
     const late = setTimeout(() => this.#stop.abort(new Error("late")), (seconds + 1) * 1000);
     try {
-      for (const tasks of sources) await tasks.stop();
+      // A meter or a disk that hangs is not waited for: what it read last is not on the disk, and
+      // is read again at the next start.
+      const ms = Math.max(1000, (seconds * 1000) / 2);
+      this.#hanging = (await Promise.all(sources.map((tasks) => tasks.stop(ms)))).flat();
+      if (this.#hanging.length > 0) log.error("does not stop", { what: this.#hanging.join(", ") });
       await this.#intake.flush();
       const isDone = await this.#dispatcher.drain(deadlineMs);
       const { pending, sent } = this.#outbox.counts();
@@ -220,7 +241,10 @@ export class Daemon {
     } finally {
       clearTimeout(late);
       this.#stop.abort(new Error("stopped"));
-      await sending.stop();
+      // A call to nodes that do not answer may take minutes; what it would tell is asked again at
+      // the next start.
+      const calling = await sending.stop(CALLS_MS);
+      this.#hanging = [...this.#hanging, ...calling];
       const unpriced = (await this.#outbox.notes(UNPRICED_NOTES)).size;
       this.#stuck = { refused: this.#outbox.counts().refused, unpriced };
       await this.#close();
@@ -238,7 +262,7 @@ export class Daemon {
     const now = (): Moment => {
       const moment = clock.now();
       for (const step of clock.takeSteps()) {
-        this.#clockSteppedMs = Date.now();
+        this.#clockSteppedMs = this.#nowMs();
         this.#parts.metrics.clockStepped();
         this.#sources.tell("clock", step.text);
         this.#intake.fault(moment.wallMs, step.text);
@@ -257,7 +281,7 @@ export class Daemon {
     const { settings, openFeed, metrics } = this.#parts;
     const { name } = feed;
     return new Ingest({
-      ...{ name, intake: this.#intake, outbox: this.#outbox, nowMs: () => Date.now() },
+      ...{ name, intake: this.#intake, outbox: this.#outbox, nowMs: this.#nowMs },
       open: (cursor, check) => openFeed(feed, { cursor, outbox: this.#outbox, check }),
       ...{ line: this.#sources.open("feed", name), log: this.#parts.log },
       ...{ rounding: settings.unitRounding, billsFootprint: feed.billFootprint },
@@ -277,7 +301,7 @@ export class Daemon {
 
   async #pruneDaily(signal: AbortSignal): Promise<void> {
     const { prune, settings } = this.#parts;
-    do await prune(Date.now() - settings.keepSettledDays * DAY_MS);
+    do await prune(this.#nowMs() - settings.keepSettledDays * DAY_MS);
     while (await slept(DAY_MS, signal));
   }
 
@@ -285,7 +309,7 @@ export class Daemon {
   async #allAre(until: Until, signal: AbortSignal): Promise<void> {
     do {
       // Nothing more comes: what waits for others to fill its tx goes now.
-      await this.#dispatcher.drain(Date.now() + LOOK_MS);
+      await this.#dispatcher.drain(this.#nowMs() + LOOK_MS);
       const { pending, sent, included, acknowledged } = this.#outbox.counts();
       const open = pending + sent + (until === "settled" ? included + acknowledged : 0);
       if (open === 0) return;
@@ -311,18 +335,25 @@ export class Daemon {
   }
 
   #unhealthy(): string[] {
-    const { nodeSilentSeconds, fundsLeast } = this.#parts.settings.health;
-    const { trouble } = this.#dispatcher.state;
+    const { health, sampleSeconds } = this.#parts.settings;
+    const { nodeSilentSeconds, fundsLeast } = health;
+    const { trouble, oldestSentMs } = this.#dispatcher.state;
+    const watching = this.#watcher.state.trouble;
+    // That no node answers has its own bound.
+    const isAnswered = this.#nodes.nodes().some(({ isUp }) => isUp);
+    const broken = [trouble, watching === "" ? "" : `blocks cannot be followed: ${watching}`];
     return unhealthyReasons(
       {
         ...this.#facts(),
-        ...{ nowMs: Date.now(), clockSteppedMs: this.#clockSteppedMs, diskFault: this.#diskFault },
-        // That no node answers has its own bound.
-        broken: trouble === "" || !this.#nodes.nodes().some(({ isUp }) => isUp) ? [] : [trouble],
+        ...{ nowMs: this.#nowMs(), clockSteppedMs: this.#clockSteppedMs, oldestSentMs },
+        diskFault: this.#diskFault,
+        broken: isAnswered ? broken.filter((text) => text !== "") : [],
       },
       {
         ...{ nodeSilentSeconds, fundsLeast: BigInt(fundsLeast) },
         clockStepSeconds: CLOCK_STEP_SECONDS,
+        lookSeconds: Math.max(LOOK_SECONDS_LEAST, LOOKS_MISSED * sampleSeconds),
+        openTxSeconds: OPEN_TX_SECONDS,
       },
     );
   }

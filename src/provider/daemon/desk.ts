@@ -1,6 +1,12 @@
 import { ProviderError } from "../errors.ts";
+import { isWithdrawn } from "../dispatch/record_steps.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { type OutboxRecord, RECORD_STATES, type RecordState } from "../outbox/outbox_record.ts";
+import {
+  naturalKey,
+  type OutboxRecord,
+  RECORD_STATES,
+  type RecordState,
+} from "../outbox/outbox_record.ts";
 import { type ExportRow, exportRow, type WindowRow, windowRow } from "./export_row.ts";
 import { type LiveFacts, type StatusReport, statusOf } from "./status.ts";
 
@@ -18,7 +24,10 @@ export interface RowsQuery {
   readonly limit: number;
 }
 
-/** Which records `retry` is for: one, or all refused and parked ones, of an order or of all. */
+/**
+ * Which records `retry` is for: one, or all refused and parked ones, of an order or of all, but for
+ * those that the provider has withdrawn on the chain.
+ */
 export type RetryChoice = { readonly key: string } | { readonly order: string | undefined };
 
 /** What the commands ask of the daemon's books, whether a daemon runs or not. */
@@ -42,6 +51,8 @@ export interface DeskOptions {
   readonly live?: (() => LiveFacts) | undefined;
   /** Told after records have become pending. */
   readonly wake?: (() => void) | undefined;
+  /** Does work while nobody takes a pending record; undefined: nobody else is there. */
+  readonly alone?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
   readonly nowMs: () => number;
 }
 
@@ -78,12 +89,22 @@ export class OutboxDesk implements Desk {
   }
 
   async retry(choice: RetryChoice): Promise<number> {
-    const count = "key" in choice ? await this.#retryOne(choice.key) : await this.#retryAll(choice);
+    const { alone = atOnce } = this.#options;
+    const count =
+      "key" in choice
+        ? await alone(() => this.#retryOne(choice.key))
+        : await this.#retryAll(choice);
     if (count > 0) this.#options.wake?.();
     return count;
   }
 
-  async park(key: string, text: string): Promise<ExportRow> {
+  /** In a pause of the dispatcher: a record that it has prepared already is not sent then. */
+  park(key: string, text: string): Promise<ExportRow> {
+    const { alone = atOnce } = this.#options;
+    return alone(() => this.#park(key, text));
+  }
+
+  async #park(key: string, text: string): Promise<ExportRow> {
     const record = await this.#find(key);
     if (record.state !== "pending" && record.state !== "refused") {
       const rule = "only one that waits (pending) or was refused can be parked";
@@ -91,10 +112,7 @@ export class OutboxDesk implements Desk {
     }
     const reason = { codespace: "", code: 0, log: text };
     await this.#write([{ ...record, state: "parked", reason }]);
-    // The dispatcher may have taken it at the same moment: what is on the disk now is the truth.
-    const now = await this.#find(key);
-    if (now.state === "parked") return exportRow(now);
-    throw new ProviderError("not_parkable", `record ${key} was just sent: it is ${now.state}`);
+    return exportRow(await this.#find(key));
   }
 
   async noteScore(score: number): Promise<void> {
@@ -127,15 +145,20 @@ export class OutboxDesk implements Desk {
   async #retryAll({ order }: { readonly order: string | undefined }): Promise<number> {
     let count = 0;
     for (const state of ["refused", "parked"] as const) {
-      for (;;) {
-        // Each page leaves its state: the next page is the first again.
+      // Onward by key: what is refused anew meanwhile is not sent a second time.
+      for (let after: string | undefined; ; ) {
         const page = await this.#options.outbox.records({
           ...{ state, limit: PAGE_ROWS_MAX },
           ...(order === undefined ? {} : { orderId: order }),
+          ...(after === undefined ? {} : { after }),
         });
-        if (page.length === 0) break;
-        await this.#write(page.map(again));
-        count += page.length;
+        const last = page.at(-1);
+        if (last === undefined) break;
+        // What was taken back on the chain is billed again only by name.
+        const records = page.filter((record) => !isWithdrawn(record)).map(again);
+        await this.#write(records);
+        count += records.length;
+        after = naturalKey(last);
       }
     }
     return count;
@@ -148,6 +171,8 @@ export class OutboxDesk implements Desk {
     });
   }
 }
+
+const atOnce = <T>(work: () => Promise<T>): Promise<T> => work();
 
 function again(record: OutboxRecord): OutboxRecord {
   return { ...record, state: "pending", notBeforeMs: 0, reason: undefined };

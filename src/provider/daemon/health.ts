@@ -17,15 +17,21 @@ export interface HealthLimits {
   readonly fundsLeast: bigint;
   /** Seconds that a step of the wall clock is told. */
   readonly clockStepSeconds: number;
+  /** Seconds without a look at a workload. */
+  readonly lookSeconds: number;
+  /** Seconds for which the fate of a tx may be open. */
+  readonly openTxSeconds: number;
 }
 
 export interface HealthInput extends Omit<LiveFacts, "unhealthy"> {
   readonly nowMs: number;
   /** Unix milliseconds of the last step of the wall clock; undefined: none. */
   readonly clockSteppedMs: number | undefined;
+  /** Unix milliseconds at which the oldest tx was sent whose fate is open; undefined: there is none. */
+  readonly oldestSentMs: number | undefined;
   /** Why writing to the disk fails now; "" when it works. */
   readonly diskFault: string;
-  /** Of a loop that has ended by an error. */
+  /** Why sending or following blocks does not go on. */
   readonly broken: readonly string[];
 }
 
@@ -38,8 +44,17 @@ export function unhealthyReasons(input: HealthInput, limits: HealthLimits): stri
   if (silent > limits.nodeSilentSeconds) {
     reasons.push(`no node has answered for ${silent} s: ${nodes.map(({ url }) => url).join(", ")}`);
   }
-  for (const { kind, name, fault } of sources) {
+  for (const { kind, name, fault, readMs, isEnded } of sources) {
     if (fault !== "") reasons.push(`${kind} ${name}: ${fault}`);
+    // A feed may have nothing to tell; a meter always has.
+    const unseen = Math.floor((nowMs - (readMs ?? nowMs)) / 1000);
+    if (kind === "workload" && !isEnded && unseen > limits.lookSeconds) {
+      reasons.push(`workload ${name}: its meter has not answered for ${unseen} s`);
+    }
+  }
+  const open = Math.floor((nowMs - (input.oldestSentMs ?? nowMs)) / 1000);
+  if (open > limits.openTxSeconds) {
+    reasons.push(`a tx was sent ${open} s ago and is in no block: does the chain make blocks?`);
   }
   if (funds !== undefined && BigInt(funds.amount) < limits.fundsLeast) {
     const rule = `less than health.funds_least ${limits.fundsLeast}${funds.denom}`;

@@ -8,6 +8,8 @@ import type { LeaseRef } from "../windows/closed_window.ts";
 import type { Intake } from "./intake.ts";
 import type { SourceLine } from "./source_book.ts";
 
+/** One row of a meter whose clock is wrong would close the windows of its lease up to there. */
+const AHEAD_SECONDS_MAX = 86_400;
 /** Notes with where a feed was read to. */
 const CURSORS = "feed/";
 /** Notes with the leases of a feed: the end of their last row, unix seconds. */
@@ -83,6 +85,8 @@ export class Ingest {
     log.info("a feed is open", { feed: name, place: feed.name });
     const stopClosing = new AbortController();
     const closing = this.#closeLate(AbortSignal.any([signal, stopClosing.signal]));
+    // Awaited below; until then nobody looks at it, and its failure must not end the process.
+    closing.catch(() => undefined);
     try {
       for await (const batch of feed.batches(signal)) {
         await this.#take(batch);
@@ -130,8 +134,11 @@ export class Ingest {
   }
 
   /** Why a row cannot count; undefined: it can, and the windows of its lease are open. */
-  #refusal({ order, lease, startS }: FeedRow): string | undefined {
-    const { intake, rounding, billsFootprint } = this.#options;
+  #refusal({ order, lease, startS, endS }: FeedRow): string | undefined {
+    const { intake, rounding, billsFootprint, nowMs } = this.#options;
+    if (Number(endS) - nowMs() / 1000 > AHEAD_SECONDS_MAX) {
+      return `"end" is ${endS}, more than a day ahead of this machine's clock: not counted`;
+    }
     if (intake.open({ order, lease, rounding, billsFootprint, startS })) return undefined;
     return `lease ${lease} of order ${order} has ended before: not counted`;
   }

@@ -88,6 +88,8 @@ export class MeterLoop {
     const tells = this.#collectors.flatMap(({ collector }) => collector.tells);
     const resources = resourcesOf(tells, billFootprint);
     this.#options.prices.require([{ order: this.#ref.order, resources }]);
+    // From here on it is missed when it does not answer.
+    this.#line.read(0);
     return true;
   }
 

@@ -167,7 +167,10 @@ function gauges(registers: Registry[]) {
       "Share of records, 0 to 100, that the last `settled provider reconcile` found equal; -1 before.",
     ),
     records: gauge("records", "Records in the outbox, by state.", ["state"]),
-    oldest: gauge("oldest_pending_seconds", "Seconds that the oldest pending record has waited."),
+    oldest: gauge(
+      "oldest_pending_seconds",
+      "Seconds that the oldest record has waited for its tx or for its fate.",
+    ),
     lastEnd: gauge("last_window_end_seconds", "Unix time of the end of the last closed window."),
     bytes: gauge("outbox_bytes", "Bytes of the outbox on the disk."),
     nodeUp: gauge("node_up", "Whether the last call to a node worked.", ["node"]),
@@ -203,7 +206,9 @@ function show(all: ReturnType<typeof gauges>, view: MetricsView): void {
     all.sourceUp.set({ kind, source: name }, fault === "" ? 1 : 0);
   }
   if (live.funds !== undefined) {
-    all.funds.set({ denom: live.funds.denom }, Number(live.funds.amount));
+    const { denom, amount: base } = live.funds;
+    // A gauge is a double; nothing is reckoned with it.
+    all.funds.set({ denom }, Number(BigInt(base)));
   }
   all.healthy.set(live.unhealthy.length === 0 ? 1 : 0);
   const { version, chainId, provider } = live;

@@ -2,6 +2,8 @@
 export class Tasks {
   readonly #stopping = new AbortController();
   readonly #all: Promise<void>[] = [];
+  /** Names of those that have not ended. */
+  readonly #running: string[] = [];
   readonly #failure: Promise<never>;
   #fail: (error: unknown) => void = () => undefined;
 
@@ -21,11 +23,15 @@ export class Tasks {
     return this.#stopping.signal;
   }
 
-  start(loop: (signal: AbortSignal) => Promise<void>): void {
-    const task = loop(this.signal).catch((error: unknown) => {
-      if (!this.signal.aborted) this.#fail(error);
-    });
-    this.#all.push(task);
+  /** @param name for whoever is told that it does not stop */
+  start(loop: (signal: AbortSignal) => Promise<void>, name = ""): void {
+    this.#running.push(name);
+    const task = loop(this.signal)
+      .catch((error: unknown) => {
+        if (!this.signal.aborted) this.#fail(error);
+      })
+      .finally(() => this.#running.splice(this.#running.indexOf(name), 1));
+    this.#all.push(task.then(() => undefined));
   }
 
   /** Never resolves; rejects with the error of the first loop that failed. */
@@ -47,9 +53,22 @@ export class Tasks {
     await Promise.race([Promise.all(this.#all), this.#failure]);
   }
 
-  /** Tells them to stop and waits until they have. */
-  async stop(): Promise<void> {
+  /**
+   * Tells them to stop and waits until they have, so many milliseconds at most.
+   * @returns names of those that have not
+   */
+  async stop(ms = Infinity): Promise<readonly string[]> {
     this.#stopping.abort(new Error("stopped"));
-    await Promise.all(this.#all);
+    const stopped = Promise.all(this.#all);
+    if (ms === Infinity) await stopped;
+    else {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => {
+        timer = setTimeout(resolve, ms);
+      });
+      await Promise.race([stopped, late]);
+      clearTimeout(timer);
+    }
+    return [...this.#running];
   }
 }

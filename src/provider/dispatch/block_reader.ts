@@ -15,7 +15,7 @@ import {
   type Sums,
   SUMS_NOTE,
 } from "./money.ts";
-import { stateOf } from "./record_steps.ts";
+import { stateOf, withdrawnRecord } from "./record_steps.ts";
 
 const PREFIX = "virtengine.settlement.v1.Event";
 
@@ -127,9 +127,7 @@ export class BlockReader {
   async #withdrawn(values: Attributes): Promise<void> {
     const record = await this.#record(values["usage_id"]);
     if (record === undefined) return;
-    const log = `withdrawn on the chain: ${values["reason"] ?? ""}`;
-    const reason = { codespace: "settlement", code: 0, log };
-    this.#put({ ...record, state: "parked", usageId: "", reason });
+    this.#put(withdrawnRecord(record, values["reason"] ?? "", this.#parts.nowMs));
   }
 
   async #disputed(values: Attributes): Promise<void> {

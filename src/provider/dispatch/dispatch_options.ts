@@ -26,6 +26,8 @@ export interface DispatcherOptions {
 export interface DispatchState {
   readonly txsInFlight: number;
   readonly recordsInFlight: number;
+  /** Unix milliseconds at which the oldest tx in flight was sent; undefined: none is. */
+  readonly oldestSentMs: number | undefined;
   /** Unix milliseconds; 0: nothing is paused. */
   readonly pausedUntilMs: number;
   /** Why nothing goes, in words; empty when all is well. */

@@ -23,7 +23,8 @@ import {
   fateOfLookup,
   fateOfRefusal,
 } from "./tx_fate.ts";
-import { makeTx } from "./tx_maker.ts";
+import { Turns } from "./turns.ts";
+import { makeTx, type TxPlace } from "./tx_maker.ts";
 
 const SIGNER_NOTE = "dispatch/signer";
 const DRAIN_POLL_MS = 25;
@@ -44,6 +45,7 @@ export class Dispatcher {
   readonly #queue: LoadQueue;
   readonly #senderPause = new Pause();
   readonly #watchPause = new Pause();
+  readonly #turns = new Turns();
   /** undefined: read from the chain once nothing is in flight. */
   #sequence: bigint | undefined;
   #accountNumber = 0n;
@@ -73,6 +75,7 @@ export class Dispatcher {
     const { txs } = this.#flight;
     return {
       txsInFlight: txs.length,
+      oldestSentMs: this.#flight.oldest?.sent.sentMs,
       recordsInFlight: txs.reduce((sum, { records }) => sum + records.length, 0),
       pausedUntilMs: this.#pausedUntilMs > this.#options.now() ? this.#pausedUntilMs : 0,
       trouble: this.#trouble || this.#silence,
@@ -113,6 +116,14 @@ export class Dispatcher {
   /** Looks for work at once: records were written. */
   wake(): void {
     this.#senderPause.wake();
+  }
+
+  /**
+   * Does work while no record is taken for a tx: what it finds pending stays so until it returns.
+   * @throws what the work throws
+   */
+  betweenTxs<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(work);
   }
 
   /**
@@ -219,6 +230,10 @@ export class Dispatcher {
   async #launch(now: number): Promise<number> {
     const place = await this.#place();
     if (place === undefined) return 0;
+    return this.#turns.take(() => this.#launchAt(now, place));
+  }
+
+  async #launchAt(now: number, place: TxPlace): Promise<number> {
     const next = await this.#queue.next(now, place.chainId);
     if (typeof next === "number") return next;
     const { signer, gasPrice, outbox } = this.#options;
@@ -243,7 +258,7 @@ export class Dispatcher {
   }
 
   /** Sequence and last height of the next tx; undefined: nothing can be sent now. */
-  async #place() {
+  async #place(): Promise<TxPlace | undefined> {
     const { pool, signer } = this.#options;
     const status =
       this.#flight.size === 0 || pool.height === 0n

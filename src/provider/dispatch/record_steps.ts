@@ -2,6 +2,9 @@ import type { ChainUsage } from "../../client/usage_queries.ts";
 import type { OutboxRecord, RecordReason } from "../outbox/outbox_record.ts";
 import type { Refusal } from "../tx_facts.ts";
 
+/** Texts of the chain are bounded in length here: one is kept with every record. */
+const LOG_MAX = 500;
+
 /** The steps of a record from state to state, each with the time of the change. */
 
 export function sentRecord(record: OutboxRecord, txHash: string, nowMs: number): OutboxRecord {
@@ -41,6 +44,19 @@ export function foundRecord(record: OutboxRecord, usage: ChainUsage, nowMs: numb
   return { ...includedRecord(record, usage.usageId, nowMs), state: stateOf(usage) };
 }
 
+const WITHDRAWN = "withdrawn on the chain: ";
+
+/** Whether a record is one that `withdrawnRecord` made. */
+export function isWithdrawn({ state, reason }: OutboxRecord): boolean {
+  return state === "parked" && reason?.log.startsWith(WITHDRAWN) === true;
+}
+
+/** One that the provider has withdrawn on the chain: it is not to be sent again by itself. */
+export function withdrawnRecord(record: OutboxRecord, why: string, nowMs: number): OutboxRecord {
+  const reason = { codespace: "settlement", code: 0, log: `${WITHDRAWN}${why}`.slice(0, LOG_MAX) };
+  return { ...record, state: "parked", usageId: "", reason, changedMs: nowMs };
+}
+
 /** What the chain has is further than "included". */
 export function stateOf(usage: ChainUsage): "included" | "acknowledged" | "settled" {
   if (usage.isSettled || usage.status === "written_off") return "settled";
@@ -58,9 +74,6 @@ function conflict(record: OutboxRecord, usage: ChainUsage): Refusal {
     log: `the chain has ${theirs} as ${usage.usageId} for this period, this record has ${ours}`,
   };
 }
-
-/** Texts of the chain are bounded in length here: one is kept with every record. */
-const LOG_MAX = 500;
 
 function reasonOf({ codespace, code, log }: Refusal): RecordReason {
   return { codespace, code, log: log.slice(0, LOG_MAX) };

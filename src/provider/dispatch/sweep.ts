@@ -25,7 +25,7 @@ import {
   SUMS_NOTE,
   type Sums,
 } from "./money.ts";
-import { stateOf } from "./record_steps.ts";
+import { stateOf, withdrawnRecord } from "./record_steps.ts";
 
 type Coins = readonly { readonly denom: string; readonly amount: string }[];
 
@@ -127,8 +127,10 @@ function raisedTo(
   nowMs: number,
 ): OutboxRecord | undefined {
   const isOnChain = ["included", "acknowledged", "settled"].includes(record.state);
-  const counts = usage.status !== "superseded" && usage.status !== "withdrawn";
-  if (!isOnChain || !counts) return undefined;
+  if (!isOnChain || usage.status === "superseded") return undefined;
+  if (usage.status === "withdrawn") {
+    return usage.usageId === record.usageId ? withdrawnRecord(record, "", nowMs) : undefined;
+  }
   const state = stateOf(usage);
   if (state === record.state && usage.usageId === record.usageId) return undefined;
   const { usageId, usageUnits, unitPrice, denom } = usage;

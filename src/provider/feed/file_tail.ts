@@ -44,7 +44,8 @@ const NEWLINE = 10;
 /**
  * Lines of a file from a place on, as they are written. A half line waits for its rest. A file that
  * was moved away and replaced is read to its end first; after a restart it is looked for by its
- * inode in the same folder, and its successors after it. A truncated file is read from its start.
+ * inode in the same folder, or by its bytes, and its successors after it. A truncated file is read
+ * from its start.
  */
 export class FileTail {
   readonly #file: string;
@@ -134,14 +135,18 @@ export class FileTail {
 
   /** Path of the file that a position is of: the file itself, or what it was moved to. */
   async #find(position: FilePosition): Promise<string | undefined> {
-    for (const path of [this.#file, ...(await this.#siblings())]) {
-      const found = await stat(path, { bigint: true }).catch(() => undefined);
-      if (found?.ino.toString() !== position.inode || found.size < BigInt(position.offset))
-        continue;
-      if (!(await this.#openAt(path))) continue;
-      const [length, hash] = position.tail;
-      const [, found16] = tailOf(await this.#readAt(position.offset - length, length));
-      if (found16 === hash) return path;
+    const paths = [this.#file, ...(await this.#siblings())];
+    // A copy, as of a home that was moved or restored, has another inode and the same bytes.
+    for (const isCopy of [false, true]) {
+      for (const path of paths) {
+        const found = await stat(path, { bigint: true }).catch(() => undefined);
+        if (found === undefined || found.size < BigInt(position.offset)) continue;
+        if (!isCopy && found.ino.toString() !== position.inode) continue;
+        if (!(await this.#openAt(path))) continue;
+        const [length, hash] = position.tail;
+        const [, found16] = tailOf(await this.#readAt(position.offset - length, length));
+        if (found16 === hash && (!isCopy || length > 0)) return path;
+      }
     }
     return undefined;
   }
@@ -176,8 +181,14 @@ export class FileTail {
     return found !== undefined && found.ino !== this.#inode;
   }
 
+  /** A file that holds what was read already, written anew with more, is read on where that ends. */
   async #switchTo(path: string | undefined): Promise<boolean> {
-    return path !== undefined && (await this.#openAt(path));
+    const [offset, line, tail] = [this.#offset, this.#line, this.#tail];
+    if (path === undefined || !(await this.#openAt(path))) return false;
+    if (tail.length > 0 && tail.equals(await this.#readAt(offset - tail.length, tail.length))) {
+      [this.#offset, this.#line, this.#tail] = [offset, line, tail];
+    }
+    return true;
   }
 
   async #openAt(path: string): Promise<boolean> {

@@ -2,7 +2,7 @@ import { parseInteger } from "../../lib/int.ts";
 import { ProviderError } from "../errors.ts";
 import { RESOURCES, type Resource } from "../units.ts";
 import type { LeaseRef } from "./closed_window.ts";
-import type { LeaseState, OpenWindow } from "./lease_windows.ts";
+import type { LeaseInterval, LeaseState, OpenWindow } from "./lease_windows.ts";
 import { METRIC_NAMES, type MutableMetrics } from "./metric_sum.ts";
 import type { WatchState } from "./watch.ts";
 
@@ -35,6 +35,7 @@ export function writeLeaseNote(state: LeaseState | EndedLease): string {
     start: terms.startS.toString(),
     rounding: terms.rounding,
     ...(terms.billsFootprint ? {} : { footprint: false }),
+    ...(state.interval === undefined ? {} : { interval: intervalText(state.interval) }),
     next: state.nextMs,
     ...(left.every((text) => text === "0") ? {} : { left }),
     open: [...open].map(([start, { metrics, faults, late }]) => ({
@@ -53,6 +54,8 @@ interface NoteJson {
   readonly start: string;
   readonly rounding: string;
   readonly footprint?: boolean;
+  /** Milliseconds: that of its windows; while some have another one, that and their end too. */
+  readonly interval?: readonly number[];
   readonly next: number;
   readonly left?: readonly string[];
   readonly open: readonly {
@@ -80,6 +83,7 @@ export function readLeaseNote(name: string, text: string): LeaseState | EndedLea
         ...{ order, lease, rounding: json.rounding, startS: integer(json.start) },
         billsFootprint: json.footprint ?? true,
       },
+      ...(json.interval === undefined ? {} : { interval: intervalOf(json.interval) }),
       nextMs: time(json.next),
       remainders: remaindersOf(json.left),
       open: new Map(json.open.map((window) => [time(window.start), windowOf(window)])),
@@ -112,6 +116,15 @@ function integer(text: string | undefined): bigint {
   const value = typeof text === "string" ? parseInteger(text) : undefined;
   if (value === undefined || value < 0n) throw new Error(`not an amount: ${text}`);
   return value;
+}
+
+function intervalText({ ms, formerMs, untilMs }: LeaseInterval): number[] {
+  return untilMs === 0 ? [ms] : [ms, formerMs, untilMs];
+}
+
+function intervalOf([ms = 0, formerMs = ms, untilMs = 0]: readonly number[]): LeaseInterval {
+  if (time(ms) === 0 || time(formerMs) === 0) throw new Error("not an interval: 0");
+  return { ms, formerMs, untilMs: time(untilMs) };
 }
 
 function time(ms: number): number {

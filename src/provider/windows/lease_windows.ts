@@ -32,9 +32,19 @@ export interface OpenWindow {
   readonly late: string[];
 }
 
+/** How long windows are, in milliseconds. */
+export interface LeaseInterval {
+  readonly ms: number;
+  /** Of windows that were open when it became another one, and where the last of them ends. */
+  readonly formerMs: number;
+  readonly untilMs: number;
+}
+
 /** All that a lease's windows have to know after a restart. Times in unix milliseconds. */
 export interface LeaseState {
   readonly terms: LeaseTerms;
+  /** undefined: the book's, for all of its windows. */
+  readonly interval?: LeaseInterval | undefined;
   readonly nextMs: number;
   readonly remainders: Readonly<Record<Resource, bigint>>;
   /** By start. */
@@ -51,7 +61,7 @@ const SECOND_MS = 1000;
 /** The open windows of one lease, and what of a unit the closed ones have left. */
 export class LeaseWindows {
   readonly terms: LeaseTerms;
-  readonly #intervalMs: number;
+  readonly #interval: LeaseInterval;
   readonly #startMs: number;
   // Where the first window that is not closed begins.
   #nextMs: number;
@@ -61,12 +71,11 @@ export class LeaseWindows {
 
   constructor(intervalMs: number, state: LeaseState) {
     this.terms = state.terms;
-    this.#intervalMs = intervalMs;
     this.#startMs = Number(state.terms.startS) * SECOND_MS;
     this.#nextMs = state.nextMs;
     this.#counter = new UnitCounter(state.terms.rounding, state.remainders);
     this.#watch = new Watch(state.watch);
-    // The interval may have been another one: what was kept goes where its start is now.
+    this.#interval = intervalFrom(intervalMs, state);
     for (const [start, kept] of state.open) {
       const window = this.#windowAt(start);
       addMetrics(window.metrics, kept.metrics);
@@ -87,6 +96,7 @@ export class LeaseWindows {
   state(): LeaseState {
     return {
       terms: this.terms,
+      interval: this.#interval,
       nextMs: this.#nextMs,
       remainders: this.#counter.remainders,
       open: this.#open,
@@ -227,13 +237,33 @@ export class LeaseWindows {
   }
 
   #startOf(timeMs: number): number {
-    const aligned = timeMs - (timeMs % this.#intervalMs);
-    return Math.max(aligned, this.#nextMs);
+    const aligned = timeMs - (timeMs % this.#intervalAt(timeMs));
+    const { untilMs } = this.#interval;
+    return Math.max(aligned, this.#nextMs, timeMs < untilMs ? 0 : untilMs);
   }
 
   #endOf(startMs: number): number {
-    return startMs - (startMs % this.#intervalMs) + this.#intervalMs;
+    const intervalMs = this.#intervalAt(startMs);
+    return startMs - (startMs % intervalMs) + intervalMs;
   }
+
+  #intervalAt(timeMs: number): number {
+    const { ms, formerMs, untilMs } = this.#interval;
+    return timeMs < untilMs ? formerMs : ms;
+  }
+}
+
+/**
+ * Windows that were open under another interval keep theirs, up to the end of the last of them:
+ * their usage is not squeezed into a first part of them, nor is the rest taken for idle.
+ */
+function intervalFrom(ms: number, { interval, nextMs, open }: LeaseState): LeaseInterval {
+  const known = interval ?? { ms, formerMs: ms, untilMs: 0 };
+  const isPending = nextMs < known.untilMs;
+  if (known.ms === ms) return isPending ? known : { ms, formerMs: ms, untilMs: 0 };
+  const formerMs = isPending ? known.formerMs : known.ms;
+  const ends = [...open.keys()].map((start) => start - (start % formerMs) + formerMs);
+  return { ms, formerMs, untilMs: Math.max(0, ...ends) };
 }
 
 function note(list: string[], text: string): void {

@@ -9,6 +9,7 @@ import { allRows, OutboxDesk } from "../../../../src/provider/daemon/desk.ts";
 import { RemoteDesk } from "../../../../src/provider/daemon/remote_desk.ts";
 import type { LiveFacts } from "../../../../src/provider/daemon/status.ts";
 import { vitals } from "../../../../src/provider/daemon/vitals.ts";
+import { withdrawnRecord } from "../../../../src/provider/dispatch/record_steps.ts";
 import { type LevelOutbox, openOutbox } from "../../../../src/provider/outbox/level_outbox.ts";
 import { naturalKey, type OutboxRecord } from "../../../../src/provider/outbox/outbox_record.ts";
 import { closedWindow, outboxRecord } from "../outbox/records.ts";
@@ -97,9 +98,25 @@ describe("the desk, asked through the socket of a running daemon", () => {
     );
   });
 
+  it("bills what was withdrawn on the chain again by its key only, not with all others", async () => {
+    const withdrawn = withdrawnRecord(outboxRecord(1, 1), "metered twice", 1);
+    const [key = ""] = await given(withdrawn, outboxRecord(1, 2, { state: "refused" }));
+    expect(await remote.retry({ order: undefined })).toBe(1);
+    expect(await remote.retry({ order: "order-1" })).toBe(0);
+    expect(await outbox.record(key)).toMatchObject({ state: "parked" });
+    expect(await remote.retry({ key })).toBe(1);
+    expect(outbox.counts()).toMatchObject({ pending: 2, parked: 0 });
+  });
+
   it("keeps the share that a reconciliation found equal", async () => {
     await remote.noteScore(97);
     expect((await vitals(outbox, {} as LiveFacts, 60_001)).reconciliationScore).toBe(97);
+    const pendingSince = async () =>
+      (await vitals(outbox, {} as LiveFacts, 90_000)).oldestPendingSeconds;
+    expect(await pendingSince()).toBe(0);
+    // In flight and in no block: it waits as much as what was never sent.
+    await outbox.write({ records: [outboxRecord(1, 1, { state: "sent", createdMs: 60_000 })] });
+    expect(await pendingSince()).toBe(30);
     await expect(remote.noteScore(101)).rejects.toMatchObject({ code: "bad_score" });
   });
 

@@ -10,7 +10,10 @@ import { RECORD_STATES, type RecordState } from "../../../../src/provider/outbox
 import { closedWindow, outboxRecord } from "../outbox/records.ts";
 
 const NOW = 1_700_000_000_000;
-const LIMITS = { nodeSilentSeconds: 60, fundsLeast: 1000n, clockStepSeconds: 600 };
+const LIMITS = {
+  ...{ nodeSilentSeconds: 60, fundsLeast: 1000n, clockStepSeconds: 600 },
+  ...{ lookSeconds: 60, openTxSeconds: 300 },
+};
 
 function facts(more: Partial<HealthInput> = {}): HealthInput {
   const url = "http://a:1";
@@ -20,7 +23,7 @@ function facts(more: Partial<HealthInput> = {}): HealthInput {
     nodes: [{ url, isUp: true, height: "7", answeredMs: NOW - 59_000, fault: "" }],
     sources: [{ name: "w", kind: "workload", readMs: NOW, reads: 1, isEnded: false, fault: "" }],
     funds: { denom: "uve", amount: "1000" },
-    ...{ clockSteppedMs: undefined, diskFault: "" },
+    ...{ clockSteppedMs: undefined, oldestSentMs: undefined, diskFault: "" },
     ...more,
   };
 }
@@ -31,7 +34,15 @@ const node = (answeredMs: number | undefined) => {
 
 describe("health", () => {
   it("is well just inside all bounds", () => {
-    expect(unhealthyReasons(facts({ clockSteppedMs: NOW - 600_000 }), LIMITS)).toEqual([]);
+    const [source] = facts().sources as [HealthInput["sources"][0]];
+    const sources = [
+      { ...source, readMs: NOW - 60_000 },
+      { ...source, readMs: undefined },
+      { ...source, readMs: 0, isEnded: true },
+      { ...source, readMs: 0, kind: "feed" as const },
+    ];
+    const input = facts({ clockSteppedMs: NOW - 600_000, oldestSentMs: NOW - 300_000, sources });
+    expect(unhealthyReasons(input, LIMITS)).toEqual([]);
   });
 
   it.each<[string, Partial<HealthInput>, RegExp]>([
@@ -45,6 +56,12 @@ describe("health", () => {
     ["a set clock", { clockSteppedMs: NOW - 599_000 }, /the wall clock was set at 2023-/],
     ["a full disk", { diskFault: "nothing can be written" }, /the disk: nothing can/],
     ["trouble with sending", { broken: ["raise the gas price"] }, /raise the gas price/],
+    [
+      "a meter that hangs",
+      { sources: [{ ...facts().sources[0], readMs: NOW - 61_000 } as never] },
+      /workload w: its meter has not answered for 61 s/,
+    ],
+    ["a chain without blocks", { oldestSentMs: NOW - 301_000 }, /sent 301 s ago and is in no bl/],
     [
       "a source",
       { sources: [{ ...facts().sources[0], fault: "no cpu.stat" } as never] },

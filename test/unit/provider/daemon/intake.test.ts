@@ -59,7 +59,11 @@ async function ingest(
   await new Ingest({
     ...{ name: "fed", open, intake, outbox: through, line: sources.open("feed", "fed") },
     ...{ rounding: "carry", billsFootprint: true, isOrdered: true, log: NO_LOG },
-    ...{ intervalSeconds: BigInt(HOUR), lateSeconds: 300, nowMs: () => 5 },
+    ...{
+      intervalSeconds: BigInt(HOUR),
+      lateSeconds: 300,
+      nowMs: () => (START + 1000 * HOUR) * 1000,
+    },
     onRows: () => undefined,
   }).run(stop.signal);
   return sources.faults().map(({ place, text }) => `${place}: ${text}`);

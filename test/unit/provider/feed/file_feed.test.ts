@@ -145,6 +145,17 @@ describe("an NDJSON file that is followed", () => {
     expect(seen.numbers).toEqual([1, 2, 3]);
   });
 
+  it("goes on in a file that is written anew with all of the old one and more", async () => {
+    writeFileSync(file, line(1) + line(2));
+    const seen = nothingSeen();
+    const reading = follow(seen, 4);
+    await sleep(50);
+    writeFileSync(`${file}.new`, line(1) + line(2) + line(3) + line(4));
+    renameSync(`${file}.new`, file);
+    await reading;
+    expect(seen).toMatchObject({ numbers: [1, 2, 3, 4], faults: [] });
+  });
+
   it("notices while it follows that the file was truncated, even if it grew beyond its place", async () => {
     writeFileSync(file, line(1) + line(2));
     const seen = nothingSeen();
@@ -189,6 +200,16 @@ describe("a file that was moved while nobody read", () => {
     writeFileSync(`${file}.1.gz`, "not a line of it");
     await readAll(await once(seen.cursor), seen);
     expect(seen).toMatchObject({ numbers: [1, 2, 3, 4, 5], faults: [], isEnd: true });
+  });
+
+  it("is gone on with where it was read to when it is a copy with another inode", async () => {
+    writeFileSync(file, line(1) + line(2));
+    const seen = await readAll(await once());
+    const moved = join(path, "elsewhere");
+    renameSync(file, moved);
+    writeFileSync(file, readFileSync(moved, "utf8") + line(3));
+    await readAll(await once(seen.cursor), seen);
+    expect(seen).toMatchObject({ numbers: [1, 2, 3], faults: [] });
   });
 
   it("is told to be gone when it is; the new one is read from its start", async () => {

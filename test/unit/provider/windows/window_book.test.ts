@@ -254,8 +254,26 @@ describe("the book's state", () => {
     const after = restarted(windows, 600n);
     after.add(REF, watched(5000, 5400, { gpuSeconds: 400n }));
     const closed = [...after.closeUntil(5000n), ...after.end(REF, 5400n).windows];
-    expect(periods(closed)).toEqual(["3600-4200", "4200-4800", "4800-5400"]);
+    expect(periods(closed)).toEqual(["3600-5400"]);
     expect(closed.reduce((sum, { metrics }) => sum + metrics.gpuSeconds, 0n)).toBe(1800n);
+  });
+
+  it("keeps the length of windows that are open when the interval becomes another one", () => {
+    const windows = book();
+    windows.add(REF, watched(0, 5000, { cpuMilliseconds: 5_000_000n }));
+    windows.closeUntil(3600n);
+    const once = restarted(windows, 600n);
+    once.add(REF, watched(5000, 8000, { cpuMilliseconds: 3_000_000n }));
+    const again = restarted(once, 600n);
+    again.add(REF, watched(8000, 9000, { cpuMilliseconds: 1_000_000n }));
+    const closed = again.closeUntil(9000n);
+    expect(periods(closed)).toEqual(["3600-7200", "7200-7800", "7800-8400", "8400-9000"]);
+    // No part of the hour is taken for an idle window, which would bill its footprint.
+    const used = closed.map(({ metrics }) => metrics.cpuMilliseconds);
+    expect(used).toEqual([3_600_000n, 600_000n, 600_000n, 600_000n]);
+    const longer = restarted(again, 3600n);
+    longer.add(REF, watched(9000, 11_000));
+    expect(periods(longer.closeUntil(10_800n))).toEqual(["9000-10800"]);
   });
 
   it("tells only what changed", () => {
