@@ -74,8 +74,11 @@ const transports: [string, () => RpcClient][] = [
 ];
 
 describe.each(transports)("Comet38Client with a Settled node over %s", (_, transport) => {
-  beforeEach(() => {
+  beforeEach(async () => {
     client = Comet38Client.create(transport());
+    // A WebsocketClient of CosmJS never sends when this process is busy while it connects, as it is
+    // when a key is derived from a mnemonic on a loaded machine.
+    await client.status();
   });
   afterEach(() => client.disconnect());
 
