@@ -1,6 +1,7 @@
 import type { NodePool } from "../dispatch/node_pool.ts";
 import { Pause } from "../dispatch/pause.ts";
 import type { NodeFacts } from "./status.ts";
+import { shownUrl } from "../dispatch/shown_url.ts";
 
 const LOOK_MS = 5000;
 
@@ -36,7 +37,7 @@ export class NodeWatch {
       this.#funds = await pool.call(async (client) => {
         await pool.statusOf(client);
         const balance = await client.balance(address, gasDenom);
-        this.#answeredMs.set(client.rpc.url, nowMs());
+        this.#answeredMs.set(shownUrl(client.rpc.url), nowMs());
         return balance.toString();
       });
     } catch {

@@ -3,6 +3,7 @@ import { ConnectionError, RpcError } from "../../client/errors.ts";
 import { ProviderError } from "../errors.ts";
 import { NO_LOG, type ProviderLog } from "../provider_log.ts";
 import { backOffMs, type BackOffBounds, type Random } from "./back_off.ts";
+import { shownUrl } from "./shown_url.ts";
 
 export interface NodePoolOptions {
   /** The chain that all nodes must be of; without it, that of the first node that answers. */
@@ -81,7 +82,8 @@ export class NodePool {
 
   get nodes(): readonly NodeState[] {
     return this.#nodes.map(({ url, height, failures, lastError }) => {
-      return { url, height, failures, lastError, isUp: failures === 0 && height !== undefined };
+      const isUp = failures === 0 && height !== undefined;
+      return { url: shownUrl(url), height, failures, lastError, isUp };
     });
   }
 
@@ -142,7 +144,7 @@ export class NodePool {
     if (client.chainId !== this.#chainId) {
       throw new ProviderError(
         "wrong_chain",
-        `${node.url} is a node of chain "${client.chainId}", expected "${this.#chainId}": ` +
+        `${shownUrl(node.url)} is a node of chain "${client.chainId}", expected "${this.#chainId}": ` +
           "name nodes of one chain only",
       );
     }
@@ -153,11 +155,13 @@ export class NodePool {
   #failed(node: Node, error: unknown): void {
     const { random = Math.random, backOff = BACK_OFF, log = NO_LOG } = this.#options;
     node.failures += 1;
-    node.lastError = error instanceof Error ? error.message : String(error);
+    const text = error instanceof Error ? error.message : String(error);
+    const asked = error instanceof ConnectionError ? error.url : node.url;
+    node.lastError = text.replaceAll(asked, shownUrl(asked));
     node.notBeforeMs = this.#now() + backOffMs(node.failures, backOff, random);
     // What answers at the address next may be a node of another chain.
     node.client = undefined;
-    const facts = { node: node.url, failures: node.failures, error: node.lastError };
+    const facts = { node: shownUrl(node.url), failures: node.failures, error: node.lastError };
     if (node.failures === 1) log.warn("a node does not answer", facts);
     else log.debug("a node still does not answer", facts);
   }

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConnectionError, QueryError } from "../../../../src/client/errors.ts";
 import { NodePool, type NodePoolOptions } from "../../../../src/provider/dispatch/node_pool.ts";
+import { NO_LOG } from "../../../../src/provider/provider_log.ts";
 
 /** A server that answers `status` as a node does, and nothing else. */
 interface StatusNode {
@@ -90,6 +91,24 @@ describe("a pool of nodes", () => {
     behind.height = 99;
     clock = 2000;
     expect(await urlOf(subject)).toBe(behind.url);
+  });
+
+  it("shows neither path nor password of an address, in logs or states", async () => {
+    const node = await statusNode({ http: 0 });
+    const url = `${node.url.replace("//", "//user:secret@")}/v1/secret?key=secret`;
+    const lines: unknown[] = [];
+    const log = { ...NO_LOG, warn: (...line: unknown[]) => void lines.push(line) };
+    const subject = new NodePool([url, node.url], {
+      random: () => 0.5,
+      steadyMs: () => clock,
+      log,
+    });
+    await expect(urlOf(subject)).rejects.toThrow(ConnectionError);
+    const shown = JSON.stringify([lines, subject.nodes], (_, value: unknown) => {
+      return typeof value === "bigint" ? value.toString() : value;
+    });
+    expect(shown).toContain(`${node.url}/…`);
+    expect(shown).not.toContain("secret");
   });
 
   it("refuses nodes of two chains", async () => {
