@@ -1,10 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // The default leaves one core idle: half of them, on two.
-    maxWorkers: "100%",
+    // One more than cores: many tests wait for processes that they started.
+    maxWorkers: availableParallelism() + 1,
     // No test changes what is global: files share what is loaded and compiled, half of the time.
     isolate: false,
     // Tests of node processes share the cores with what they start.

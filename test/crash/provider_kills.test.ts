@@ -23,7 +23,7 @@ import type { ProviderTask } from "./provider_child.ts";
 import { seededRandom } from "./random.ts";
 
 const isLong = process.env["SETTLED_LONG"] === "1";
-const KILLS = isLong ? 60 : 4;
+const KILLS = isLong ? 60 : 2;
 const seed = Number(process.env["SETTLED_CRASH_SEED"] ?? "11");
 
 let folder: string;

@@ -40,6 +40,9 @@ afterAll(async () => {
   await folder.remove();
 });
 
+/** What is no cause is left out of a schedule by trying without it, which takes seconds: in CI. */
+const ALL = process.env["CI"] !== undefined || process.env["SETTLED_LONG"] === "1";
+
 interface Report {
   readonly verdict: string;
   readonly seed: number;
@@ -97,7 +100,8 @@ test("a daemon that sends again under another period bills twice, after one lost
 test("a daemon that gives up loses usage, after one request that never arrived", async () => {
   const cut: Fault = { kind: "cut_request", at: { of: "broadcast", nth: 2 } };
   const slow: Fault = { kind: "drip", at: { of: "query", nth: 2 }, ms: 50 };
-  const { code, report } = await torture("gives_up", ...(await replayed(slow, cut)));
+  const faults = ALL ? [slow, cut] : [cut];
+  const { code, report } = await torture("gives_up", ...(await replayed(...faults)));
   expect(code).toBe(21);
   expect(report.verdict).toBe("lost");
   expect(report.findings).toMatchObject([{ kind: "lost", times: 0, difference: { uve: "-3000" } }]);
@@ -107,7 +111,8 @@ test("a daemon that gives up loses usage, after one request that never arrived",
 test("a daemon that counts a window anew bills another amount, after one restart", async () => {
   const kill: Fault = { kind: "kill_daemon", at: { of: "broadcast", nth: 2 }, ms: 20 };
   const slow: Fault = { kind: "delay", at: { of: "lookup", nth: 1 }, ms: 50 };
-  const { code, report } = await torture("recounts", ...(await replayed(kill, slow)));
+  const faults = ALL ? [kill, slow] : [kill];
+  const { code, report } = await torture("recounts", ...(await replayed(...faults)));
   expect(code).toBe(22);
   expect(report.verdict).toBe("wrong_amount");
   expect(report.smallest).toEqual([kill]);
