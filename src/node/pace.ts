@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 
 /** Work goes on for so long before others get their turn, in milliseconds. */
-export const SLICE_MS = 5;
+export const SLICE_MS = 3;
 /** The most that one piece of work counts for, in milliseconds. */
 const PIECE_MS = 2;
 
