@@ -13,6 +13,12 @@ const EQUAL_MS = 10;
 const RUNNING_X = 16;
 /** Calls of one client that wait for a place. */
 const WAITING_MAX = 100;
+/** Who has used more than this of late rests while others work, in milliseconds. */
+const GREEDY_MS = 1000;
+/** It rests after a slice for so many times as long as that was. */
+const REST_X = 2;
+/** Others count as working for so long after a call, in milliseconds. */
+const OTHERS_MS = 1000;
 /** Addresses of which it is remembered what they have used. */
 const ADDRESSES_MAX = 10_000;
 
@@ -50,6 +56,12 @@ class Usage {
   }
 }
 
+/** The last call of a client, in milliseconds. */
+interface Call {
+  readonly usage: Usage;
+  readonly at: number;
+}
+
 interface Waiting {
   readonly usage: Usage;
   readonly enter: () => void;
@@ -72,9 +84,11 @@ interface Paused {
  * least, and among equals the one that came first. A client who has used less than any of those that
  * have a place gets one beside them, so that nobody waits for the end of others' long calls.
  *
- * Work with a place, and light work that turns out long, pauses after each slice. In one turn of the
- * event loop they go on for a slice in all, again that of the client first who has used least: a
- * short call of anybody else waits for two slices at most, however much work there is.
+ * Work with a place begins with a pause, and it, and light work that turns out long, pauses after
+ * each slice. In one turn of the event loop they go on for a slice in all, again that of the client
+ * first who has used least: a short call of anybody else waits for two slices at most, however much
+ * work there is. Who has used most of the time rests between its slices while others call: it has a
+ * third of the thread at most, so that others find it free.
  */
 export class HeavyQueue {
   readonly #max: number;
@@ -87,7 +101,14 @@ export class HeavyQueue {
   readonly #running = new Set<Usage>();
   /** Those of them that have a place. */
   readonly #placed = new Set<Usage>();
+  /** Who called last, and who called last of all others. */
+  #caller: Call | undefined;
+  #otherCaller: Call | undefined;
+  /** Whether a slice runs, or comes with the next turn of the event loop. */
   #isResuming = false;
+  /** Until when who has used most of the time rests, in milliseconds, and what ends it. */
+  #restsUntil = 0;
+  #rest: NodeJS.Timeout | undefined;
 
   /**
    * @param max calls that run at the same time, at least 1
@@ -109,11 +130,13 @@ export class HeavyQueue {
     client?: Client,
   ): Promise<T> {
     signal.throwIfAborted();
-    const usage = this.#usageOf(client);
+    const usage = this.#callOf(client);
     if (usage.waiting >= this.#waitingMax) throw new TurnsError(this.#waitingMax);
     await this.#place(usage, signal);
     const pace = new Turns(this.#pause, usage, signal);
     try {
+      // One short call after the other would be a long one without a pause.
+      if (this.#placed.has(usage)) await pace.pause();
       signal.throwIfAborted();
       return await work(pace);
     } finally {
@@ -126,7 +149,21 @@ export class HeavyQueue {
 
   /** For a call that needs no place, because it is mostly short: long ones take turns all the same. */
   pace(signal: AbortSignal, client?: Client): Pace {
-    return new Turns(this.#pause, this.#usageOf(client), signal);
+    return new Turns(this.#pause, this.#callOf(client), signal);
+  }
+
+  #callOf(client: Client | undefined): Usage {
+    const usage = this.#usageOf(client);
+    if (this.#caller?.usage !== usage) this.#otherCaller = this.#caller;
+    this.#caller = { usage, at: performance.now() };
+    return usage;
+  }
+
+  /** Whether somebody has used so much that it rests between its slices, because others call too. */
+  #rests(usage: Usage, now: number): boolean {
+    if (usage.costMs(now) < GREEDY_MS) return false;
+    const other = this.#caller?.usage === usage ? this.#otherCaller : this.#caller;
+    return other !== undefined && now - other.at < OTHERS_MS;
   }
 
   #usageOf(client: Client | undefined): Usage {
@@ -209,29 +246,41 @@ export class HeavyQueue {
   readonly #pause = (paused: Paused): void => {
     this.#paused.add(paused);
     if (this.#isResuming) return;
-    this.#isResuming = true;
-    setImmediate(this.#resume);
+    const now = performance.now();
+    if (this.#rest === undefined || !this.#rests(paused.usage, now)) this.#schedule(paused, now);
   };
+
+  #schedule({ usage }: Paused, now: number): void {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+    const restMs = this.#rests(usage, now) ? this.#restsUntil - now : 0;
+    this.#isResuming = restMs <= 0;
+    if (this.#isResuming) setImmediate(this.#resume);
+    else this.#rest = setTimeout(this.#resume, Math.ceil(restMs));
+  }
 
   /** Those that have paused go on for a slice; what has been sent meanwhile is read before the next. */
   readonly #resume = (): void => {
-    const end = performance.now() + SLICE_MS;
-    const one = () => {
-      const next = this.#nextPaused();
-      if (next === undefined) {
-        this.#isResuming = false;
-        return;
-      }
+    const began = performance.now();
+    this.#isResuming = true;
+    this.#rest = undefined;
+    const goOn = (next: Paused | undefined) => {
+      this.#isResuming = next !== undefined;
+      if (next === undefined) return;
       this.#paused.delete(next);
       next.resume();
       // Called when the work has paused again, ended, or waits for the disk: not before that.
-      queueMicrotask(() => process.nextTick(after));
+      queueMicrotask(() => process.nextTick(after, next.usage));
     };
-    const after = () => {
-      if (performance.now() < end || this.#paused.size === 0) one();
-      else setImmediate(this.#resume);
+    const after = (worked: Usage) => {
+      const now = performance.now();
+      if (this.#rests(worked, now)) this.#restsUntil = now + REST_X * (now - began);
+      const next = this.#nextPaused();
+      const isOver = now - began >= SLICE_MS || now < this.#restsUntil;
+      if (next !== undefined && isOver) this.#schedule(next, now);
+      else goOn(next);
     };
-    one();
+    goOn(this.#nextPaused());
   };
 
   #nextPaused(): Paused | undefined {

@@ -4,6 +4,7 @@ import { messageTypeNamed } from "../../codec/message_types.ts";
 import type { Pace } from "../../node/pace.ts";
 import type { HeavyQueue } from "../heavy_queue.ts";
 import { type JsonText, JsonTextWriter } from "../json_text.ts";
+import type { ParseTurns } from "../parse_turn.ts";
 import { readBody } from "../rpc/body.ts";
 import { isTooDeep, JSON_DEPTH_MAX } from "../rpc/json.ts";
 import type { Origins } from "../rpc/origins.ts";
@@ -33,6 +34,7 @@ export interface RestContext {
   readonly limits: RestLimits;
   /** Where the writing of long answers takes turns. */
   readonly heavy: HeavyQueue;
+  readonly turns: ParseTurns;
   readonly extra: readonly HttpDoor[];
   readonly grpcWeb: GrpcWebHandler | undefined;
   readonly report: (error: unknown) => void;
@@ -114,7 +116,7 @@ async function serveDoor(
     signal,
     path: path.slice(door.prefix.length),
     search,
-    readJson: async () => readJson(context, request, response),
+    readJson: async () => readJson(context, request, response, signal),
     sendJson: (status, body) => sendJson(context, response, status, body),
   });
 }
@@ -126,7 +128,7 @@ async function serveMethod(context: RestContext, exchange: Exchange): Promise<vo
   const { route } = match;
   const height = heightAsked(request);
   const body =
-    route.rule.body === undefined ? undefined : await readJson(context, request, response);
+    route.rule.body === undefined ? undefined : await readJson(context, request, response, signal);
   const data = requestMessage(match, search, body);
   const { services, report, refused } = context;
   const limits = { callMs: context.limits.callMs, report, refused };
@@ -163,9 +165,10 @@ function matchOf(routes: RouteTable, { verb, path }: Exchange): Match | undefine
 
 /** @throws UnaryError 3 for a body that is no JSON or too long */
 async function readJson(
-  { limits: { bodyBytes }, refused }: RestContext,
+  { limits: { bodyBytes }, refused, turns }: RestContext,
   request: IncomingMessage,
   response: ServerResponse,
+  signal: AbortSignal,
 ): Promise<unknown> {
   const text = await readBody(request, bodyBytes);
   if (text === undefined) {
@@ -173,6 +176,11 @@ async function readJson(
     response.setHeader("Connection", "close");
     throw tooLong(413, `the body is longer than ${bodyBytes} bytes`);
   }
+  return turns.parse(parseJson, text, { signal, client: request.socket });
+}
+
+/** @throws UnaryError 3 for a text that is no JSON or too deep */
+function parseJson(text: string): unknown {
   if (isTooDeep(text)) throw badRequest(`the body is nested deeper than ${JSON_DEPTH_MAX}`);
   if (text.trim() === "") throw badRequest("the body is empty; send a JSON object");
   try {

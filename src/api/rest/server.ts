@@ -1,5 +1,6 @@
 import type { DoorMetrics } from "../../node/metrics.ts";
 import { HeavyQueue } from "../heavy_queue.ts";
+import { ParseTurns } from "../parse_turn.ts";
 import { listenHttp } from "../http_listener.ts";
 import { originsOf } from "../rpc/origins.ts";
 import type { Services } from "../services/services.ts";
@@ -53,12 +54,14 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   const limits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const listener = await listenHttp({ host, port, flag: FLAG }, limits, report);
   const refused = (limit: string) => options.metrics?.refused("rest", limit);
+  const heavy = options.heavy ?? new HeavyQueue(1);
   const handler = restHandler({
     services,
     routes: new RouteTable(),
     origins: originsOf(options.cors),
     limits,
-    heavy: options.heavy ?? new HeavyQueue(1),
+    heavy,
+    turns: new ParseTurns(heavy, refused),
     extra: options.extra ?? [],
     grpcWeb: options.grpcWeb,
     report,

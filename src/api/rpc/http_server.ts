@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readBody } from "./body.ts";
+import type { ParseTurns } from "../parse_turn.ts";
 import type { Pace } from "../../node/pace.ts";
 import type { Client } from "../heavy_queue.ts";
 import { JsonText } from "../json_text.ts";
@@ -27,6 +28,7 @@ export interface HttpDoor {
   readonly caller: (id: RpcId, from: Asker) => Caller;
   /** For what a client sends in one piece. */
   readonly pace: (from: Asker) => Pace;
+  readonly turns: ParseTurns;
   readonly report: (error: unknown) => void;
   /** Told when a limit has turned a request away. */
   readonly refused: (limit: Limit) => void;
@@ -141,8 +143,10 @@ async function answerPost(door: HttpDoor, text: string, from: Asker): Promise<An
   const refused = (status: number, error: RpcError) => ({ status, body: failure(null, error) });
   let value: unknown;
   try {
-    value = parseJson(text);
+    value = await door.turns.parse(parseJson, text, from);
   } catch (error) {
+    // Nobody is there to read an answer.
+    if (from.signal.aborted) return { status: 200, body: undefined };
     return refused(500, toRpcError(error, door.report));
   }
   const requests: readonly unknown[] = Array.isArray(value) ? value : [value];

@@ -5,6 +5,7 @@ import { listenHttp } from "../http_listener.ts";
 import type { Caller } from "./call.ts";
 import { CommitWaits } from "./commit_waits.ts";
 import { HeavyQueue } from "../heavy_queue.ts";
+import { ParseTurns } from "../parse_turn.ts";
 import { type Asker, httpHandler } from "./http_server.ts";
 import { DEFAULT_LIMITS, type Limit, type RpcLimits } from "./limits.ts";
 import { isLoopback, originsOf } from "./origins.ts";
@@ -96,7 +97,8 @@ function attach(
     return { routes, may, context, heavy, client, report, metrics, door: name };
   };
   const pace = ({ signal, client }: Asker) => heavy.pace(signal, client);
-  const doors = { routes, origins, limits, caller, pace, report, refused };
+  const turns = new ParseTurns(heavy, refused);
+  const doors = { routes, origins, limits, caller, pace, turns, report, refused };
   const door = { ...doors, mayCache: !isDev, events: view.events };
   const sockets = new Sockets({
     ...door,

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { EventBusView } from "../../node/view.ts";
 import type { Client } from "../heavy_queue.ts";
+import { LONG_REQUEST, type ParseTurns } from "../parse_turn.ts";
 import { type Caller, call, failure, parseJson, type Reply, readRequest } from "./call.ts";
 import { toRpcError } from "./errors.ts";
 import type { Asker } from "./http_server.ts";
@@ -27,6 +28,7 @@ export interface SocketDoor {
   readonly origins: Origins;
   readonly limits: RpcLimits;
   readonly caller: (id: RpcId, from: Asker, subscriptions: SubscriptionDoor) => Caller;
+  readonly turns: ParseTurns;
   readonly report: (error: unknown) => void;
   /** Told when a limit has turned a client away. */
   readonly refused: (limit: Limit) => void;
@@ -96,6 +98,8 @@ class SocketClient {
   /** Requests that wait until others are done; what one read of the connection brings, at most. */
   readonly #queue: string[] = [];
   #running = 0;
+  /** Whether a long frame waits for its turn: those behind it wait too. */
+  #isParsing = false;
 
   constructor(
     socket: WebSocket,
@@ -148,6 +152,7 @@ class SocketClient {
 
   #isBusy(): boolean {
     const { socketRequests, unsentBytes } = this.#door.limits;
+    if (this.#isParsing) return true;
     return this.#running >= socketRequests || this.#socket.bufferedAmount > unsentBytes;
   }
 
@@ -163,9 +168,29 @@ class SocketClient {
   }
 
   #receive(text: string): void {
+    if (text.length > LONG_REQUEST) void this.#receiveLong(text);
+    else this.#answer(() => parseJson(text));
+  }
+
+  async #receiveLong(text: string): Promise<void> {
+    this.#isParsing = true;
+    const parsed = await this.#door.turns.parse(parseJson, text, this.#from).then(
+      (value) => () => value,
+      (error: unknown) => () => {
+        throw error;
+      },
+    );
+    this.#isParsing = false;
+    if (this.#left.signal.aborted) return;
+    this.#answer(parsed);
+    this.#work();
+  }
+
+  /** @param parse gives the request */
+  #answer(parse: () => unknown): void {
     const { caller, report } = this.#door;
     try {
-      const request = readRequest(parseJson(text));
+      const request = readRequest(parse());
       if (request === undefined) return;
       const reply = call(
         caller(request.id, this.#from, this.#subscriptions),
