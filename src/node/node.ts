@@ -165,7 +165,7 @@ async function startOn(home: OpenHome, options: NodeOptions): Promise<RunningNod
   engine.start();
   const pruning = new PruneLoop({ db, hasher, store, log });
   pruning.start();
-  return { view, halted, stop: stopper({ engine, mempool, pool, app, pruning, home }) };
+  return { view, halted, stop: stopper({ engine, bus, mempool, pool, app, pruning, home }) };
 }
 
 function cryptoName({ hasher, verifier }: Crypto): string {
@@ -181,18 +181,20 @@ function gasLimit(consensus: bigint, application: bigint): bigint {
 /** Stops once, however often it is asked to. */
 function stopper(parts: {
   engine: SoloEngine;
+  bus: EventBus;
   mempool: Mempool;
   pool: VerifyPool;
   app: Application;
   pruning: PruneLoop;
   home: OpenHome;
 }): () => Promise<void> {
-  const { engine, mempool, pool, app, pruning, home } = parts;
+  const { engine, bus, mempool, pool, app, pruning, home } = parts;
   let stopped: Promise<void> | undefined;
   return async () => {
     mempool.close(new Error("the node is stopping"));
     stopped ??= engine
       .stop()
+      .then(() => bus.flush())
       .then(async () => pool.close())
       .then(async () => pruning.stop())
       .then(async () => app.close())

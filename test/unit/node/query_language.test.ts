@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { QueryLanguageError } from "../../../src/node/errors.ts";
-import { EventBus } from "../../../src/node/event_bus.ts";
 import { eventsMatch } from "../../../src/node/event_match.ts";
-import { silentLog } from "../../../src/node/log.ts";
 import { parseQuery } from "../../../src/node/query_language.ts";
 import { event } from "../../../src/types/event.ts";
 
@@ -83,76 +81,5 @@ describe("matching", () => {
     { query: "tx.height<5", matches: false },
   ])("$query: $matches", ({ query, matches }) => {
     expect(eventsMatch(parseQuery(query), new Map([["tx.height", ["5"]]]), events)).toBe(matches);
-  });
-});
-
-describe("event bus", () => {
-  const result = {
-    code: 0,
-    codespace: "",
-    log: "",
-    info: "",
-    data: new Uint8Array(0),
-    gasWanted: 0n,
-    gasUsed: 0n,
-  };
-  const tx = (first: number) => ({
-    hash: new Uint8Array(32).fill(first),
-    height: 3n,
-    index: first,
-    tx: new Uint8Array(1),
-    result: { ...result, events: [event("pay", { from: `${first}` })] },
-  });
-  const publish = (bus: EventBus) =>
-    bus.publish(
-      { header: { height: 3n } } as Parameters<EventBus["publish"]>[0],
-      {
-        height: 3n,
-        txResults: [],
-        events: [event("begin", { x: "1" })],
-        appHash: new Uint8Array(32),
-      },
-      [tx(1), tx(2)],
-    );
-
-  test("tells each subscriber of what matches, until it ends", () => {
-    const bus = new EventBus(silentLog);
-    const seen: string[] = [];
-    const on = (query: string) =>
-      bus.subscribe(query, (found, attributes) =>
-        seen.push(`${found.kind} ${[...attributes.keys()].join()}`),
-      );
-    const ends = [
-      on("tm.event='NewBlock'"),
-      on("tm.event='NewBlockHeader'"),
-      on(`tm.event='Tx' AND tx.hash='${"02".repeat(32)}'`),
-      on(`tx.hash='${"07".repeat(32)}'`),
-      on("pay.from='1'"),
-    ];
-    expect(bus.size).toBe(5);
-    publish(bus);
-    expect(seen).toEqual([
-      "NewBlock tm.event,block.height,begin.x",
-      "NewBlock tm.event,block.height,begin.x",
-      "Tx tm.event,tx.hash,tx.height,pay.from",
-      "Tx tm.event,tx.hash,tx.height,pay.from",
-    ]);
-    for (const end of ends) end();
-    expect(bus.size).toBe(0);
-    publish(bus);
-    expect(seen).toHaveLength(4);
-  });
-
-  test("survives a subscriber that throws", () => {
-    const bus = new EventBus(silentLog);
-    let calls = 0;
-    bus.subscribe("tm.event='Tx'", () => {
-      throw new Error("mine");
-    });
-    bus.subscribe("tm.event='Tx'", () => {
-      calls += 1;
-    });
-    publish(bus);
-    expect(calls).toBe(2);
   });
 });
