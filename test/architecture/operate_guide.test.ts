@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { openMetrics } from "../../src/api/metrics/recorder.ts";
-import { read } from "./repository.ts";
+import { projectFiles, read } from "./repository.ts";
 
 const GUIDE = "docs/guides/operate.md";
 const RULES = "docs/alerts.yml";
@@ -29,4 +29,15 @@ test("every metric that the guide and the alert rules name exists", () => {
   expect(unknown(guide)).toEqual([]);
   expect(unknown(read(RULES))).toEqual([]);
   expect(named(read(RULES)).length).toBeGreaterThan(5);
+});
+
+test("the guide has every limit that turns somebody away", () => {
+  const told = projectFiles()
+    .filter((path) => /^src\/api\/.*\.ts$/.test(path))
+    .flatMap((path) => [...read(path).matchAll(/refused\((?:[\w.]+, )?"([a-z_]+)"\)/g)])
+    .map(([, limit]) => limit);
+  expect(new Set(told).size).toBeGreaterThan(8);
+  const rowsOfLimits = guide.split("\n").filter((line) => /^\| `[a-z_]+`(, `|.* \| )/.test(line));
+  const named = rowsOfLimits.flatMap((line) => [...line.matchAll(/`([a-z_]+)`/g)]);
+  expect(named.map(([, limit]) => limit)).toEqual(expect.arrayContaining([...new Set(told)]));
 });
