@@ -47,6 +47,11 @@ export class QueryError extends Error {
     this.code = code;
   }
 
+  /** Whether the chain has no such query at all. */
+  get unknownPath(): boolean {
+    return this.codespace === "sdk" && this.code === 6;
+  }
+
   /** Whether the thing asked for does not exist. */
   get notFound(): boolean {
     return this.code === 22 || /rpc error: code = NotFound/i.test(this.message);

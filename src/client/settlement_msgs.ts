@@ -11,6 +11,8 @@ import { MsgDisputeUsage } from "../gen/settled/settlement/v1/tx.ts";
 import {
   QueryEscrowsByOrderRequest,
   QueryEscrowsByOrderResponse,
+  QueryUsageRecordsByOrderRequest,
+  QueryUsageRecordsByOrderResponse,
   type UsageRecord,
 } from "../gen/virtengine/settlement/v1/query.ts";
 import {
@@ -104,15 +106,32 @@ export interface OrderUsage {
 
 const PAGE_ROWS = 1000n;
 
-/** All usage records of an order that count, in recording order, read page by page. */
+/**
+ * All usage records of an order that count, in recording order, read page by page; at once from a
+ * chain that has no such query, but the one that is deployed.
+ */
 export async function usageOfOrder(client: Client, orderId: string): Promise<OrderUsage[]> {
+  const records = await pagesOfUsage(client, orderId).catch((error: unknown) => {
+    if (error instanceof QueryError && error.unknownPath) return allUsage(client, orderId);
+    throw error;
+  });
+  return records.filter(counts).map(orderUsage);
+}
+
+async function allUsage(client: Client, orderId: string): Promise<UsageRecord[]> {
+  const path = "/virtengine.settlement.v1.Query/UsageRecordsByOrder";
+  const [request, response] = [QueryUsageRecordsByOrderRequest, QueryUsageRecordsByOrderResponse];
+  return (await client.query(path, request, { orderId }, response)).usageRecords;
+}
+
+async function pagesOfUsage(client: Client, orderId: string): Promise<UsageRecord[]> {
   const path = "/settled.settlement.v1.Query/Usage";
-  const records: OrderUsage[] = [];
+  const records: UsageRecord[] = [];
   let key = new Uint8Array(0);
   do {
     const input = { orderId, openOnly: false, pagination: { key, limit: PAGE_ROWS } };
     const page = await client.query(path, QueryUsageRequest, input, QueryUsageResponse);
-    records.push(...page.usageRecords.filter(counts).map(orderUsage));
+    records.push(...page.usageRecords);
     key = Uint8Array.from(page.pagination?.nextKey ?? []);
   } while (key.length > 0);
   return records;
