@@ -12,6 +12,11 @@ export class ProviderError extends Error {
   }
 }
 
+/** Whether a disk did not do what it was asked: it may later, and nothing is known to be wrong. */
+export function isOfDisk(error: unknown): error is ProviderError {
+  return error instanceof ProviderError && error.code === "outbox_disk";
+}
+
 /** A line of a usage file that cannot be read. Nothing of such a file is submitted. */
 export class UsageFileError extends ProviderError {
   /** From 1, the header included. */

@@ -3,7 +3,7 @@ import { readRecordUsage, usageOfOrder } from "../client/settlement_msgs.ts";
 import type { Signer } from "../client/signer.ts";
 import { DEFAULT_GAS_PRICE, messageGas, parseGasPrice } from "./gas.ts";
 import { type MeteredRun, runMetered } from "./metered_command.ts";
-import { DEFAULT_PRICES_FILE, readPrices } from "./prices.ts";
+import { DEFAULT_PRICES_FILE, PriceBook } from "./price_book.ts";
 import type { ProviderIo } from "./progress.ts";
 import { reportsOf, signedReport, type UsageReport } from "./reports.ts";
 import { type Outcome, TxSender } from "./submit.ts";
@@ -59,7 +59,7 @@ export interface MeterResult {
  */
 export async function runMeter(options: MeterOptions, io: ProviderIo): Promise<MeterResult> {
   const { client, provider, order, lease } = options;
-  const prices = await readPrices(options.pricesFile ?? DEFAULT_PRICES_FILE);
+  const prices = await PriceBook.read(options.pricesFile ?? DEFAULT_PRICES_FILE);
   const gasPrice = parseGasPrice(options.gasPrice ?? DEFAULT_GAS_PRICE);
   // Asked before, so that a command does not run for nothing on a chain that is not there.
   await client.status();

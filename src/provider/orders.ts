@@ -46,7 +46,6 @@ const CLAIM_ENTRIES_MAX = 10_000;
 export interface OrdersOptions {
   readonly client: Client;
   readonly provider: TxSender;
-  readonly denom: string;
   /** Factor on an order's exact cost: what its escrow holds, rounded up. */
   readonly escrowMargin: Dec;
   /** Most records that one settlement takes. */
@@ -125,7 +124,7 @@ export class Orders {
         message: createEscrow({
           sender: (run.customer as TxSender).signer.address,
           orderId: run.plan.order,
-          amount: [{ denom: this.#options.denom, amount: this.#deposit(run).toString() }],
+          amount: this.#deposit(run),
           expiresIn: expiresIn(run),
         }),
         gas: messageGas("create"),
@@ -141,14 +140,16 @@ export class Orders {
   }
 
   /** What the records that are not on the chain yet will cost, times the margin, rounded up. */
-  #deposit(run: OrderRun): bigint {
-    const { denom, escrowMargin } = this.#options;
-    let cost = run.plan.cost;
-    for (const { totalCost } of run.known.values())
-      cost -= amountOf(parseCoinsText(totalCost), denom);
-    const deposit = divCeil(cost * escrowMargin, DEC_ONE);
-    // An escrow holds something, even for an order whose prices come to nothing.
-    return deposit > 0n ? deposit : 1n;
+  #deposit(run: OrderRun): { denom: string; amount: string }[] {
+    const { escrowMargin } = this.#options;
+    const recorded = [...run.known.values()].map(({ totalCost }) => parseCoinsText(totalCost));
+    const deposits = [...run.plan.cost].map(([denom, cost]) => {
+      const left = recorded.reduce((rest, coins) => rest - amountOf(coins, denom), cost);
+      const deposit = divCeil(left * escrowMargin, DEC_ONE);
+      // An escrow holds something of every denom that is charged, even where prices come to nothing.
+      return { denom, amount: (deposit > 0n ? deposit : 1n).toString() };
+    });
+    return deposits.sort((a, b) => (a.denom < b.denom ? -1 : 1));
   }
 
   async #activate(runs: readonly OrderRun[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { Coverage } from "./coverage.ts";
 import { UsageFileError } from "./errors.ts";
-import { costOf, type Prices } from "./prices.ts";
+import type { PriceBook } from "./price_book.ts";
 import {
   RESOURCES,
   type Resource,
@@ -19,8 +19,8 @@ export interface OrderPlan {
   readonly index: number;
   windows: number;
   records: number;
-  /** Exactly what the chain will charge for all records, in the prices' denom. */
-  cost: bigint;
+  /** Exactly what the chain will charge for all records, by denom; it may come to 0. */
+  readonly cost: Map<string, bigint>;
   /** The earliest start and the latest end of its windows. */
   start: bigint;
   end: bigint;
@@ -34,13 +34,14 @@ export interface ReplayPlan {
   readonly counts: FileCounts;
   readonly windows: number;
   readonly records: number;
-  readonly cost: bigint;
+  /** By denom. */
+  readonly cost: ReadonlyMap<string, bigint>;
   /** What `carry` keeps at the end of all leases, in raw units. */
   readonly unbilled: Readonly<Record<Resource, bigint>>;
 }
 
 export interface PlanOptions {
-  readonly prices: Prices;
+  readonly prices: PriceBook;
   readonly unitRounding: UnitRounding;
   /** One escrow per job: an order must then have one job. */
   readonly withOrders: boolean;
@@ -98,19 +99,18 @@ export async function planReplay(
   const orders = new Map<string, OrderPlan>();
   const coverage = new Map<string, Coverage>();
   const counters = new LeaseCounters(options.unitRounding);
-  const totals = { windows: 0, records: 0, cost: 0n };
+  const totals = { windows: 0, records: 0, cost: new Map<string, bigint>() };
   for await (const window of windows) {
     const plan = planOf(window, orders, options.withOrders);
     checkOverlap(window, coverage);
     const units = counters.add(window);
-    const cost = units.reduce(
-      (sum, each) => sum + costOf(options.prices, each.resource, each.units),
-      0n,
-    );
-    extend(plan, window, units, cost);
+    extend(plan, window, units);
+    for (const { resource, units: count } of units) {
+      const { denom, cost } = options.prices.chargeOf(window.order, resource, count);
+      for (const sums of [plan.cost, totals.cost]) sums.set(denom, (sums.get(denom) ?? 0n) + cost);
+    }
     totals.windows += 1;
     totals.records += units.length;
-    totals.cost += cost;
   }
   return { orders, counts, ...totals, unbilled: counters.closeAll() };
 }
@@ -124,7 +124,7 @@ function planOf(
   const plan = orders.get(order);
   if (plan === undefined) {
     const span = { start: window.start, end: window.end };
-    const totals = { windows: 0, records: 0, cost: 0n, first: undefined };
+    const totals = { windows: 0, records: 0, cost: new Map<string, bigint>(), first: undefined };
     const created = { job, order, lease, index: orders.size, ...totals, ...span };
     orders.set(order, created);
     return created;
@@ -154,15 +154,9 @@ function checkOverlap(window: MeteredWindow, coverage: Map<string, Coverage>): v
   );
 }
 
-function extend(
-  plan: OrderPlan,
-  window: MeteredWindow,
-  units: readonly ResourceUnits[],
-  cost: bigint,
-): void {
+function extend(plan: OrderPlan, window: MeteredWindow, units: readonly ResourceUnits[]): void {
   plan.windows += 1;
   plan.records += units.length;
-  plan.cost += cost;
   if (window.start < plan.start) plan.start = window.start;
   if (window.end > plan.end) plan.end = window.end;
   const resource = units[0]?.resource;

@@ -1,8 +1,14 @@
 import { readFile } from "node:fs/promises";
-import { parseDec } from "../types/dec.ts";
+import { fileURLToPath } from "node:url";
+import { type Dec, mulFloor, parseDec } from "../types/dec.ts";
 import { isDenom } from "../types/denom.ts";
 import { ProviderError } from "./errors.ts";
 import { RESOURCES, type Resource } from "./units.ts";
+
+/** The price list that comes with the project; the same path from `src` and from `dist`. */
+export const DEFAULT_PRICES_FILE: string = fileURLToPath(
+  new URL("../../examples/prices.json", import.meta.url),
+);
 
 /** What a unit of a resource costs. */
 export interface UnitPrice {
@@ -46,16 +52,7 @@ export class PriceBook {
 
   /** @throws ProviderError `bad_prices` naming the file and what is wrong in it. */
   static async read(file: string): Promise<PriceBook> {
-    const text = await readFile(file, "utf8").catch((error: unknown) => {
-      throw new ProviderError("bad_prices", `cannot read prices: ${(error as Error).message}`);
-    });
-    let json: unknown;
-    try {
-      json = JSON.parse(text);
-    } catch (error) {
-      throw new ProviderError("bad_prices", `${file} is not JSON: ${(error as Error).message}`);
-    }
-    return PriceBook.parse(json, file);
+    return PriceBook.parse(await readPricesFile(file), file);
   }
 
   /** @throws ProviderError `bad_prices` naming `source` and the field. */
@@ -88,6 +85,15 @@ export class PriceBook {
     const denom = entry.denom ?? this.#denomOf(order);
     if (denom === undefined) throw this.#noDenom(order, resource);
     return { denom, unitPrice: entry.unitPrice };
+  }
+
+  /**
+   * What the chain will charge for units of a resource: floor(units × price), base units.
+   * @throws ProviderError `missing_price`
+   */
+  chargeOf(order: string, resource: Resource, units: bigint): UnitPrice & { cost: bigint } {
+    const { denom, unitPrice } = this.priceOf(order, resource);
+    return { denom, unitPrice, cost: mulFloor(unitPrice as Dec, units) };
   }
 
   /**
@@ -171,11 +177,30 @@ export class PriceBook {
   }
 }
 
+/**
+ * A price book as it stands in a file of JSON, or of YAML.
+ * @throws ProviderError `bad_prices` naming the file.
+ */
+export async function readPricesFile(file: string): Promise<unknown> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new ProviderError("bad_prices", `cannot read prices: ${(error as Error).message}`);
+  });
+  // Who reads prices from the settings alone does without.
+  const { parse } = await import("yaml");
+  try {
+    // JSON is YAML too.
+    return parse(text) as unknown;
+  } catch (error) {
+    const rule = "is neither JSON nor YAML";
+    throw new ProviderError("bad_prices", `${file} ${rule}: ${(error as Error).message}`);
+  }
+}
+
 function bad(source: string, detail: string): ProviderError {
   return new ProviderError("bad_prices", `${source}: ${detail}`);
 }
 
-/** The list that `replay` and `meter` read: one denom, prices without it. */
+/** A list of prices in one denom, which is named once. */
 function parseList(list: Record<string, unknown>, source: string): Entries {
   const { denom, prices, ...more } = list;
   const unknown = Object.keys(more)[0];
@@ -185,14 +210,11 @@ function parseList(list: Record<string, unknown>, source: string): Entries {
   if (object === undefined) {
     throw bad(source, `"prices" must be an object of decimals by resource`);
   }
-  const joined = Object.entries(object).map(([resource, price]) => {
-    const isText = typeof price === "string";
-    return [resource, isText ? (price === "free" ? `free ${denom}` : price + denom) : price];
-  });
-  return parseEntries(Object.fromEntries(joined), "prices", source);
+  return parseEntries(object, "prices", source, denom);
 }
 
-function parseEntries(json: unknown, where: string, source: string): Entries {
+/** @param denom of prices that do not name it themselves; undefined: they do */
+function parseEntries(json: unknown, where: string, source: string, denom?: string): Entries {
   const object = asObject(json);
   if (object === undefined) throw bad(source, `${where} must be an object of prices by resource`);
   const entries = new Map<Resource, Entry>();
@@ -202,26 +224,29 @@ function parseEntries(json: unknown, where: string, source: string): Entries {
       const known = RESOURCES.join(", ");
       throw bad(source, `${where}: unknown resource "${name}", expected ${known}`);
     }
-    entries.set(resource, parseEntry(value, `${where}.${name}`, source));
+    entries.set(resource, parseEntry(value, `${where}.${name}`, source, denom));
   }
   return entries;
 }
 
-function parseEntry(value: unknown, where: string, source: string): Entry {
+function parseEntry(value: unknown, where: string, source: string, of = ""): Entry {
+  const example = `"1500${of === "" ? "uve" : ""}"`;
   const refuse = (rule: string) => bad(source, `${where} ${rule}: ${JSON.stringify(value)}`);
   // A number of JSON has lost its places already: only texts are exact.
-  if (typeof value !== "string") throw refuse(`must be a text like "1500uve", or "free"`);
-  const free = FREE.exec(value);
+  if (typeof value !== "string") throw refuse(`must be a text like ${example}, or "free"`);
+  const text = of === "" ? value : value === "free" ? `free ${of}` : value + of;
+  const free = FREE.exec(text);
   if (free !== null) {
     const [, denom] = free;
     if (denom === undefined) return { denom: undefined, unitPrice: 0n };
     if (!isDenom(denom)) throw refuse("has no denom after free");
     return { denom, unitPrice: 0n };
   }
-  const [, digits = "", denom = ""] = PRICE.exec(value) ?? [];
+  const [, digits = "", denom = ""] = PRICE.exec(text) ?? [];
   const unitPrice = parseDec(digits);
   if (unitPrice === undefined || unitPrice < 0n) {
-    throw refuse(`must be a decimal, not negative, of at most 18 places, and a denom ("1500uve")`);
+    const rest = of === "" ? ", and a denom" : "";
+    throw refuse(`must be a decimal, not negative, of at most 18 places${rest} (${example})`);
   }
   if (!isDenom(denom)) throw refuse("has no denom after the number");
   if (unitPrice === 0n) throw refuse(`is 0: write "free" if that is what is meant`);

@@ -10,7 +10,7 @@ import { readMetrics } from "./metrics_ndjson.ts";
 import { Orders } from "./orders.ts";
 import { type OrderPlan, planReplay, type ReplayPlan } from "./plan.ts";
 import { readPods } from "./pods_csv.ts";
-import { DEFAULT_PRICES_FILE, type Prices, readPrices } from "./prices.ts";
+import { DEFAULT_PRICES_FILE, PriceBook } from "./price_book.ts";
 import { Progress, type ProviderIo } from "./progress.ts";
 import { chunksOf, RunBook, runPipeline, type Stages } from "./replay_stages.ts";
 import { TxSender } from "./submit.ts";
@@ -65,7 +65,7 @@ const WINDOW_SECONDS_MAX = 2_678_400;
  */
 export async function runReplay(options: ReplayOptions, io: ProviderIo): Promise<ReplaySummary> {
   const checked = checkOptions(options);
-  const prices = await readPrices(options.pricesFile ?? DEFAULT_PRICES_FILE);
+  const prices = await PriceBook.read(options.pricesFile ?? DEFAULT_PRICES_FILE);
   const { unitRounding, withOrders } = options;
   const counts = noCounts();
   const reading = windowsOf(options, counts);
@@ -163,7 +163,7 @@ interface Submission {
   readonly options: ReplayOptions;
   readonly escrowMargin: Dec;
   readonly ackShare: Dec;
-  readonly prices: Prices;
+  readonly prices: PriceBook;
   readonly plan: ReplayPlan;
   readonly epoch: bigint;
   readonly progress: Progress;
@@ -185,10 +185,9 @@ async function submit(submission: Submission): Promise<void> {
   const customers = withOrders
     ? options.customers.map((signer) => new TxSender(client, signer, senderOptions))
     : [];
-  const { denom } = prices;
   const perSettlement = withOrders ? await recordsPerSettlement(client) : 1;
   const shared = { client, provider, tally };
-  const orders = new Orders({ ...shared, denom, escrowMargin, perSettlement });
+  const orders = new Orders({ ...shared, escrowMargin, perSettlement });
   const stages: Stages = { orders, records: shared, progress, withOrders };
   const book = new RunBook({ plan, prices, unitRounding, epoch, ackShare, customers });
   const windows = windowsOf(options, noCounts());

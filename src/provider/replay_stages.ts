@@ -8,7 +8,7 @@ import {
 } from "./order_run.ts";
 import type { Orders } from "./orders.ts";
 import { LeaseCounters, type ReplayPlan } from "./plan.ts";
-import type { Prices } from "./prices.ts";
+import type { PriceBook } from "./price_book.ts";
 import type { Progress } from "./progress.ts";
 import { acknowledge, type RecordsOptions, submitReports } from "./records.ts";
 import { reportsOf } from "./reports.ts";
@@ -19,7 +19,7 @@ import type { MeteredWindow } from "./window.ts";
 
 export interface RunOptions {
   readonly plan: ReplayPlan;
-  readonly prices: Prices;
+  readonly prices: PriceBook;
   readonly unitRounding: UnitRounding;
   /** Unix seconds of the file's zero. */
   readonly epoch: bigint;

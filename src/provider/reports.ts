@@ -7,7 +7,7 @@ import {
   usageSignBytes,
 } from "../client/settlement_msgs.ts";
 import type { EncodedMessage } from "../client/wire.ts";
-import { costOf, type Prices, priceOf } from "./prices.ts";
+import type { PriceBook } from "./price_book.ts";
 import type { ResourceUnits } from "./units.ts";
 import type { MeteredWindow } from "./window.ts";
 
@@ -35,7 +35,7 @@ export interface UsageReport {
 export function reportsOf(
   window: MeteredWindow,
   units: readonly ResourceUnits[],
-  prices: Prices,
+  prices: PriceBook,
   epoch: bigint,
 ): UsageReport[] {
   return units.map(({ resource, units: usageUnits }) => ({
@@ -45,9 +45,7 @@ export function reportsOf(
     usageUnits,
     periodStart: epoch + window.start,
     periodEnd: epoch + window.end,
-    denom: prices.denom,
-    unitPrice: priceOf(prices, resource),
-    cost: costOf(prices, resource, usageUnits),
+    ...prices.chargeOf(window.order, resource, usageUnits),
   }));
 }
 

@@ -1,12 +1,13 @@
 import { mulFloor, type Dec } from "../types/dec.ts";
+import { ProviderError } from "../provider/errors.ts";
 import { linesOf } from "../provider/lines.ts";
 import { readMetrics } from "../provider/metrics_ndjson.ts";
-import { PriceBook } from "../provider/price_book.ts";
-import { DEFAULT_PRICES_FILE } from "../provider/prices.ts";
+import { DEFAULT_PRICES_FILE, PriceBook } from "../provider/price_book.ts";
 import { type ResourceUnits, UnitCounter, type UnitRounding } from "../provider/units.ts";
 import { type MeteredWindow, noCounts } from "../provider/window.ts";
 import { WindowBook } from "../provider/windows/window_book.ts";
 import type { Charge } from "./charge.ts";
+import { TortureError } from "./errors.ts";
 
 export interface MeteredFile {
   /** NDJSON, as `settled provider replay --format metrics` takes it. */
@@ -26,16 +27,36 @@ interface Billed {
   readonly lease: string;
   readonly start: bigint;
   readonly end: bigint;
-  readonly units: readonly ResourceUnits[];
+  /** `since`: where the period of the resource begins, when that is before the window. */
+  readonly units: readonly (ResourceUnits & { readonly since?: bigint })[];
 }
 
 /**
  * What a usage file comes to, by the documented rules of windows and rounding.
- * @throws ProviderError when the file or the prices cannot be read.
+ * @throws TortureError `bad_metered`, `bad_prices` when the file or the prices cannot be read.
  */
 export async function chargesOfMetrics(metered: MeteredFile): Promise<Charge[]> {
-  const { file, pricesFile, rounding, windowSeconds, epoch } = metered;
-  const prices = await PriceBook.read(pricesFile ?? DEFAULT_PRICES_FILE);
+  const pricesFile = metered.pricesFile ?? DEFAULT_PRICES_FILE;
+  const prices = await PriceBook.read(pricesFile).catch(
+    retold("bad_prices", "--prices", pricesFile),
+  );
+  return charged(metered, prices).catch(retold("bad_metered", "--metered", metered.file));
+}
+
+/** Says which flag's file it is. */
+function retold(code: string, flag: string, file: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ProviderError)) throw error;
+    const { message } = error;
+    const place = message.includes(file) ? flag : `${flag} ${file}`;
+    throw new TortureError(code, `${place}: ${message}`);
+  };
+}
+
+async function charged(
+  { file, rounding, windowSeconds, epoch }: MeteredFile,
+  prices: PriceBook,
+): Promise<Charge[]> {
   const rows = readMetrics(linesOf(file), { limit: undefined }, noCounts());
   const absolute = async function* () {
     for await (const row of rows) {
@@ -48,10 +69,10 @@ export async function chargesOfMetrics(metered: MeteredFile): Promise<Charge[]> 
       : aligned(absolute(), rounding, windowSeconds);
   const charges: Charge[] = [];
   for await (const { order, lease, start, end, units } of windows) {
-    for (const { resource: type, units: count } of units) {
+    for (const { resource: type, units: count, since = start } of units) {
       const { denom, unitPrice } = prices.priceOf(order, type);
       const cost = mulFloor(unitPrice as Dec, count);
-      charges.push({ order, lease, type, start, end, units: count, denom, cost });
+      charges.push({ order, lease, type, start: since, end, units: count, denom, cost });
     }
   }
   return charges;

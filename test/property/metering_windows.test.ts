@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Usage } from "../../src/provider/collect/collector.ts";
-import { NO_METRICS, RAW_PER_UNIT, RESOURCES, rawUsage } from "../../src/provider/units.ts";
+import {
+  NO_METRICS,
+  RAW_PER_UNIT,
+  RESOURCES,
+  type Resource,
+  rawUsage,
+} from "../../src/provider/units.ts";
 import type { ClosedWindow } from "../../src/provider/windows/closed_window.ts";
 import { METRIC_NAMES } from "../../src/provider/windows/metric_sum.ts";
 import { WindowBook } from "../../src/provider/windows/window_book.ts";
@@ -114,6 +120,20 @@ describe("metering windows", () => {
             at = end;
           }
           if (all.length > 0 && at < endS) wrong.push(`ends at ${at}, not at ${endS}`);
+
+          // Records of a resource never overlap, begin with a window, and under carry leave no gap.
+          const billedUntil: Partial<Record<Resource, bigint>> = {};
+          const starts = new Set(all.map(({ start }) => start));
+          for (const { start, end, units } of all) {
+            for (const { resource, since } of units) {
+              const before = billedUntil[resource];
+              const isOwn = since === start && (rounding === "floor" || before === undefined);
+              const touches = since === before || end - (before ?? end) > 604_800n;
+              const isRight = since <= start && since >= (before ?? since) && starts.has(since);
+              if (!isRight || !(isOwn || touches)) wrong.push(`${resource} ${since}-${end}`);
+              billedUntil[resource] = end;
+            }
+          }
 
           const sum = { ...NO_METRICS } as Record<string, bigint>;
           const billed = rawUsage(NO_METRICS);

@@ -132,7 +132,7 @@ function windowOf(record: ReturnType<typeof usageRecord>): ClosedWindow {
   const { orderId: order, leaseId: lease, periodStart: start, periodEnd: end, usageUnits } = record;
   const cpuMilliseconds = usageUnits * 3_600_000n + 17n;
   return {
-    ...{ order, lease, start, end, units: [{ resource: "cpu", units: usageUnits }] },
+    ...{ order, lease, start, end, units: [{ resource: "cpu", units: usageUnits, since: start }] },
     metrics: { ...NO_METRICS, cpuMilliseconds, memoryByteSeconds: 123_456_789_012n },
     carried: { ...rawUsage(NO_METRICS), cpu: 17n },
     ...{ isPartial: false, faults: [], late: [] },

@@ -42,6 +42,17 @@ test("carry adds what is left, and then only an idle window bills the footprint"
   ]);
 });
 
+test("under carry a record's period begins where the one before it ended", () => {
+  const rows = [
+    { ...ROW, cpuMs: 3_600_000n, gpu: 3600n },
+    { ...ROW, start: 3600n, end: 7200n, cpuMs: 1_800_000n },
+    { ...ROW, start: 7200n, end: 10_800n, cpuMs: 1_800_000n, gpu: 1n },
+  ];
+  expect(brief(billsOf(rows, { ...TERMS, rounding: "carry" }))).toEqual([
+    ...["1 cpu 0-3600", "1 gpu 0-3600", "1 cpu 3600-10800"],
+  ]);
+});
+
 test("a row over several windows is shared out by time, the remainder in the last", () => {
   const rows = [{ ...ROW, start: 1800n, end: 9000n, gpu: 4n * 3600n + 1n }];
   expect(brief(billsOf(rows, TERMS))).toEqual([

@@ -83,6 +83,7 @@ function billsOfLease(rows: readonly Row[], terms: Terms): Bill[] {
     gpu: 0n,
     network: 0n,
   };
+  const billed = new Map<UsageType, bigint>();
   return windows.flatMap((window) => {
     const units = unitsOf(window, terms.rounding, kept);
     return TYPES.flatMap((type): Bill[] => {
@@ -90,7 +91,10 @@ function billsOfLease(rows: readonly Row[], terms: Terms): Bill[] {
       const { denom, atomics } = terms.prices[type];
       const cost = (units[type] * atomics) / 10n ** 18n;
       const { order, lease } = first;
-      const period = { start: window.start, end: window.end };
+      // What was carried came together since the last record: its period says so.
+      const since = terms.rounding === "carry" ? billed.get(type) : undefined;
+      billed.set(type, window.end);
+      const period = { start: since ?? window.start, end: window.end };
       return [{ order, lease, type, ...period, units: units[type], denom, atomics, cost }];
     });
   });

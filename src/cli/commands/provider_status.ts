@@ -45,13 +45,17 @@ function statusText(report: StatusReport, width: number | undefined): string {
     `outbox        ${report.outboxBytes} bytes`,
   ];
   const waiting = unpriced.length === 0 ? "" : `\nWindows without a price:\n${bullets(unpriced)}`;
+  const holds = report.held.map(({ order, sinceMs, untilMs, reason }) => {
+    return `${order} since ${timeText(sinceMs)}, tried again ${timeText(untilMs)}: ${reason}`;
+  });
+  const later = holds.length === 0 ? "" : `\nOrders that wait by themselves:\n${bullets(holds)}`;
   const reasons = stuck.map(({ key, state, reason }) => `${state} ${key}: ${reason}`);
   const held =
     reasons.length === 0 ? "" : `\nWaiting for you (retry or park):\n${bullets(reasons)}`;
   const disputed = money.disputes.length === 0 ? "" : `\nDisputed:\n${bullets(money.disputes)}`;
   const table = renderTable(states, columns as never, width);
   const live = daemon === undefined ? "" : liveTables(daemon, width);
-  return `${lines.join("\n")}\n\n${table}${waiting}${held}${disputed}${live}`;
+  return `${lines.join("\n")}\n\n${table}${waiting}${later}${held}${disputed}${live}`;
 }
 
 function moneyText(

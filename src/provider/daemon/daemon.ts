@@ -8,6 +8,7 @@ import { onwardClock } from "../dispatch/onward_clock.ts";
 import { Watcher } from "../dispatch/watcher.ts";
 import type { Feed, FeedRow } from "../feed/feed.ts";
 import { parseGasPrice } from "../gas.ts";
+import { isOfDisk } from "../errors.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { PriceBook } from "../price_book.ts";
 import type { ProviderLog } from "../provider_log.ts";
@@ -40,6 +41,8 @@ const LOOK_SECONDS_LEAST = 60;
 /** A tx whose fate is open for longer: the chain makes no blocks, or takes none of it. */
 const OPEN_TX_SECONDS = 300;
 const DAY_MS = 86_400_000;
+/** A lease that has ended is known at least as long as a period may last. */
+const ENDED_DAYS_LEAST = 31;
 const LOOK_MS = 100;
 /** How long calls to nodes are waited for when the daemon stops. */
 const CALLS_MS = 3000;
@@ -245,8 +248,9 @@ export class Daemon {
       // the next start.
       const calling = await sending.stop(CALLS_MS);
       this.#hanging = [...this.#hanging, ...calling];
-      const unpriced = (await this.#outbox.notes(UNPRICED_NOTES)).size;
-      this.#stuck = { refused: this.#outbox.counts().refused, unpriced };
+      // A disk that does not even read is no reason to leave the doors open.
+      const unpriced = await this.#outbox.notes(UNPRICED_NOTES).catch(() => new Map());
+      this.#stuck = { refused: this.#outbox.counts().refused, unpriced: unpriced.size };
       await this.#close();
     }
   }
@@ -300,9 +304,18 @@ export class Daemon {
   }
 
   async #pruneDaily(signal: AbortSignal): Promise<void> {
-    const { prune, settings } = this.#parts;
-    do await prune(this.#nowMs() - settings.keepSettledDays * DAY_MS);
-    while (await slept(DAY_MS, signal));
+    const { prune, settings, log } = this.#parts;
+    do {
+      const beforeMs = this.#nowMs() - settings.keepSettledDays * DAY_MS;
+      await prune(beforeMs).catch((error: unknown) => {
+        if (!isOfDisk(error)) throw error;
+        log.warn("old records are kept another day", { reason: error.message });
+      });
+      const endedMs = Math.min(beforeMs, this.#nowMs() - ENDED_DAYS_LEAST * DAY_MS);
+      const leases = this.#book.forgetEnded(BigInt(Math.trunc(endedMs / 1000)));
+      if (leases > 0) log.info("leases that ended long ago are forgotten", { leases });
+      await this.#intake.flush();
+    } while (await slept(DAY_MS, signal));
   }
 
   /** Returns when all records are that far, or wait for a person. */

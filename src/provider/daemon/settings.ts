@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CollectorSettings } from "../collect/collector_settings.ts";
 import { ProviderError } from "../errors.ts";
+import { readPricesFile } from "../price_book.ts";
 import type { UnitRounding } from "../units.ts";
 import { readFields } from "./settings_reader.ts";
 import { SETTINGS } from "./settings_table.ts";
@@ -135,16 +136,6 @@ function withFactors(workload: WorkloadSettings): WorkloadSettings {
     return { ...collector, rules };
   });
   return { ...workload, collectors };
-}
-
-async function readPricesFile(file: string): Promise<unknown> {
-  const { parse } = await import("yaml");
-  try {
-    // JSON is YAML too.
-    return parse(await readFile(file, "utf8")) as unknown;
-  } catch (error) {
-    throw new ProviderError("bad_prices", `${file}: ${(error as Error).message}`);
-  }
 }
 
 function refuseRepeats({ workloads, feeds }: ProviderSettings, file: string): void {

@@ -1,4 +1,5 @@
 import { readMoney } from "../dispatch/money.ts";
+import { type OrderHold, readHolds } from "../dispatch/order_holds.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { type OutboxRecord, RECORD_STATES, type RecordState } from "../outbox/outbox_record.ts";
 import { exportRow } from "./export_row.ts";
@@ -92,6 +93,8 @@ export interface StatusReport {
   readonly outboxBytes: number;
   /** Windows that wait for a price: nothing of them is billed until it is there. */
   readonly unpriced: readonly string[];
+  /** Orders of which the chain takes no record yet, and why: up to ten. */
+  readonly held: readonly (OrderHold & { readonly order: string })[];
   /** Of records that wait for a person: up to ten, with key and reason. */
   readonly stuck: readonly {
     readonly key: string;
@@ -104,6 +107,7 @@ export interface StatusReport {
 export const UNPRICED_NOTES = "unpriced/";
 const PAGE_ROWS = 5000;
 const STUCK_MAX = 10;
+const HELD_MAX = 10;
 
 /** Reads all records once for the sums: seconds with hundreds of thousands of them. */
 export async function statusOf(
@@ -124,6 +128,9 @@ export async function statusOf(
     unpriced: [...(await outbox.notes(UNPRICED_NOTES)).keys()].map((name) =>
       name.slice(UNPRICED_NOTES.length),
     ),
+    held: [...(await readHolds(outbox))]
+      .slice(0, HELD_MAX)
+      .map(([order, hold]) => ({ order, ...hold })),
     stuck: await stuckOf(outbox),
   };
 }

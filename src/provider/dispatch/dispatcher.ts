@@ -1,33 +1,38 @@
 import type { Client, TxInfo } from "../../client/client.ts";
-import { RpcError } from "../../client/errors.ts";
-import { ProviderError } from "../errors.ts";
+import { isOfDisk } from "../errors.ts";
 import type { OutboxChange, SentTx } from "../outbox/outbox.ts";
 import { naturalKey, type OutboxRecord } from "../outbox/outbox_record.ts";
 import { NO_LOG, type ProviderLog } from "../provider_log.ts";
 import { expectedSequence, hashOfTx, offerTx, type Refusal } from "../tx_facts.ts";
 import { backOffMs, type Random } from "./back_off.ts";
 import type { DispatcherOptions, DispatchState } from "./dispatch_options.ts";
-import { Flight, type FlyingTx } from "./flight.ts";
-import { isPast, lookFor, lookUp } from "./inquiry.ts";
+import { factsOf, Flight, type FlyingTx, FRESH, isUsedLong } from "./flight.ts";
+import { isKnown, isPast, lookFor, lookUp } from "./inquiry.ts";
 import { DEFAULT_LIMITS, type DispatchLimits } from "./limits.ts";
-import { IDLE_MS, LoadQueue } from "./load_queue.ts";
-import { isOfNode } from "./node_error.ts";
+import { IDLE_MS, LoadQueue, type NextLoad } from "./load_queue.ts";
+import { isOfNode, isTooLarge } from "./node_error.ts";
+import { NodeSilence } from "./node_silence.ts";
+import { OrderHolds } from "./order_holds.ts";
 import { Pause } from "./pause.ts";
-import { pendingRecord, sentRecord } from "./record_steps.ts";
+import { sentRecord } from "./record_steps.ts";
 import { verdictOf } from "./refusal_table.ts";
-import { troubleOf } from "./trouble.ts";
+import { Rehearsal } from "./rehearsal.ts";
+import { SendingPause } from "./sending_pause.ts";
+import { takeUp } from "./take_up.ts";
 import {
   type Fate,
   type FateContext,
+  fateAgain,
   fateInBlock,
   fateOfLookup,
   fateOfRefusal,
 } from "./tx_fate.ts";
 import { Turns } from "./turns.ts";
 import { makeTx, type TxPlace } from "./tx_maker.ts";
+import { TxPlaces } from "./tx_places.ts";
 
-const SIGNER_NOTE = "dispatch/signer";
 const DRAIN_POLL_MS = 25;
+const DISK_BACK_OFF = { minMs: 1000, maxMs: 5000 };
 
 /**
  * Sends the outbox's pending records, many in a tx and several txs at a time, and finds out what
@@ -46,22 +51,18 @@ export class Dispatcher {
   readonly #senderPause = new Pause();
   readonly #watchPause = new Pause();
   readonly #turns = new Turns();
-  /** undefined: read from the chain once nothing is in flight. */
-  #sequence: bigint | undefined;
-  #accountNumber = 0n;
-  #pausedUntilMs = 0;
-  #pauses = 0;
-  /** Calls in a row that no node answered, and why. */
-  #silences = 0;
-  #silence = "";
-  /** Why nothing can be sent. */
-  #trouble = "";
+  readonly #rehearsal = new Rehearsal();
+  readonly #holds: OrderHolds;
+  readonly #pause: SendingPause;
+  readonly #places: TxPlaces;
+  readonly #silence: NodeSilence;
   /** When a tx in flight was last taken or found. */
   #progressMs = 0;
   #askedMs = 0;
   #sent = 0;
   #failed = 0;
   #isResumed = false;
+  #diskFault = "";
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -69,6 +70,14 @@ export class Dispatcher {
     this.#queue = new LoadQueue(options.outbox, this.#limits, options.signer);
     this.#random = options.random ?? Math.random;
     this.#log = options.log ?? NO_LOG;
+    this.#silence = new NodeSilence(this.#log);
+    this.#holds = new OrderHolds(options.outbox, this.#log);
+    const { signer, gasPrice, now, pool } = options;
+    this.#places = new TxPlaces(pool, signer.address, this.#limits.timeoutBlocks);
+    this.#pause = new SendingPause({
+      ...{ address: signer.address, gasPrice, now, log: this.#log },
+      ...{ bounds: this.#limits.retry, random: this.#random },
+    });
   }
 
   get state(): DispatchState {
@@ -77,8 +86,8 @@ export class Dispatcher {
       txsInFlight: txs.length,
       oldestSentMs: this.#flight.oldest?.sent.sentMs,
       recordsInFlight: txs.reduce((sum, { records }) => sum + records.length, 0),
-      pausedUntilMs: this.#pausedUntilMs > this.#options.now() ? this.#pausedUntilMs : 0,
-      trouble: this.#trouble || this.#silence,
+      pausedUntilMs: this.#pause.untilMs,
+      trouble: this.#diskFault || this.#pause.trouble || this.#silence.text,
       txsSent: this.#sent,
       txsFailed: this.#failed,
     };
@@ -89,16 +98,31 @@ export class Dispatcher {
    * Whoever follows blocks goes no further, or would see records of which the outbox knows nothing.
    */
   get clearedHeight(): bigint | undefined {
-    if (!this.#isResumed) return 0n;
-    return this.#flight.clearedHeight;
+    return this.#isResumed ? this.#flight.clearedHeight : 0n;
   }
 
   /**
-   * Runs until it is called off; txs in flight stay in the outbox for the next run.
-   * @throws ProviderError `wrong_chain`, `signer_changed`; whatever the outbox throws
+   * Runs until it is called off; txs in flight stay in the outbox for the next run. Where the disk
+   * fails it begins anew from what is on it, as after a crash.
+   * @throws ProviderError `wrong_chain`, `signer_changed`
    */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#resume();
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        await this.#resume();
+        return await this.#work(signal);
+      } catch (error) {
+        if (!isOfDisk(error)) throw error;
+        if (this.#isResumed) failures = 1;
+        this.#isResumed = false;
+        this.#diskFault = error.message;
+        this.#log.error("sending waits for the disk", { reason: error.message });
+        await this.#senderPause.wait(backOffMs(failures, DISK_BACK_OFF, this.#random), signal);
+      }
+    }
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
     const inner = new AbortController();
     const both = AbortSignal.any([signal, inner.signal]);
     const loops = [
@@ -155,26 +179,15 @@ export class Dispatcher {
   /** Takes up the txs that the run before left in flight. */
   async #resume(): Promise<void> {
     const { outbox, signer } = this.#options;
-    const sent = await outbox.sentTxs();
-    const noted = await outbox.note(SIGNER_NOTE);
-    if (sent.length > 0 && noted !== undefined && noted !== signer.address) {
-      throw new ProviderError(
-        "signer_changed",
-        `${sent.length} txs of ${noted} are in flight, and the key is that of ${signer.address}: ` +
-          "start once more with the key of before, and let it drain",
-      );
-    }
-    await outbox.write({ notes: new Map([[SIGNER_NOTE, signer.address]]) });
-    for (const tx of sent) {
-      const records: OutboxRecord[] = [];
-      for (const key of tx.keys) {
-        const record = await outbox.record(key);
-        if (record !== undefined) records.push(record);
-      }
-      this.#flight.add({ ...fresh, sent: tx, records, gasFactor: 1n, absentHeight: 0n });
-    }
-    if (sent.length > 0) this.#log.info("txs of the last run are in flight", { txs: sent.length });
+    this.#flight.clear();
+    this.#queue.clear();
+    this.#places.sequence = undefined;
+    for (const tx of await takeUp(outbox, signer.address)) this.#flight.add(tx);
+    await this.#holds.restore();
+    const txs = this.#flight.size;
+    if (txs > 0) this.#log.info("txs of the last run are in flight", { txs });
     this.#isResumed = true;
+    this.#diskFault = "";
   }
 
   /** Runs a step again and again; it returns how long to wait before the next, 0: not at all. */
@@ -186,11 +199,7 @@ export class Dispatcher {
       } catch (error) {
         if (!isOfNode(error)) throw error;
         // The fate of what was sent is open: it stays in flight until the chain has told it.
-        this.#silences += 1;
-        this.#silence = error.message;
-        if (this.#silences === 1) this.#log.warn("no answer", { error: error.message });
-        const bounds = { minMs: this.#limits.pollMs, maxMs: this.#limits.offerAgainMs };
-        waitMs = backOffMs(this.#silences, bounds, this.#random);
+        waitMs = this.#backOffMs(this.#silence.grow(error));
       }
       if (waitMs > 0) await pause.wait(waitMs, signal);
     }
@@ -198,9 +207,7 @@ export class Dispatcher {
 
   async #call<T>(work: (client: Client) => Promise<T>): Promise<T> {
     const result = await this.#options.pool.call(work);
-    if (this.#silences > 0) this.#log.info("a node answers again");
-    this.#silences = 0;
-    this.#silence = "";
+    this.#silence.end();
     return result;
   }
 
@@ -208,20 +215,20 @@ export class Dispatcher {
 
   async #sendNext(): Promise<number> {
     const now = this.#options.now();
-    if (this.#pausedUntilMs > now) return Math.min(this.#pausedUntilMs - now, IDLE_MS);
+    if (this.#pause.untilMs > now) return Math.min(this.#pause.untilMs - now, IDLE_MS);
     const untaken = this.#flight.firstUntaken;
     if (untaken !== undefined) {
       if (untaken.offerNotBeforeMs > now) return Math.min(untaken.offerNotBeforeMs - now, IDLE_MS);
       // While the node looks at it, the next one is signed.
-      const chainId = this.#options.pool.chainId ?? "";
-      const both = [this.#offer(untaken), this.#queue.prepare(now, chainId)];
+      const signing = this.#queue.prepare(now, this.#options.pool.chainId ?? "");
+      const both = [this.#offer(untaken), signing];
       for (const each of await Promise.allSettled(both)) {
         if (each.status === "rejected") throw each.reason;
       }
       return 0;
     }
     const isFull = this.#flight.size >= this.#limits.txsInFlight;
-    const mustEmpty = this.#sequence === undefined && this.#flight.size > 0;
+    const mustEmpty = this.#places.sequence === undefined && this.#flight.size > 0;
     if (isFull || mustEmpty) return IDLE_MS;
     return this.#launch(now);
   }
@@ -238,6 +245,7 @@ export class Dispatcher {
     if (typeof next === "number") return next;
     const { signer, gasPrice, outbox } = this.#options;
     const { load, gasFactor } = next;
+    if (this.#rehearsal.isDue(load.records) && (await this.#wouldFail(next, place))) return 0;
     const bytes = makeTx(load, place, signer, { price: gasPrice, factor: gasFactor });
     const hash = hashOfTx(bytes);
     const nowMs = this.#options.now();
@@ -248,39 +256,45 @@ export class Dispatcher {
     const absentHeight = timeoutHeight - this.#limits.timeoutBlocks;
     if (this.#flight.size === 0) this.#progressMs = nowMs;
     // In flight before it is on the disk: whoever follows blocks has to stop here from now on.
-    const tx: FlyingTx = { ...fresh, sent, records, gasFactor, absentHeight };
+    const tx: FlyingTx = { ...FRESH, sent, records, gasFactor, absentHeight };
     this.#flight.add(tx);
     await outbox.write({ records, sent: [sent] });
-    this.#sequence = sequence + 1n;
+    this.#places.sequence = sequence + 1n;
     this.#queue.sent(next);
     this.#options.onChange?.(records);
     return 0;
   }
 
-  /** Sequence and last height of the next tx; undefined: nothing can be sent now. */
+  /** Asks a node about records that may be refused. true: one would be, and is taken out. */
+  async #wouldFail(next: NextLoad, { sequence }: TxPlace): Promise<boolean> {
+    const { load, gasFactor } = next;
+    const { signer } = this.#options;
+    const refusal = await this.#call((client) =>
+      this.#rehearsal.ask(client, load, signer, this.#flight.oldest?.sent.sequence ?? sequence),
+    );
+    if (refusal === undefined) return false;
+    const judged = fateOfRefusal({ records: load.records, gasFactor }, refusal, this.#context());
+    const fate = judged === "look" ? await this.#lookUp(load.records) : judged;
+    // Of what was asked about, the wait grows as of what was sent.
+    const records = fate.records.map((record, at) => {
+      const isJudged = record.reason !== load.records[at]?.reason;
+      return isJudged ? { ...record, attempts: record.attempts + 1 } : record;
+    });
+    // No record is taken for a tx meanwhile: all of an order may be put off.
+    const held = await this.#holds.hold(fate.refused, this.#context(), records);
+    await this.#write({ ...fate, records: held.records }, { notes: held.notes });
+    this.#queue.sent(next);
+    return true;
+  }
+
+  /** undefined: nothing can be sent now. */
   async #place(): Promise<TxPlace | undefined> {
-    const { pool, signer } = this.#options;
-    const status =
-      this.#flight.size === 0 || pool.height === 0n
-        ? await this.#call((client) => pool.statusOf(client))
-        : undefined;
-    if (this.#sequence === undefined) {
-      const account = await this.#call((client) => client.account(signer.address));
-      if (account === undefined) {
-        const log = `account ${signer.address} does not exist on the chain: fund it first`;
-        this.#pause({ codespace: "sdk", code: 9, log });
-        return undefined;
-      }
-      this.#accountNumber = account.accountNumber;
-      this.#sequence = account.sequence;
-    }
-    const height = status === undefined ? pool.height : status.latestHeight;
-    return {
-      chainId: pool.chainId ?? "",
-      accountNumber: this.#accountNumber,
-      sequence: this.#sequence,
-      timeoutHeight: height + this.#limits.timeoutBlocks,
-    };
+    const place = await this.#places.next(this.#flight.size === 0, (work) => this.#call(work));
+    if (place !== undefined) return place;
+    const { address } = this.#options.signer;
+    const log = `account ${address} does not exist on the chain: fund it first`;
+    this.#beginPause({ codespace: "sdk", code: 9, log });
+    return undefined;
   }
 
   async #offer(tx: FlyingTx): Promise<void> {
@@ -293,8 +307,7 @@ export class Dispatcher {
       tx.refusals = 0;
       this.#sent += 1;
       this.#progressMs = this.#options.now();
-      this.#pauses = 0;
-      this.#trouble = "";
+      this.#pause.end();
       this.#watchPause.wake();
       return;
     }
@@ -306,17 +319,19 @@ export class Dispatcher {
       return await this.#call((client) => offerTx(client, tx.sent.bytes));
     } catch (error) {
       this.#offerLater(tx);
-      const isTooLarge =
-        error instanceof RpcError && /Tx too large|greater than max gas/.test(error.message);
-      if (!isTooLarge) throw error;
+      if (!isTooLarge(error)) throw error;
       return { codespace: "sdk", code: 21, log: error.message };
     }
   }
 
   #offerLater(tx: FlyingTx): void {
     tx.refusals += 1;
-    const bounds = { minMs: this.#limits.pollMs, maxMs: this.#limits.offerAgainMs };
-    tx.offerNotBeforeMs = this.#options.now() + backOffMs(tx.refusals, bounds, this.#random);
+    tx.offerNotBeforeMs = this.#options.now() + this.#backOffMs(tx.refusals);
+  }
+
+  #backOffMs(failures: number): number {
+    const { pollMs: minMs, offerAgainMs: maxMs } = this.#limits;
+    return backOffMs(failures, { minMs, maxMs }, this.#random);
   }
 
   /**
@@ -331,77 +346,55 @@ export class Dispatcher {
       verdict === "sequence" && expected !== undefined && expected < tx.sent.sequence;
     if (isBehind && tx !== this.#flight.oldest) {
       // Those before it are gone from the mempool: all are offered again, in order.
-      this.#flight.offerAgain(tx.offerNotBeforeMs);
-      return;
+      return this.#flight.offerAgain(tx.offerNotBeforeMs);
     }
     const isOpen = verdict === "sequence" ? !isBehind : verdict === "expired" || verdict === "room";
     if (isOpen) {
       // It may be in a block: whoever watches the flight asks at once.
       this.#askedMs = 0;
-      this.#watchPause.wake();
-      return;
+      return this.#watchPause.wake();
     }
-    const { signer } = this.#options;
-    const isIn = await this.#call(async (client) => {
-      const account = await client.account(signer.address);
-      if (account !== undefined && account.sequence > tx.sent.sequence) return true;
-      return (await client.tx(tx.sent.hash)) !== undefined;
-    });
-    if (isIn || !this.#flight.has(tx)) return;
-    await this.#recall(tx, refusal);
+    const { address } = this.#options.signer;
+    if (await this.#call((client) => isKnown(client, tx, address))) return;
+    if (this.#flight.has(tx)) await this.#recall(tx, refusal);
   }
 
   /** Takes back a tx that no block has, with those that can only come after it. */
   async #recall(tx: FlyingTx, refusal: Refusal): Promise<void> {
     const judged = fateOfRefusal(tx, refusal, this.#context());
     const isSequence = verdictOf(refusal, tx.records.length) === "sequence";
-    const fate = judged === "look" || isSequence ? this.#again(tx) : judged;
+    const fate = judged === "look" || isSequence ? fateAgain(tx, this.#context()) : judged;
     const later = this.#flight.from(tx).slice(1);
     this.#log.warn("a node refused a tx", { ...factsOf(tx), ...refusal });
-    for (const each of later) await this.#land(each, this.#again(each));
+    for (const each of later) await this.#land(each, fateAgain(each, this.#context()));
     await this.#land(tx, fate);
-    this.#sequence = isSequence || this.#flight.size === 0 ? undefined : tx.sent.sequence;
+    this.#places.sequence = isSequence || this.#flight.size === 0 ? undefined : tx.sent.sequence;
   }
 
-  #again(tx: FlyingTx): Fate {
-    const nowMs = this.#options.now();
-    return { records: tx.records.map((record) => pendingRecord(record, nowMs)), groups: [] };
-  }
-
-  #pause(refusal: Refusal): void {
-    this.#sequence = undefined;
-    // Txs that were in flight together fail together: that is one pause.
-    if (this.#pausedUntilMs > this.#options.now()) return;
-    this.#pauses += 1;
-    const waitMs = backOffMs(this.#pauses, this.#limits.retry, this.#random);
-    this.#pausedUntilMs = this.#options.now() + waitMs;
-    this.#trouble = troubleOf(refusal, this.#options.signer.address, this.#options.gasPrice);
-    this.#log.error("nothing can be sent", { why: this.#trouble, ...refusal, waitMs });
+  #beginPause(refusal: Refusal): void {
+    this.#places.sequence = undefined;
+    this.#pause.begin(refusal);
   }
 
   // Finding out.
 
   async #watchFlight(): Promise<number> {
     if (this.#flight.size === 0) return IDLE_MS;
-    const { pool } = this.#options;
     const txs = [...this.#flight.txs];
     const [first] = txs as [FlyingTx];
     const { found, past } = await this.#call(async (client) => {
-      const sighting = await lookFor(pool, client, txs);
-      const oldest =
-        sighting.found[0] === undefined
-          ? await this.#fateOfOldest(client, first, sighting.height)
-          : undefined;
-      const isAbsent = oldest === undefined;
-      if (isAbsent && sighting.height > first.absentHeight) first.absentHeight = sighting.height;
+      const sighting = await lookFor(this.#options.pool, client, txs);
+      const { height } = sighting;
+      const isFound = sighting.found[0] !== undefined;
+      const oldest = isFound ? undefined : await this.#fateOfOldest(client, first, height);
+      if (oldest === undefined && height > first.absentHeight) first.absentHeight = height;
       return { found: sighting.found, past: oldest };
     });
     if (past !== undefined) {
       await this.#landPast(first, past);
       return 0;
     }
-    const landed = await this.#landFound(txs, found);
-    if (landed > 0) return 0;
+    if ((await this.#landFound(txs, found)) > 0) return 0;
     const now = this.#options.now();
     if (now - this.#progressMs > this.#limits.offerAgainMs) {
       this.#progressMs = now;
@@ -423,13 +416,11 @@ export class Dispatcher {
       const judged = fateInBlock(tx, info, this.#context());
       if (info.code !== 0) {
         this.#failed += 1;
-        this.#log.warn("a tx failed in a block", {
-          ...factsOf(tx),
-          code: info.code,
-          log: info.log,
-        });
+        this.#rehearsal.doubt(undefined);
+        const { code, log } = info;
+        this.#log.warn("a tx failed in a block", { ...factsOf(tx), code, log });
       }
-      const fate = judged === "look" ? await this.#lookUp(tx) : judged;
+      const fate = judged === "look" ? await this.#lookUp(tx.records) : judged;
       landings.push(this.#land(tx, fate));
     }
     await Promise.all(landings);
@@ -464,58 +455,45 @@ export class Dispatcher {
       await this.#landFound([tx], [past]);
       return;
     }
-    this.#log.warn(
-      "a tx is in no block that the node knows, and can be in none any more",
-      factsOf(tx),
-    );
-    await this.#land(tx, await this.#lookUp(tx));
-    this.#sequence = undefined;
+    const text = "a tx is in no block that the node knows, and can be in none any more";
+    this.#log.warn(text, factsOf(tx));
+    await this.#land(tx, await this.#lookUp(tx.records));
+    this.#places.sequence = undefined;
   }
 
-  async #lookUp(tx: FlyingTx): Promise<Fate> {
-    const found = await this.#call((client) => lookUp(client, tx.records));
-    return fateOfLookup(tx, found, this.#context());
+  async #lookUp(records: readonly OutboxRecord[]): Promise<Fate> {
+    const found = await this.#call((client) => lookUp(client, records));
+    return fateOfLookup({ records }, found, this.#context());
   }
 
   /** Writes down what became of a tx's records; then it flies no more. */
   async #land(tx: FlyingTx, fate: Fate): Promise<void> {
-    const { outbox, onChange } = this.#options;
-    const change: OutboxChange = { records: fate.records, resolved: [tx.sent.hash] };
-    // They are pending on the disk before anybody here goes on: nobody else is to take them.
-    this.#queue.groups.reserve(fate.groups);
-    await outbox.write(change);
-    this.#queue.groups.add(fate.groups);
+    await this.#write(fate, { resolved: [tx.sent.hash] });
     this.#flight.remove(tx);
     this.#progressMs = this.#options.now();
-    for (const record of fate.records) {
-      if (record.state === "refused") this.#tellRefused(record);
-    }
-    if (fate.pause !== undefined) this.#pause(fate.pause);
-    onChange?.(fate.records);
+    if (fate.pause !== undefined) this.#beginPause(fate.pause);
     this.#senderPause.wake();
   }
 
-  #tellRefused(record: OutboxRecord): void {
-    const { codespace = "", code = 0, log = "" } = record.reason ?? {};
-    this.#log.error("the chain refuses a record", {
-      key: naturalKey(record),
-      codespace,
-      code,
-      log,
-    });
+  /** Writes down what became of records, and remembers what it says of their orders. */
+  async #write(fate: Fate, more: Pick<OutboxChange, "resolved" | "notes">): Promise<void> {
+    const { outbox, onChange } = this.#options;
+    const { records, groups, refused } = fate;
+    const notes = new Map([...this.#holds.release(records), ...(more.notes ?? [])]);
+    // They are pending on the disk before anybody here goes on: nobody else is to take them.
+    this.#queue.groups.reserve(groups);
+    await outbox.write({ ...more, records, notes });
+    this.#queue.groups.add(groups);
+    this.#rehearsal.trust(records.filter(({ usageId }) => usageId !== ""));
+    if (refused !== undefined) this.#rehearsal.doubt(refused.orderId);
+    for (const record of records) {
+      const facts = { key: naturalKey(record), ...record.reason };
+      if (record.state === "refused") this.#log.error("the chain refuses a record", facts);
+    }
+    onChange?.(records);
   }
 
   #context(): FateContext {
     return { nowMs: this.#options.now(), retry: this.#limits.retry, random: this.#random };
   }
-}
-
-function isUsedLong({ used }: FlyingTx, height: bigint, beforeMs: number): boolean {
-  return used !== undefined && (height > used.height + 1n || used.ms < beforeMs);
-}
-
-const fresh = { isTaken: false, refusals: 0, offerNotBeforeMs: 0, used: undefined };
-
-function factsOf({ sent, records }: FlyingTx) {
-  return { hash: sent.hash, sequence: sent.sequence, records: records.length };
 }

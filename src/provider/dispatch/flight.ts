@@ -19,6 +19,19 @@ export interface FlyingTx {
   used: { readonly height: bigint; readonly ms: number } | undefined;
 }
 
+/** What nobody knows yet of a tx in flight. */
+export const FRESH = { isTaken: false, refusals: 0, offerNotBeforeMs: 0, used: undefined } as const;
+
+/** Whether its sequence was seen to be used a block ago, or before a time. */
+export function isUsedLong({ used }: FlyingTx, height: bigint, beforeMs: number): boolean {
+  return used !== undefined && (height > used.height + 1n || used.ms < beforeMs);
+}
+
+/** For logs. */
+export function factsOf({ sent, records }: FlyingTx) {
+  return { hash: sent.hash, sequence: sent.sequence, records: records.length };
+}
+
 /** Txs whose fate is open, by sequence. A later one can be in no block before an earlier one is. */
 export class Flight {
   readonly #txs: FlyingTx[] = [];
@@ -46,6 +59,11 @@ export class Flight {
 
   add(tx: FlyingTx): void {
     this.#txs.push(tx);
+  }
+
+  /** What is in flight is read from the disk again. */
+  clear(): void {
+    this.#txs.length = 0;
   }
 
   has(tx: FlyingTx): boolean {

@@ -39,6 +39,12 @@ export class Groups {
     this.#waiting.push(...groups.filter(({ keys }) => keys.length > 0));
   }
 
+  /** Their records are sent like any others. */
+  clear(): void {
+    this.#waiting = [];
+    this.#keys.clear();
+  }
+
   /** The first, which is still held until it is dropped. */
   get first(): Group | undefined {
     return this.#waiting[0];

@@ -41,6 +41,17 @@ export async function isPast(
   return account !== undefined && account.sequence > sent.sequence ? "sequence" : undefined;
 }
 
+/** Whether a tx is in a block, or another one of its sequence is. */
+export async function isKnown(
+  client: Client,
+  { sent }: FlyingTx,
+  address: string,
+): Promise<boolean> {
+  const account = await client.account(address);
+  if (account !== undefined && account.sequence > sent.sequence) return true;
+  return (await client.tx(sent.hash)) !== undefined;
+}
+
 /** What the chain has for the periods of records. Its index of txs may be pruned; this is not. */
 export function lookUp(
   client: Client,

@@ -60,6 +60,12 @@ export class LoadQueue {
     this.groups.add([{ ...group, keys: group.keys.filter((key) => !taken.has(key)) }]);
   }
 
+  /** Forgets all that is not on the disk. */
+  clear(): void {
+    this.groups.clear();
+    this.#prepared = undefined;
+  }
+
   /** Signs what is next already, when it fills a tx. */
   async prepare(now: number, chainId: string): Promise<void> {
     if (this.#prepared !== undefined || this.groups.size > 0) return;

@@ -92,6 +92,12 @@ export function verdictOf(refusal: Refusal, records: number): Verdict {
   return known ?? (namesOne(refusal, records) ? "poison" : "split");
 }
 
+/** Whether a refusal is about one record, as far as the table knows it. */
+export function isOfRecord(refusal: Refusal): boolean {
+  const row = rowOf(refusal);
+  return row !== undefined && isOfMessage(row.verdict);
+}
+
 function isOfMessage(verdict: Verdict): boolean {
   return verdict === "poison" || verdict === "later" || verdict === "repeat";
 }

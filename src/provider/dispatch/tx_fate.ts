@@ -16,6 +16,17 @@ export interface Fate {
   readonly groups: readonly Group[];
   /** Why all of them have to wait. */
   readonly pause?: Refusal;
+  /** Why one of them was refused. */
+  readonly refused?: RecordRefusal;
+}
+
+/** What the chain said of one record. */
+export interface RecordRefusal {
+  readonly refusal: Refusal;
+  /** Whose records are all refused alike; undefined: it holds for the one alone. */
+  readonly orderId: string | undefined;
+  /** Whether the chain may take it later. */
+  readonly isForNow: boolean;
 }
 
 /** `look`: the chain's records of the periods have to be asked for first. */
@@ -26,6 +37,9 @@ export interface FateContext {
   readonly retry: BackOffBounds;
   readonly random: Random;
 }
+
+/** A tx that was sent, or one that a node was asked about. */
+type Judged = Pick<FlyingTx, "records" | "gasFactor">;
 
 const GAS_FACTOR_MAX = 16n;
 
@@ -42,7 +56,7 @@ export function fateInBlock(tx: FlyingTx, info: TxInfo, context: FateContext): J
 }
 
 /** The fate of a tx that failed in a block, or that a node refused and that is in none. */
-export function fateOfRefusal(tx: FlyingTx, refusal: Refusal, context: FateContext): Judgement {
+export function fateOfRefusal(tx: Judged, refusal: Refusal, context: FateContext): Judgement {
   const { records, gasFactor } = tx;
   const { nowMs } = context;
   const again = () => records.map((record) => pendingRecord(record, nowMs));
@@ -72,9 +86,14 @@ export function fateOfRefusal(tx: FlyingTx, refusal: Refusal, context: FateConte
   }
 }
 
+/** The fate of a tx that is in no block: all of it is sent again. */
+export function fateAgain({ records }: Pick<Judged, "records">, { nowMs }: FateContext): Fate {
+  return { records: records.map((record) => pendingRecord(record, nowMs)), groups: [] };
+}
+
 /** The fate of a tx whose periods were asked for: undefined where the chain has no record. */
 export function fateOfLookup(
-  tx: FlyingTx,
+  tx: Pick<Judged, "records">,
   found: readonly (ChainUsage | undefined)[],
   { nowMs }: FateContext,
 ): Fate {
@@ -87,7 +106,7 @@ export function fateOfLookup(
 
 /** One is taken out, with those that its refusal holds for as well; the rest goes again. */
 function withoutOne(
-  tx: FlyingTx,
+  tx: Judged,
   refusal: Refusal,
   change: (record: OutboxRecord) => OutboxRecord,
   { nowMs }: FateContext,
@@ -101,10 +120,15 @@ function withoutOne(
     return isOut(record) ? change(record) : pendingRecord(record, nowMs);
   });
   const rest = records.filter((record) => !isOut(record));
-  return { records: changed, groups: [groupOf(rest, gasFactor)] };
+  const refused: RecordRefusal = {
+    refusal,
+    orderId: isOfOrder ? named?.orderId : undefined,
+    isForNow: verdictOf(refusal, records.length) === "later",
+  };
+  return { records: changed, groups: [groupOf(rest, gasFactor)], refused };
 }
 
-function halves(tx: FlyingTx, refusal: Refusal, context: FateContext): Fate {
+function halves(tx: Judged, refusal: Refusal, context: FateContext): Fate {
   const { records, gasFactor } = tx;
   if (records.length === 1) {
     const refused = (record: OutboxRecord) => refusedRecord(record, refusal, context.nowMs);

@@ -1,5 +1,6 @@
 import { eventsOfBlock } from "../../client/block_events.ts";
 import type { Client } from "../../client/client.ts";
+import { isOfDisk } from "../errors.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { OutboxRecord } from "../outbox/outbox_record.ts";
 import { NO_LOG, type ProviderLog } from "../provider_log.ts";
@@ -44,6 +45,7 @@ export class Watcher {
   readonly #log: ProviderLog;
   readonly #pause = new Pause();
   #height: bigint | undefined;
+  #isHeightKnown = false;
   #latest = 0n;
   #trouble = "";
 
@@ -57,27 +59,36 @@ export class Watcher {
     return { height: this.#height, latestHeight: this.#latest, trouble: this.#trouble };
   }
 
-  /** Runs until it is called off. @throws whatever the outbox throws */
+  /** Runs until it is called off: a disk or a node that fails is tried again. */
   async run(signal: AbortSignal): Promise<void> {
     const { pool, random = Math.random, pollMs = POLL_MS } = this.#options;
-    const noted = await this.#options.outbox.note(HEIGHT_NOTE);
-    if (noted !== undefined) this.#height = BigInt(noted);
     let failures = 0;
     while (!signal.aborted) {
       let waitMs = 0;
       try {
+        if (!this.#isHeightKnown) await this.#readHeight();
         const hasMore = await pool.call((client) => this.#step(client));
         [failures, this.#trouble] = [0, ""];
         if (!hasMore) waitMs = pollMs;
       } catch (error) {
-        if (!isOfNode(error)) throw error;
+        if (!isOfNode(error) && !isOfDisk(error)) throw error;
         failures += 1;
         this.#trouble = error.message;
+        this.#isHeightKnown = !isOfDisk(error);
         if (failures === 1) this.#log.warn("blocks cannot be followed", { error: this.#trouble });
         waitMs = backOffMs(failures, BACK_OFF, random);
       }
       if (waitMs > 0) await this.#pause.wait(waitMs, signal);
     }
+  }
+
+  async #readHeight(): Promise<void> {
+    const { outbox } = this.#options;
+    // A write: what is read then is what the disk has, also after one that failed.
+    await outbox.write({});
+    const noted = await outbox.note(HEIGHT_NOTE);
+    this.#height = noted === undefined ? undefined : BigInt(noted);
+    this.#isHeightKnown = true;
   }
 
   /** Looks at the next blocks; whether there are more already. */

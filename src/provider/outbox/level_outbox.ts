@@ -15,10 +15,10 @@ import {
   indexFacts,
 } from "./outbox_codec.ts";
 import * as keys from "./outbox_keys.ts";
+import { type Level, OutboxLevel } from "./outbox_level.ts";
 import { lockedError, noteOwner } from "./outbox_owner.ts";
 import { naturalKey, type OutboxRecord, RECORD_STATES, type RecordState } from "./outbox_record.ts";
 
-type Level = ClassicLevel<string, string>;
 type Counts = Record<RecordState, number>;
 
 const VERSION = "1";
@@ -90,7 +90,7 @@ interface Waiting {
  * the same batch as the records that they count, so that opening costs the same for any number.
  */
 export class LevelOutbox implements Outbox {
-  readonly #level: Level;
+  readonly #level: OutboxLevel;
   readonly #folder: string;
   #counts: Counts;
   readonly #known = new Map<string, IndexFacts>();
@@ -101,7 +101,7 @@ export class LevelOutbox implements Outbox {
   readonly #queue = { head: "q/", version: 0 };
 
   constructor(level: Level, folder: string, counts: Counts) {
-    this.#level = level;
+    this.#level = new OutboxLevel(level, folder);
     this.#folder = folder;
     this.#counts = counts;
   }
@@ -111,7 +111,7 @@ export class LevelOutbox implements Outbox {
   }
 
   async record(key: string): Promise<OutboxRecord | undefined> {
-    const value = await this.#level.get(keys.recordKey(key));
+    const value = await this.#get(keys.recordKey(key));
     return value === undefined ? undefined : decodeRecord(key, value);
   }
 
@@ -128,10 +128,10 @@ export class LevelOutbox implements Outbox {
       after === undefined || kind + after < prefix ? { gte: prefix } : { gt: kind + after };
     const range = { ...from, lt: keys.endOf(prefix), limit };
     if (state !== undefined) {
-      const found = await this.#level.keys(range).all();
+      const found = await this.#keys(range);
       return this.#recordsOf(found.map((key) => key.slice(kind.length)));
     }
-    const entries = await this.#level.iterator(range).all();
+    const entries = await this.#entries(range);
     return entries.map(([key, value]) => decodeRecord(key.slice(kind.length), value));
   }
 
@@ -152,13 +152,15 @@ export class LevelOutbox implements Outbox {
   }
 
   async byUsageId(usageId: string): Promise<OutboxRecord | undefined> {
-    const key = await this.#level.get(keys.usageKey(usageId));
+    const key = await this.#get(keys.usageKey(usageId));
     return key === undefined ? undefined : this.record(key);
   }
 
   async sentTxs(): Promise<SentTx[]> {
-    const values = await this.#level.values({ gte: "t/", lt: "t0" }).all();
-    return values.map(decodeSent).sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+    const sent = await this.#entries({ gte: "t/", lt: "t0" });
+    return sent
+      .map(([, value]) => decodeSent(value))
+      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
   }
 
   async windows(query: {
@@ -175,20 +177,22 @@ export class LevelOutbox implements Outbox {
     const all = { gte: prefix, lt: keys.endOf(prefix) };
     const rest = reverse ? { ...all, lt: kind + place } : { gt: kind + place, lt: all.lt };
     const range = { ...(place === undefined ? all : rest), limit, reverse };
-    if (order !== undefined) return (await this.#level.values(range).all()).map(decodeWindow);
-    const found = await this.#level.keys(range).all();
+    if (order !== undefined) {
+      return (await this.#entries(range)).map(([, value]) => decodeWindow(value));
+    }
+    const found = await this.#keys(range);
     const names = found.map((key) => `o/${key.slice(key.indexOf("/", 2) + 1)}`);
-    const values = await this.#level.getMany(names);
+    const values = await this.#getMany(names);
     return values.flatMap((value) => (value === undefined ? [] : [decodeWindow(value)]));
   }
 
   note(name: string): Promise<string | undefined> {
-    return this.#level.get(keys.noteKey(name));
+    return this.#get(keys.noteKey(name));
   }
 
   async notes(prefix: string): Promise<ReadonlyMap<string, string>> {
     const from = keys.noteKey(prefix);
-    const entries = await this.#level.iterator({ gte: from, lt: keys.endOf(from) }).all();
+    const entries = await this.#entries({ gte: from, lt: keys.endOf(from) });
     return new Map(entries.map(([key, value]) => [key.slice("n/".length), value]));
   }
 
@@ -211,7 +215,7 @@ export class LevelOutbox implements Outbox {
     }
     const until = `v/${keys.seconds(BigInt(Math.trunc(beforeMs / 1000)))}`;
     for (let from = "v/"; ; ) {
-      const page = await this.#level.keys({ gt: from, lt: until, limit: PAGE_ROWS }).all();
+      const page = await this.#keys({ gt: from, lt: until, limit: PAGE_ROWS });
       const empty: string[] = [];
       for (const key of page) if (!(await this.#hasRecords(key))) empty.push(key);
       await this.#enqueue({}, [], empty);
@@ -241,12 +245,29 @@ export class LevelOutbox implements Outbox {
     await this.#level.close();
   }
 
+  #get(key: string): Promise<string | undefined> {
+    return this.#level.read((level) => level.get(key));
+  }
+
+  #getMany(all: string[]): Promise<(string | undefined)[]> {
+    return this.#level.read((level) => level.getMany(all));
+  }
+
+  #keys(range: Range): Promise<string[]> {
+    return this.#level.read((level) => level.keys(range).all());
+  }
+
+  #entries(range: Range): Promise<[string, string][]> {
+    return this.#level.read((level) => level.iterator(range).all());
+  }
+
   /** @param key of the windows by time */
   async #hasRecords(key: string): Promise<boolean> {
-    const [end = "", ...rest] = key.slice("v/".length).split("/");
-    const prefix = `r/${rest.join("/")}/${end}/`;
-    const found = await this.#level.keys({ gte: prefix, lt: keys.endOf(prefix), limit: 1 }).all();
-    return found.length > 0;
+    const value = await this.#get(`o/${key.slice(key.indexOf("/", 2) + 1)}`);
+    if (value === undefined) return false;
+    const names = keysOfWindow(decodeWindow(value));
+    const found = await this.#getMany(names.map(keys.recordKey));
+    return found.some((record) => record !== undefined);
   }
 
   /** Natural keys of a stretch of the queue, in its order. */
@@ -256,22 +277,24 @@ export class LevelOutbox implements Outbox {
     except: ReadonlySet<string>,
     onFirst?: (key: string) => void,
   ): Promise<string[]> {
-    const found: string[] = [];
-    let isFirst = true;
-    for await (const key of this.#level.keys(range)) {
-      if (isFirst) onFirst?.(key);
-      isFirst = false;
-      const name = keys.naturalKeyOfQueue(key);
-      if (!except.has(name)) found.push(name);
-      if (found.length >= limit) break;
-    }
-    // Nothing is in the queue: the next record that is put there is its head.
-    if (isFirst) onFirst?.(range.lt);
-    return found;
+    return this.#level.read(async (level) => {
+      const found: string[] = [];
+      let isFirst = true;
+      for await (const key of level.keys(range)) {
+        if (isFirst) onFirst?.(key);
+        isFirst = false;
+        const name = keys.naturalKeyOfQueue(key);
+        if (!except.has(name)) found.push(name);
+        if (found.length >= limit) break;
+      }
+      // Nothing is in the queue: the next record that is put there is its head.
+      if (isFirst) onFirst?.(range.lt);
+      return found;
+    });
   }
 
   async #recordsOf(names: readonly string[]): Promise<OutboxRecord[]> {
-    const values = await this.#level.getMany(names.map(keys.recordKey));
+    const values = await this.#getMany(names.map(keys.recordKey));
     return names.flatMap((name, at) => {
       const value = values[at];
       return value === undefined ? [] : [decodeRecord(name, value)];
@@ -309,9 +332,27 @@ export class LevelOutbox implements Outbox {
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    if (await this.#level.mend()) {
+      this.#counts = readCounts(await this.#get(keys.COUNTS_KEY));
+      this.#queue.head = "q/";
+    }
     await this.#learn(group);
     const counts = { ...this.#counts };
-    const batch = this.#level.batch();
+    let head = "q0";
+    await this.#level.write(async (level) => {
+      const batch = level.batch();
+      head = this.#fill(batch, group, counts);
+      batch.put(keys.COUNTS_KEY, JSON.stringify(RECORD_STATES.map((state) => counts[state])));
+      await batch.write({ sync: true });
+    });
+    this.#counts = counts;
+    this.#queue.version += 1;
+    if (head < this.#queue.head) this.#queue.head = head;
+    this.#bound();
+  }
+
+  /** Puts all changes into a batch. @returns the first place in the queue that is taken anew */
+  #fill(batch: Batch, group: readonly Waiting[], counts: Counts): string {
     let head = "q0";
     for (const { change, forget, windows } of group) {
       for (const record of change.records ?? []) {
@@ -328,12 +369,7 @@ export class LevelOutbox implements Outbox {
       for (const key of forget) this.#forget(batch, key, counts);
       for (const key of windows) dropWindow(batch, key);
     }
-    batch.put(keys.COUNTS_KEY, JSON.stringify(RECORD_STATES.map((state) => counts[state])));
-    await batch.write({ sync: true });
-    this.#counts = counts;
-    this.#queue.version += 1;
-    if (head < this.#queue.head) this.#queue.head = head;
-    this.#bound();
+    return head;
   }
 
   /** Reads what the indexes have of records that a group changes and that are not known. */
@@ -344,7 +380,7 @@ export class LevelOutbox implements Outbox {
       for (const key of forget) names.add(key);
     }
     const unknown = [...names].filter((name) => !this.#known.has(name));
-    const values = await this.#level.getMany(unknown.map(keys.recordKey));
+    const values = await this.#getMany(unknown.map(keys.recordKey));
     unknown.forEach((name, at) => {
       const value = values[at];
       if (value !== undefined) this.#known.set(name, indexFacts(value));
@@ -403,6 +439,15 @@ export class LevelOutbox implements Outbox {
 
 type Batch = ReturnType<Level["batch"]>;
 
+/** Keys of LevelDB. */
+interface Range {
+  readonly gt?: string;
+  readonly gte?: string;
+  readonly lt?: string;
+  readonly limit?: number;
+  readonly reverse?: boolean;
+}
+
 /** The key of a pending record in the queue. */
 function placeOf(
   key: string,
@@ -414,6 +459,16 @@ function placeOf(
 function putWindow(batch: Batch, window: ClosedWindow): void {
   batch.put(`o/${keys.windowKey(window)}`, encodeWindow(window));
   batch.put(`v/${keys.windowCursor(window)}`, "");
+}
+
+/** Natural keys of the records that a window has made. */
+function keysOfWindow({ order, lease, end, units }: ClosedWindow): string[] {
+  return units.map(({ resource, since }) =>
+    naturalKey({
+      ...{ orderId: order, leaseId: lease, usageType: resource },
+      ...{ periodStart: since, periodEnd: end },
+    }),
+  );
 }
 
 /** @param key of the windows by time */

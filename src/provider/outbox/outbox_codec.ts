@@ -98,13 +98,15 @@ const METRICS = [
   ...(["gpuSeconds", "networkBytesIn", "networkBytesOut"] as const),
 ];
 
+type UnitsJson = [resource: number, units: string, since?: string];
+
 type WindowJson = [
   order: string,
   lease: string,
   start: string,
   end: string,
   metrics: string[],
-  units: [resource: number, units: string][],
+  units: UnitsJson[],
   carried: string[],
   isPartial: number,
   faults: readonly string[],
@@ -115,9 +117,10 @@ export function encodeWindow(window: ClosedWindow): string {
   const json: WindowJson = [
     ...([window.order, window.lease, window.start.toString(), window.end.toString()] as const),
     METRICS.map((name) => window.metrics[name].toString()),
-    window.units.map(
-      ({ resource, units }) => [RESOURCES.indexOf(resource), units.toString()] as [number, string],
-    ),
+    window.units.map(({ resource, units, since }): UnitsJson => {
+      const [at, count] = [RESOURCES.indexOf(resource), units.toString()];
+      return since === window.start ? [at, count] : [at, count, since.toString()];
+    }),
     RESOURCES.map((resource) => window.carried[resource].toString()),
     ...([window.isPartial ? 1 : 0, window.faults, window.late] as const),
   ];
@@ -132,9 +135,9 @@ export function decodeWindow(value: string): ClosedWindow {
   return {
     ...{ order, lease, start: BigInt(start), end: BigInt(end) },
     metrics: amounts(METRICS, metrics) as ClosedWindow["metrics"],
-    units: units.map(([at, text]) => ({
+    units: units.map(([at, text, since = start]) => ({
       resource: RESOURCES[at] as Resource,
-      units: BigInt(text),
+      ...{ units: BigInt(text), since: BigInt(since) },
     })),
     carried: amounts(RESOURCES, carried) as ClosedWindow["carried"],
     ...{ isPartial: isPartial === 1, faults, late },

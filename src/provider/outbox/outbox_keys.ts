@@ -57,7 +57,7 @@ export function orderPrefix(orderId: string): string {
   return `${encodeURIComponent(orderId)}/`;
 }
 
-/** A window of a lease; also what the natural keys of its records begin with. */
+/** A window of a lease. */
 export function windowKey(window: LeaseRef & { readonly start: bigint }): string {
   const lease = encodeURIComponent(window.lease);
   return `${orderPrefix(window.order)}${lease}/${seconds(window.start)}`;

@@ -1,6 +1,7 @@
 import { parseInteger } from "../../lib/int.ts";
 import { ProviderError } from "../errors.ts";
 import { RESOURCES, type Resource } from "../units.ts";
+import { readBilled, writeBilled } from "./billed_periods.ts";
 import type { LeaseRef } from "./closed_window.ts";
 import type { LeaseInterval, LeaseState, OpenWindow } from "./lease_windows.ts";
 import { METRIC_NAMES, type MutableMetrics } from "./metric_sum.ts";
@@ -31,6 +32,7 @@ export function writeLeaseNote(state: LeaseState | EndedLease): string {
   if ("endS" in state) return JSON.stringify({ ended: state.endS.toString() });
   const { terms, remainders, open, watch } = state;
   const left = RESOURCES.map((resource) => remainders[resource].toString());
+  const billed = writeBilled(state.billed);
   return JSON.stringify({
     start: terms.startS.toString(),
     rounding: terms.rounding,
@@ -38,6 +40,7 @@ export function writeLeaseNote(state: LeaseState | EndedLease): string {
     ...(state.interval === undefined ? {} : { interval: intervalText(state.interval) }),
     next: state.nextMs,
     ...(left.every((text) => text === "0") ? {} : { left }),
+    ...(billed === undefined ? {} : { billed }),
     open: [...open].map(([start, { metrics, faults, late }]) => ({
       start,
       used: METRIC_NAMES.map((name) => metrics[name].toString()),
@@ -58,6 +61,8 @@ interface NoteJson {
   readonly interval?: readonly number[];
   readonly next: number;
   readonly left?: readonly string[];
+  /** Of each resource, seconds up to where it was billed, and gaps. */
+  readonly billed?: readonly number[];
   readonly open: readonly {
     readonly start: number;
     readonly used: readonly string[];
@@ -86,6 +91,7 @@ export function readLeaseNote(name: string, text: string): LeaseState | EndedLea
       ...(json.interval === undefined ? {} : { interval: intervalOf(json.interval) }),
       nextMs: time(json.next),
       remainders: remaindersOf(json.left),
+      billed: readBilled(json.billed),
       open: new Map(json.open.map((window) => [time(window.start), windowOf(window)])),
       watch: { spans: json.spans ?? [], expected: json.expected ?? 0 },
     };

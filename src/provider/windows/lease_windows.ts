@@ -6,6 +6,7 @@ import {
   UnitCounter,
   type UnitRounding,
 } from "../units.ts";
+import { BilledPeriods, type BilledResources } from "./billed_periods.ts";
 import type { ClosedWindow, LeaseRef } from "./closed_window.ts";
 import {
   addMetrics,
@@ -47,6 +48,7 @@ export interface LeaseState {
   readonly interval?: LeaseInterval | undefined;
   readonly nextMs: number;
   readonly remainders: Readonly<Record<Resource, bigint>>;
+  readonly billed: BilledResources;
   /** By start. */
   readonly open: ReadonlyMap<number, OpenWindow>;
   readonly watch: WatchState;
@@ -66,6 +68,7 @@ export class LeaseWindows {
   // Where the first window that is not closed begins.
   #nextMs: number;
   readonly #counter: UnitCounter;
+  readonly #billed: BilledPeriods;
   readonly #watch: Watch;
   readonly #open = new Map<number, OpenWindow>();
 
@@ -74,6 +77,7 @@ export class LeaseWindows {
     this.#startMs = Number(state.terms.startS) * SECOND_MS;
     this.#nextMs = state.nextMs;
     this.#counter = new UnitCounter(state.terms.rounding, state.remainders);
+    this.#billed = new BilledPeriods(state.terms.rounding, state.billed);
     this.#watch = new Watch(state.watch);
     this.#interval = intervalFrom(intervalMs, state);
     for (const [start, kept] of state.open) {
@@ -99,6 +103,7 @@ export class LeaseWindows {
       interval: this.#interval,
       nextMs: this.#nextMs,
       remainders: this.#counter.remainders,
+      billed: this.#billed.state,
       open: this.#open,
       watch: this.#watch.state(),
     };
@@ -214,14 +219,16 @@ export class LeaseWindows {
     for (const gap of this.#watch.close(startMs, endMs, edge)) note(faults, gap);
     const isPartial = faults.length > 0;
     // Nobody knows that a window was idle that was not watched whole: it bills no footprint.
-    const units = this.#counter.add(metrics, this.terms.billsFootprint && !isPartial);
+    const billed = this.#counter.add(metrics, this.terms.billsFootprint && !isPartial);
+    const [start, end] = [BigInt(startMs / SECOND_MS), BigInt(endMs / SECOND_MS)];
+    const units = billed.map((each) => {
+      return { ...each, since: this.#billed.take(each.resource, start, end) };
+    });
     this.#open.delete(startMs);
     this.#nextMs = endMs;
     const { order, lease } = this.terms;
     return {
-      ...{ order, lease, metrics, units, isPartial, faults, late },
-      start: BigInt(startMs / SECOND_MS),
-      end: BigInt(endMs / SECOND_MS),
+      ...{ order, lease, start, end, metrics, units, isPartial, faults, late },
       carried: this.#counter.remainders,
     };
   }

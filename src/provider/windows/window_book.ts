@@ -45,7 +45,7 @@ export class WindowBook {
     const ended = this.#ended.get(key);
     if (ended !== undefined && terms.startS < ended.endS) return false;
     const nextMs = milliseconds(terms.startS);
-    const fresh = { nextMs, remainders: rawUsage(NO_METRICS), open: new Map() };
+    const fresh = { nextMs, remainders: rawUsage(NO_METRICS), billed: {}, open: new Map() };
     const { order, lease, rounding, billsFootprint, startS } = terms;
     const own = { order, lease, rounding, billsFootprint, startS };
     const state = { terms: own, ...fresh, watch: NOTHING_WATCHED };
@@ -147,6 +147,17 @@ export class WindowBook {
   forget(ref: LeaseRef): void {
     const key = leaseNoteName(ref);
     if (this.#ended.delete(key)) this.#changed.add(key);
+  }
+
+  /**
+   * Drops what is known of leases that ended before a time: rows of theirs that come later still
+   * are metered anew, and the chain, which has their periods, refuses them.
+   * @returns how many
+   */
+  forgetEnded(beforeS: bigint): number {
+    const old = [...this.#ended.values()].filter(({ endS }) => endS < beforeS);
+    for (const ref of old) this.forget(ref);
+    return old.length;
   }
 
   /** Notes of the leases that changed since this was asked last; undefined: remove the note. */

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { DEFAULT_PRICES_FILE, readPrices } from "../../../src/provider/prices.ts";
+import { DEFAULT_PRICES_FILE, PriceBook } from "../../../src/provider/price_book.ts";
 import { reportsOf } from "../../../src/provider/reports.ts";
 import { NO_METRICS, RESOURCES, unitsOfWindow } from "../../../src/provider/units.ts";
 import { authority, customer, provider } from "../../testkit/accounts.ts";
@@ -113,9 +113,8 @@ describe("D-7 payouts, their ledger and their states", () => {
 
 describe("D-10 one base denom", () => {
   test("D-10 the daemon's prices are in the bond denom, in base units, and cost what it says", async () => {
-    const prices = await readPrices(DEFAULT_PRICES_FILE);
+    const prices = await PriceBook.read(DEFAULT_PRICES_FILE);
     const chain = await openChain();
-    expect(prices.denom).toBe(chain.app.info().bondDenom);
     await activeEscrow(chain, "1000000000uve");
     const metrics = {
       ...NO_METRICS,
@@ -126,10 +125,12 @@ describe("D-10 one base denom", () => {
     const units = unitsOfWindow(metrics);
     const reports = reportsOf({ ...facts, metrics }, units, prices, GENESIS - 2n * HOUR);
     expect(reports).toHaveLength(RESOURCES.length);
+    const { bondDenom } = chain.app.info();
+    expect(reports.map(({ denom }) => denom)).toEqual(reports.map(() => bondDenom));
     for (const { usageType, usageUnits, unitPrice, periodStart, periodEnd, cost } of reports) {
       const period = { start: periodStart, end: periodEnd };
       const atomics = unitPrice.toString().padStart(19, "0");
-      const decimal = `${atomics.slice(0, -18)}.${atomics.slice(-18)}${prices.denom}`;
+      const decimal = `${atomics.slice(0, -18)}.${atomics.slice(-18)}${bondDenom}`;
       expect(price(decimal).amount).toBe(unitPrice.toString());
       const report = { ...period, type: usageType, units: usageUnits, price: decimal };
       const id = await recorded(chain, report);

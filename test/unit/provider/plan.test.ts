@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Coverage } from "../../../src/provider/coverage.ts";
 import { planReplay } from "../../../src/provider/plan.ts";
-import { parsePrices } from "../../../src/provider/prices.ts";
+import { PriceBook } from "../../../src/provider/price_book.ts";
 import { NO_METRICS } from "../../../src/provider/units.ts";
 import { type MeteredWindow, noCounts } from "../../../src/provider/window.ts";
 
-const prices = parsePrices({ denom: "uve", prices: { cpu: "1.5", gpu: "10" } }, "test");
+const prices = PriceBook.parse({ denom: "uve", prices: { cpu: "1.5", gpu: "10" } }, "test");
 
 function window(changes: Partial<MeteredWindow>): MeteredWindow {
   const metrics = { ...NO_METRICS, cpuMilliseconds: 10_800_000n };
@@ -29,12 +29,20 @@ describe("the plan of a replay", () => {
       window({ start: 3600n, end: 5000n, metrics: gpu }),
       window({ job: "k", order: "p", lease: "m" }),
     ]);
-    expect(result).toMatchObject({ windows: 3, records: 4, cost: 4n + 1n + 20n + 4n });
+    expect(result).toMatchObject({
+      windows: 3,
+      records: 4,
+      cost: new Map([["uve", 4n + 1n + 20n + 4n]]),
+    });
     expect(result.orders.get("o")).toMatchObject({
-      ...{ index: 0, windows: 2, records: 3, cost: 25n, start: 0n, end: 5000n },
+      ...{ index: 0, windows: 2, records: 3, cost: new Map([["uve", 25n]]), start: 0n, end: 5000n },
       first: { resource: "cpu", start: 0n, end: 3600n },
     });
-    expect(result.orders.get("p")).toMatchObject({ index: 1, records: 1, cost: 4n });
+    expect(result.orders.get("p")).toMatchObject({
+      index: 1,
+      records: 1,
+      cost: new Map([["uve", 4n]]),
+    });
   });
 
   it("D-16 refuses windows of a lease that overlap, naming line and window", async () => {
@@ -56,9 +64,7 @@ describe("the plan of a replay", () => {
 
   it("names a resource without a price", async () => {
     const metrics = { ...NO_METRICS, networkBytesIn: 2n ** 31n };
-    await expect(plan([window({ metrics })])).rejects.toThrow(
-      /uses network, but the prices have none/,
-    );
+    await expect(plan([window({ metrics })])).rejects.toThrow(/order "o" has no price for network/);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { linesOf } from "../../../src/provider/lines.ts";
 import { planReplay } from "../../../src/provider/plan.ts";
 import { readPods } from "../../../src/provider/pods_csv.ts";
-import { DEFAULT_PRICES_FILE, readPrices } from "../../../src/provider/prices.ts";
+import { DEFAULT_PRICES_FILE, PriceBook } from "../../../src/provider/price_book.ts";
 import { noCounts } from "../../../src/provider/window.ts";
 import { all, lines } from "./collect.ts";
 
@@ -92,7 +92,7 @@ describe("pods of a cluster trace", () => {
     async () => {
       const counts = noCounts();
       const windows = readPods(linesOf(trace), { windowSeconds: 3600n, limit: undefined }, counts);
-      const prices = await readPrices(DEFAULT_PRICES_FILE);
+      const prices = await PriceBook.read(DEFAULT_PRICES_FILE);
       const plan = await planReplay(windows, counts, {
         prices,
         unitRounding: "floor",

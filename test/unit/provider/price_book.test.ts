@@ -1,6 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { PriceBook } from "../../../src/provider/price_book.ts";
-import { DEFAULT_PRICES_FILE, priceOf, readPrices } from "../../../src/provider/prices.ts";
+import { DEFAULT_PRICES_FILE, PriceBook } from "../../../src/provider/price_book.ts";
 import { RESOURCES } from "../../../src/provider/units.ts";
 
 const ONE = 10n ** 18n;
@@ -78,18 +80,46 @@ describe("a price book", () => {
     expect(() => parse(json)).toThrow(/^book\.json: /);
   });
 
-  it("reads the list that replay and meter read, with the same prices", async () => {
-    const [read, list] = [
-      await PriceBook.read(DEFAULT_PRICES_FILE),
-      await readPrices(DEFAULT_PRICES_FILE),
-    ];
+  it("R-003-12 a cost is units × price, floored", () => {
+    const list = parse({ denom: "uve", prices: { cpu: "10.5", memory: "0.333" } });
+    expect(list.chargeOf("a", "cpu", 2n)).toMatchObject({ denom: "uve", cost: 21n });
+    expect(list.chargeOf("a", "memory", 10n).cost).toBe(3n);
+  });
+
+  it("reads a list in one denom, as the one that comes with the project", async () => {
+    const list = await PriceBook.read(DEFAULT_PRICES_FILE);
     for (const resource of RESOURCES) {
-      const unitPrice = priceOf(list, resource) as bigint;
-      expect(read.priceOf("any", resource)).toEqual({ denom: list.denom, unitPrice });
+      const { denom, unitPrice } = list.priceOf("any", resource);
+      expect([denom, unitPrice > 0n]).toEqual(["uve", true]);
     }
+    expect(list.priceOf("any", "memory").unitPrice).toBe((1875n * ONE) / 10n);
     expect(parse({ denom: "uve", prices: { gpu: "free" } }).priceOf("a", "gpu").unitPrice).toBe(0n);
-    expect(() => parse({ denom: "uve", prices: { gpu: "0" } })).toThrow(/prices\.gpu is 0/);
-    expect(() => parse({ denom: "uve", prices: { gpu: 5 } })).toThrow(/prices\.gpu must be a text/);
+  });
+
+  const brokenLists: [string, unknown, RegExp][] = [
+    ["no denom", { prices: {} }, /"denom" is not a denom/],
+    ["a bad denom", { denom: "u v", prices: {} }, /"denom" is not a denom/],
+    ["no prices", { denom: "uve" }, /"prices" must be an object/],
+    ["an unknown field", { denom: "uve", prices: {}, more: 1 }, /unknown field "more"/],
+    ["a resource", { denom: "uve", prices: { ram: "1" } }, /unknown resource "ram"/],
+    ["a number", { denom: "uve", prices: { gpu: 5 } }, /prices\.gpu must be .* "1500", .*: 5$/],
+    ["zero", { denom: "uve", prices: { gpu: "0" } }, /prices\.gpu is 0: write "free"/],
+    ["a word", { denom: "uve", prices: { gpu: "x" } }, /a decimal, .* 18 places \("1500"\): "x"$/],
+    ["a minus", { denom: "uve", prices: { cpu: "-1" } }, /not negative/],
+  ];
+  it.each(brokenLists)("refuses a list with %s", (_what, json, message) => {
+    expect(() => parse(json)).toThrow(message);
+  });
+
+  it("is read from YAML as well, and says which file is neither", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "settled-prices-"));
+    const file = join(folder, "prices.yaml");
+    await writeFile(file, "default: {cpu: 1500uve, gpu: free}\n");
+    const read = await PriceBook.read(file);
+    expect(read.priceOf("any", "cpu")).toEqual({ denom: "uve", unitPrice: 1500n * ONE });
+    await writeFile(file, "{");
+    await expect(PriceBook.read(file)).rejects.toThrow(/prices\.yaml is neither JSON nor YAML/);
+    await rm(folder, { recursive: true });
   });
 
   it("says which file cannot be read", async () => {

@@ -9,12 +9,12 @@ import {
 } from "../../../src/gen/settled/settlement/v1/sign_doc.ts";
 import { verifySecp256k1 } from "../../../src/lib/secp256k1.ts";
 import { sha256 } from "../../../src/lib/sha256.ts";
-import { parsePrices } from "../../../src/provider/prices.ts";
+import { PriceBook } from "../../../src/provider/price_book.ts";
 import { reportsOf, signedAcknowledgement, signedReport } from "../../../src/provider/reports.ts";
 import { NO_METRICS, unitsOfWindow } from "../../../src/provider/units.ts";
 import { signer } from "./fake_chain.ts";
 
-const prices = parsePrices(
+const prices = PriceBook.parse(
   { denom: "uve", prices: { cpu: "1.5", memory: "2", network: "0.1" } },
   "x",
 );

@@ -62,7 +62,7 @@ it("leaves out a row from far ahead: it would take all later usage of its lease 
     [/more than a day ahead of this machine/].map((text) => expect.stringMatching(text) as string),
   );
   const records = await outbox.records({ limit: 100 });
-  const billed = records.map(({ periodStart, usageUnits }) => [Number(periodStart), usageUnits]);
-  expect(billed.filter(([, units]) => units !== 1n)).toEqual([[hour(1).start, 2n]]);
-  expect(billed.at(-1)).toEqual([hour(27).start, 1n]);
+  const billed = records.map(({ periodEnd, usageUnits }) => [Number(periodEnd), usageUnits]);
+  expect(billed.filter(([, units]) => units !== 1n)).toEqual([[hour(1).end, 2n]]);
+  expect(billed.at(-1)).toEqual([hour(27).end, 1n]);
 });

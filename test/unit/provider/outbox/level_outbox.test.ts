@@ -221,6 +221,20 @@ describe("an outbox that cannot be opened", () => {
 });
 
 describe("pruning", () => {
+  it("keeps a window whose record began before it, until the record is settled", async () => {
+    const { periodStart: since } = outboxRecord(1, 0);
+    const open = outboxRecord(1, 2, { state: "included", usageId: "usage-1", periodStart: since });
+    const idle = { ...closedWindow(1, 1), units: [] };
+    const last = closedWindow(1, 2);
+    const window = { ...last, units: last.units.map((each) => ({ ...each, since })) };
+    await outbox.write({ records: [open], windows: [idle, window] });
+    expect(await outbox.windows({ limit: 9 })).toEqual([idle, window]);
+    expect(await outbox.prune(Number.MAX_SAFE_INTEGER)).toEqual({ records: 0, windows: 1 });
+    expect(await outbox.windows({ limit: 9 })).toEqual([window]);
+    await outbox.write({ records: [{ ...open, state: "settled" }] });
+    expect(await outbox.prune(Number.MAX_SAFE_INTEGER)).toEqual({ records: 1, windows: 1 });
+  });
+
   it("forgets what was settled long ago, with its windows, and nothing else", async () => {
     const old = outboxRecord(1, 0, { state: "settled", usageId: "usage-1", changedMs: 10 });
     const young = outboxRecord(1, 1, { state: "settled", usageId: "usage-2", changedMs: 1e15 });

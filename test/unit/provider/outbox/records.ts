@@ -23,7 +23,7 @@ export function closedWindow(order: number, hour: number): ClosedWindow {
   return {
     ...{ order: orderId, lease: leaseId, start: periodStart, end: periodEnd },
     metrics: { ...NO_METRICS, cpuMilliseconds: 36_000_001n, memoryByteSeconds: 2n ** 70n },
-    units: [{ resource: "cpu", units: 10n }],
+    units: [{ resource: "cpu", units: 10n, since: periodStart }],
     carried: { ...rawUsage(NO_METRICS), cpu: 1n },
     ...{ isPartial: hour % 2 === 1, faults: hour % 2 === 1 ? ["no cpu.stat"] : [], late: [] },
   };

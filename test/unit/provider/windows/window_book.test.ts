@@ -224,6 +224,28 @@ describe("the end of a lease", () => {
   });
 });
 
+describe("leases that have ended", () => {
+  it("are forgotten when they ended long ago, on the disk too; others stay known", () => {
+    const windows = new WindowBook({ intervalSeconds: 60n });
+    for (let lease = 0; lease < 1000; lease += 1) {
+      const ref = { ...REF, lease: `${lease}` };
+      windows.open({ ...TERMS, ...ref, startS: 0n });
+      windows.end(ref, BigInt(lease + 1));
+    }
+    windows.open(TERMS);
+    expect([...windows.takeChanges().values()].filter((text) => text !== undefined)).toHaveLength(
+      1001,
+    );
+    expect(windows.forgetEnded(991n)).toBe(990);
+    const removed = windows.takeChanges();
+    expect(removed.size).toBe(990);
+    expect([...removed.values()].every((text) => text === undefined)).toBe(true);
+    expect(windows.open({ ...TERMS, lease: "995", startS: 0n })).toBe(false);
+    expect(windows.leases()).toEqual([TERMS]);
+    expect(windows.forgetEnded(991n)).toBe(0);
+  });
+});
+
 describe("the book's state", () => {
   it("goes through JSON notes: remainders, open windows, what was watched, terms", () => {
     const windows = book();
