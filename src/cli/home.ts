@@ -61,6 +61,7 @@ export interface RunningNode {
   readonly pid: number;
   readonly rpc: string;
   readonly rest: string | undefined;
+  readonly grpc: string | undefined;
 }
 
 /** Where `settled start` notes its endpoints, so that commands with the same home find them. */
@@ -75,8 +76,8 @@ export async function readRunningNode(home: string): Promise<RunningNode | undef
     | undefined;
   if (typeof note?.pid !== "number" || typeof note.rpc !== "string") return undefined;
   if (!isRunning(note.pid)) return undefined;
-  const rest = typeof note.rest === "string" ? note.rest : undefined;
-  return { pid: note.pid, rpc: note.rpc, rest };
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  return { pid: note.pid, rpc: note.rpc, rest: text(note.rest), grpc: text(note.grpc) };
 }
 
 function isRunning(pid: number): boolean {

@@ -61,6 +61,7 @@ export async function startChain({
       chainId: report.chainId,
       rpc: endpoints.rpc,
       rest: endpoints.rest,
+      grpc: endpoints.grpc,
     };
     await writeJson(runningNodePath(home), note);
     const stop = async () => {

@@ -2,9 +2,10 @@
 export const REQUEST_CLASSES = ["broadcast", "query", "lookup", "other", "any"] as const;
 
 /**
- * - `broadcast`: hands a tx to the node (broadcast_tx_sync, _async, _commit; POST of a tx to REST).
- * - `query`: abci_query.
- * - `lookup`: tx, tx_search, blocks, block results.
+ * - `broadcast`: hands a tx to the node (broadcast_tx_sync, _async, _commit; POST of a tx to REST;
+ *   BroadcastTx of gRPC).
+ * - `query`: asks the modules' state, or simulates (abci_query; services named Query; their REST).
+ * - `lookup`: txs and blocks (tx, tx_search, block; GetTx, GetBlockByHeight; their REST).
  * - `other`: status, health, and all else, WebSocket connections included.
  */
 export type RequestClass = (typeof REQUEST_CLASSES)[number];
@@ -39,14 +40,14 @@ export const FAULT_MEANINGS: Readonly<Record<FaultKind, string>> = {
   delay: "the request reaches the node `ms` later",
   hold: "the request waits until a later one has been answered, `ms` at most",
   cut_request: "the connection is cut before the node sees the request",
-  unavailable: "HTTP 503, and the node does not see the request",
+  unavailable: "HTTP 503, of gRPC status 14, and the node does not see the request",
   stale: "an earlier answer to the same question instead of the node's",
   duplicate: "the node gets the request twice; the client gets the second answer",
   lose_answer: "the node does it (a tx: until it is in a block); then the connection is cut",
   cut_answer: "the connection is cut in the middle of the answer",
   bad_gateway: "the node does it; the client gets HTTP 502",
-  garbage: "the node does it; the client gets HTTP 200 and no JSON",
-  truncated: "the node does it; the client gets the first half of the JSON as if it were all",
+  garbage: "the node does it; the client gets HTTP 200 and no JSON, of gRPC no message",
+  truncated: "the node does it; the client gets the first half of the answer as if it were all",
   drip: "the answer comes in small pieces over `ms`",
   kill_node: "the node is killed (SIGKILL) and started again after `ms`",
   kill_daemon: "the daemon is killed (SIGKILL) and started again after `ms`",

@@ -1,4 +1,13 @@
-import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+} from "node:http";
+import { Agent as TlsAgent, request as httpsRequest } from "node:https";
+import { connect, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
 import { TortureError } from "./errors.ts";
 
 export interface NodeAnswer {
@@ -15,25 +24,42 @@ const OF_THE_CONNECTION = new Set([
 
 /** Asks a node over HTTP, as it was asked. */
 export class NodeDoor {
-  readonly host: string;
-  readonly port: number;
+  /** "127.0.0.1:26657", as the Host header has it. */
+  readonly authority: string;
+  readonly #host: string;
+  readonly #port: number;
   readonly #base: string;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #isTls: boolean;
+  readonly #agent: Agent;
 
-  /** @throws TortureError `bad_node` when `url` is not an http address. */
-  constructor(url: string) {
-    const full = url.replace(/^tcp:\/\//, "http://");
-    if (!/^http:\/\//.test(full) || !URL.canParse(full)) {
-      throw new TortureError("bad_node", `--node is an http address of a node's RPC, not "${url}"`);
+  /**
+   * @param flag where the address comes from
+   * @throws TortureError `bad_node` when `url` is not an http or https address.
+   */
+  constructor(url: string, flag: "--node" | "--rest") {
+    const full = /^\w+:\/\//.test(url) ? url.replace(/^tcp:/, "http:") : `http://${url}`;
+    if (!/^https?:\/\//.test(full) || !URL.canParse(full)) {
+      const detail = `${flag} is an address such as http://127.0.0.1:26657, not "${url}"`;
+      throw new TortureError("bad_node", detail);
     }
-    const { hostname, port, pathname } = new URL(full);
-    this.host = hostname.replace(/^\[|\]$/g, "");
-    this.port = Number(port || "80");
+    const { protocol, host, hostname, port, pathname } = new URL(full);
+    this.authority = host;
+    this.#isTls = protocol === "https:";
+    this.#host = hostname.replace(/^\[|\]$/g, "");
+    this.#port = Number(port || (this.#isTls ? "443" : "80"));
     this.#base = pathname.replace(/\/$/, "");
+    this.#agent = this.#isTls ? new TlsAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
   }
 
   path(path: string): string {
     return this.#base + path;
+  }
+
+  /** A connection of its own, for what is no question and answer. */
+  connect(onConnect: () => void): Socket {
+    const to = { host: this.#host, port: this.#port };
+    if (!this.#isTls) return connect(to, onConnect);
+    return tlsConnect({ ...to, servername: this.#host }, onConnect);
   }
 
   /** @throws Error of the connection when the node is not there or cuts it. */
@@ -45,9 +71,7 @@ export class NodeDoor {
   ): Promise<NodeAnswer> {
     return new Promise((resolve, reject) => {
       const sent = { ...throughHeaders(headers), "content-length": String(body.length) };
-      const { host, port } = this;
-      const options = { host, port, method, path: this.path(path), headers: sent };
-      const out = request({ ...options, agent: this.#agent }, (answer) => {
+      const out = this.#request(method, path, sent, (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => void chunks.push(chunk));
         answer.once("error", reject);
@@ -62,6 +86,17 @@ export class NodeDoor {
       out.once("error", reject);
       out.end(body);
     });
+  }
+
+  #request(
+    method: string,
+    path: string,
+    headers: IncomingHttpHeaders,
+    onAnswer: (answer: IncomingMessage) => void,
+  ): ClientRequest {
+    const [host, port, agent] = [this.#host, this.#port, this.#agent];
+    const options = { host, port, method, path: this.path(path), headers, agent };
+    return this.#isTls ? httpsRequest(options, onAnswer) : httpRequest(options, onAnswer);
   }
 
   /** Whether the tx is in a block; false as well while the node does not answer. */

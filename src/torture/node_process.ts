@@ -3,8 +3,10 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../client/client.ts";
 import { CommandProcess, lastLines, runShell } from "./command_process.ts";
+import type { DoorName, NodeDoors } from "./doors.ts";
 import { TortureError } from "./errors.ts";
-import { freePort } from "./free_port.ts";
+import { assertReachable } from "./reachable.ts";
+import { freePorts } from "./free_port.ts";
 import type { NodeControl } from "./node_control.ts";
 
 const READY_MS = 30_000;
@@ -19,27 +21,37 @@ export interface SpawnOptions {
   readonly logFile: string;
 }
 
+type Ports = Readonly<Record<DoorName, number>>;
+
 /** A node of this project in a process of its own. */
 export class NodeProcess implements NodeControl {
-  readonly url: string;
+  /** Of all that a daemon may use; they stay the same when it is started again. */
+  readonly doors: NodeDoors;
   readonly #options: SpawnOptions;
-  readonly #port: number;
+  readonly #ports: Ports;
   #process: CommandProcess;
   #turn: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  private constructor(options: SpawnOptions, port: number, running: CommandProcess) {
+  private constructor(options: SpawnOptions, ports: Ports, running: CommandProcess) {
     this.#options = options;
-    this.#port = port;
+    this.#ports = ports;
     this.#process = running;
-    this.url = `http://127.0.0.1:${port}`;
+    const { rpc, rest, grpc } = ports;
+    const http = (port: number) => `http://127.0.0.1:${port}`;
+    this.doors = { rpc: http(rpc), rest: http(rest), grpc: `127.0.0.1:${grpc}` };
+  }
+
+  get url(): string {
+    return this.doors.rpc;
   }
 
   /** Starts the node of a home and waits until it answers. */
   static async start(options: SpawnOptions): Promise<NodeProcess> {
-    const port = await freePort();
-    const node = new NodeProcess(options, port, await spawnNode(options, port));
-    await untilAnswers(node.url, () => node.#process, options.logFile);
+    const [rpc = 0, rest = 0, grpc = 0] = await freePorts(3);
+    const ports = { rpc, rest, grpc };
+    const node = new NodeProcess(options, ports, await spawnNode(options, ports));
+    await untilAnswers(node.doors, () => node.#process, options.logFile);
     return node;
   }
 
@@ -49,8 +61,8 @@ export class NodeProcess implements NodeControl {
       if (this.#isClosed) return;
       await this.#process.kill();
       await sleep(ms);
-      this.#process = await spawnNode(this.#options, this.#port);
-      await untilAnswers(this.url, () => this.#process, this.#options.logFile);
+      this.#process = await spawnNode(this.#options, this.#ports);
+      await untilAnswers(this.doors, () => this.#process, this.#options.logFile);
     });
     this.#turn = turn.catch(() => undefined);
     return turn;
@@ -63,15 +75,17 @@ export class NodeProcess implements NodeControl {
   }
 }
 
-function spawnNode(options: SpawnOptions, port: number): Promise<CommandProcess> {
+function spawnNode(options: SpawnOptions, ports: Ports): Promise<CommandProcess> {
   const { program, home, flags, logFile } = options;
-  const others = ["grpc", "rest", "ledger", "metrics"].flatMap((door) => [`--${door}-port`, "0"]);
-  const words = ["start", "--home", home, "--rpc-port", String(port), ...others, ...flags];
+  // The others are nobody's business.
+  const all = Object.entries({ ...ports, ledger: 0, metrics: 0 });
+  const doors = all.flatMap(([door, port]) => [`--${door}-port`, String(port)]);
+  const words = ["start", "--home", home, ...doors, ...flags];
   return CommandProcess.start({ words: [...program, ...words], env: {}, logFile });
 }
 
 async function untilAnswers(
-  url: string,
+  doors: NodeDoors,
   running: () => CommandProcess,
   logFile: string,
 ): Promise<void> {
@@ -82,7 +96,8 @@ async function untilAnswers(
   const end = Date.now() + READY_MS;
   while (Date.now() < end && over.code === undefined) {
     try {
-      await Client.connect(url, { timeoutMs: 2000 });
+      await Client.connect(doors.rpc, { timeoutMs: 2000 });
+      await assertReachable(doors);
       return;
     } catch {
       await sleep(POLL_MS);

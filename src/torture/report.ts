@@ -1,4 +1,6 @@
+import { DOORS } from "./doors.ts";
 import { FAULT_KINDS, type Fault, faultText } from "./fault.ts";
+import type { LeftOut } from "./schedule.ts";
 import type { TortureResult } from "./torture.ts";
 import type { FailureKind, TrialResult } from "./trial.ts";
 import { amountsText, type Finding, findingText } from "./verdict.ts";
@@ -15,7 +17,7 @@ const VERDICTS: Readonly<Record<FailureKind, string>> = {
 const SHOWN_MAX = 20;
 
 /** A result as JSON: amounts are decimal texts by denom. */
-export function reportJson(result: TortureResult) {
+export function reportJson(result: TortureResult, leftOut: readonly LeftOut[]) {
   const { failure, first, schedule, smallest, tries } = result;
   const { comparison, ending, requests } = first;
   return {
@@ -25,8 +27,14 @@ export function reportJson(result: TortureResult) {
     billed: { records: comparison.billedCount, amounts: amounts(comparison.billed) },
     findings: comparison.findings.map(findingJson),
     daemon: { ending: ending.kind, exitCode: ending.kind === "failed" ? ending.code : null },
-    requests,
-    faults: { planned: schedule.faults.length, applied: countKinds(first.applied) },
+    requests: { ...requests, byDoor: first.requestsByDoor },
+    doors: first.doors,
+    faults: {
+      planned: schedule.faults.length,
+      applied: countKinds(first.applied),
+      leftOut,
+    },
+    ...{ noExport: first.noExport ?? null, passedBy: first.passedBy ?? null },
     smallest: smallest?.faults ?? null,
     tries,
   };
@@ -55,7 +63,7 @@ function countKinds(faults: readonly Fault[]): Record<string, number> {
 }
 
 /** A result for people. */
-export function reportText(result: TortureResult): string {
+export function reportText(result: TortureResult, leftOut: readonly LeftOut[]): string {
   const { failure, first, schedule, smallest } = result;
   const { comparison } = first;
   const side = (count: number, map: ReadonlyMap<string, bigint>) =>
@@ -64,8 +72,11 @@ export function reportText(result: TortureResult): string {
     ["metered", side(comparison.meteredCount, comparison.metered)],
     ["billed", side(comparison.billedCount, comparison.billed)],
     ["seed", `${schedule.seed}, profile ${schedule.profile || "of the file"}`],
-    ["requests", `${first.requests.any}, ${first.requests.broadcast} of them broadcasts`],
+    ["requests", requestsText(first)],
     ["faults", faultsText(first, schedule.faults.length)],
+    ...leftOut.map(({ kind, needs }): [string, string] => ["left out", `${kind}: needs ${needs}`]),
+    ...doorRows(first),
+    ...(first.passedBy === undefined ? [] : [["beware", PASSED_BY] satisfies [string, string]]),
   ];
   const lines = [
     failure === undefined ? "exact: the chain bills what was metered" : VERDICTS[failure],
@@ -79,17 +90,37 @@ export function reportText(result: TortureResult): string {
   return `${lines.join("\n")}\n`;
 }
 
+const PASSED_BY =
+  "usage came onto the chain, and no broadcast through the proxy: it went past it, or over a WebSocket";
+
+function requestsText({ requests, requestsByDoor }: TrialResult): string {
+  if (requests.any === 0) return "none came through the proxy";
+  const doors = DOORS.filter((name) => requestsByDoor[name] > 0);
+  const shares = doors.map((name) => `${requestsByDoor[name]} ${DOOR_NAMES[name]}`);
+  return `${requests.any} (${shares.join(", ")}), ${requests.broadcast} of them broadcasts`;
+}
+
+const DOOR_NAMES = { rpc: "RPC", rest: "REST", grpc: "gRPC" };
+
+/** What a daemon could not have used. */
+function doorRows({ doors }: TrialResult): [string, string][] {
+  return (["rest", "grpc"] as const)
+    .filter((name) => !doors.includes(name))
+    .map((name) => ["no door", `${DOOR_NAMES[name]}: the node's address is not known, --${name}`]);
+}
+
 function faultsText({ applied }: TrialResult, planned: number): string {
   const kinds = Object.entries(countKinds(applied)).map(([kind, count]) => `${count} ${kind}`);
   return `${applied.length} of ${planned} happened${kinds.length === 0 ? "" : `: ${kinds.join(", ")}`}`;
 }
 
-function endingLines({ ending, lastWords }: TrialResult): string[] {
+function endingLines({ ending, lastWords, noExport }: TrialResult): string[] {
   if (ending.kind === "done") return [];
+  const unknown = noExport === undefined ? [] : [`  what it metered is not known: ${noExport}`];
   const how =
     ending.kind === "timeout" ? "did not end in time" : `ended with exit code ${ending.code}`;
   const words = lastWords === "" ? [] : lastWords.split("\n").map((line) => `    ${line}`);
-  return [`  the daemon ${how}`, ...words];
+  return [`  the daemon ${how}`, ...words, ...unknown];
 }
 
 function smallestLines(faults: readonly Fault[], tries: number): string[] {

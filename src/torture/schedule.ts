@@ -48,26 +48,36 @@ export function drawSchedule(
   const random = new Random(seed);
   const kinds = profile.kinds.filter((kind) => isPossible(kind, abilities));
   if (profile.kinds.length > 0 && kinds.length === 0) {
-    throw new TortureError(
-      "nothing_possible",
-      `profile ${profile.name} needs what is not there: ${needsOf(profile)}`,
-    );
+    const needs = leftOutOf(profile.kinds, abilities).map((each) => each.needs);
+    const detail = `profile ${profile.name} needs what is not there: ${needs.join("; ")}`;
+    throw new TortureError("nothing_possible", detail);
   }
   const faults = kinds.length === 0 ? [] : Array.from({ length: count }, () => draw(kinds, random));
   return { seed, profile: profile.name, faults: distinct(faults) };
 }
 
+/** A kind of fault that cannot be done here, and what it would take. */
+export interface LeftOut {
+  readonly kind: FaultKind;
+  readonly needs: string;
+}
+
+/** Which of the kinds that a schedule has, or could have had, do not happen here. */
+export function leftOutOf(kinds: Iterable<FaultKind>, abilities: Abilities): LeftOut[] {
+  return [...new Set(kinds)]
+    .filter((kind) => !isPossible(kind, abilities))
+    .map((kind) => ({ kind, needs: NEEDS[kind] ?? "" }));
+}
+
+const NEEDS: Readonly<Partial<Record<FaultKind, string>>> = {
+  kill_node: "--spawn-node or --restart-node",
+  skew_time: "the time controls of a dev chain",
+};
+
 function isPossible(kind: FaultKind, abilities: Abilities): boolean {
   if (kind === "kill_node") return abilities.canRestartNode;
   if (kind === "kill_daemon") return abilities.canKillDaemon;
   return kind !== "skew_time" || abilities.canSkewTime;
-}
-
-function needsOf(profile: Profile): string {
-  const needs = [];
-  if (profile.kinds.includes("kill_node")) needs.push("--spawn-node or --restart-node");
-  if (profile.kinds.includes("skew_time")) needs.push("a dev chain, and --skew-time");
-  return needs.join("; ");
 }
 
 function draw(kinds: readonly FaultKind[], random: Random): Fault {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { UnitRounding } from "../provider/units.ts";
 import type { Charge } from "./charge.ts";
 import { runShell, shellOutput } from "./command_process.ts";
+import { doorVariables, type NodeDoors, withDoors } from "./doors.ts";
 import { TortureError } from "./errors.ts";
 import { chargesOfExport } from "./export_file.ts";
 import { chargesOfMetrics } from "./metered_file.ts";
@@ -25,17 +26,18 @@ export type Metered =
   | { readonly kind: "export"; readonly file: string }
   | { readonly kind: "export_command"; readonly line: string };
 
-/** What every try is made of. `{dir}`, `{try}` and `{node}` are replaced in all texts. */
+/**
+ * What every try is made of. `{dir}`, `{try}` and the places of the doors are replaced in all texts:
+ * in the daemon's command by the proxy's addresses, elsewhere by the node's own.
+ */
 export interface StageSettings {
-  /** The node that is there, or "spawn": one of our own for every try. */
-  readonly node: string;
+  /** Addresses of the node that is there, or "spawn": one of our own for every try. */
+  readonly node: NodeDoors | "spawn";
   /** The words that run `settled`, for nodes of our own. */
   readonly program: readonly string[];
   /** Home that nodes of our own start with a copy of; undefined: a new dev chain. */
   readonly nodeHome: string | undefined;
   readonly restartNode: string | undefined;
-  /** What the proxy stands before, when it is another door of `node`. */
-  readonly through: string | undefined;
   /** Line of shell that readies a try. */
   readonly reset: string | undefined;
   readonly command: readonly string[];
@@ -68,23 +70,23 @@ export class Stages {
     const { node, command, orders, reset } = this.#settings;
     const dir = join(this.#folder, `try-${number}`);
     await mkdir(dir);
-    const spawned = node === "spawn" ? await this.#spawn(dir) : undefined;
+    const { spawned, doors } =
+      node === "spawn" ? await this.#spawn(dir) : { spawned: undefined, doors: node };
     try {
-      const url = spawned?.url ?? node;
       const fill = (text: string) =>
         text.replaceAll("{dir}", dir).replaceAll("{try}", String(number));
-      const direct = (text: string) => fill(text).replaceAll("{node}", url);
+      const direct = (text: string) => withDoors(fill(text), doors);
       const env = { SETTLED_TORTURE_DIR: dir, SETTLED_TORTURE_TRY: String(number) };
       if (reset !== undefined) {
-        const reach = { ...env, SETTLED_NODE: url };
+        const reach = { ...env, ...doorVariables(doors) };
         await runShell("--reset", direct(reset), { env: reach, logFile: join(dir, "reset.log") });
       }
       const metered = () => readMetered(this.#settings.metered, direct);
       // A daemon's own export is there when it has run; a file that it is fed with is there now.
       const known = this.#settings.metered.kind === "metrics" ? await metered() : [];
       return {
-        ...{ nodeUrl: url, through: this.#settings.through, env, dir, metered },
-        node: spawned ?? this.#restarted(url, dir, direct),
+        ...{ doors, env, dir, metered },
+        node: spawned ?? this.#restarted(doors.rpc, dir, direct),
         command: command.map(fill),
         orders: [...new Set([...orders.map(fill), ...known.map(({ order }) => order)])],
         close: async (isFine) => {
@@ -100,13 +102,14 @@ export class Stages {
     }
   }
 
-  async #spawn(dir: string): Promise<NodeProcess> {
+  async #spawn(dir: string): Promise<{ spawned: NodeProcess; doors: NodeDoors }> {
     const { program, nodeHome } = this.#settings;
     const home = join(dir, "node");
     const logFile = join(dir, "node.log");
     if (nodeHome === undefined) await makeDevHome(program, home, logFile);
     else await cp(nodeHome, home, { recursive: true });
-    return NodeProcess.start({ program, home, flags: [], logFile });
+    const spawned = await NodeProcess.start({ program, home, flags: [], logFile });
+    return { spawned, doors: spawned.doors };
   }
 
   #restarted(url: string, dir: string, fill: (text: string) => string): NodeControl | undefined {
@@ -135,7 +138,10 @@ async function readMetered(
   if (metered.kind === "export") {
     const file = fill(metered.file);
     const text = await readFile(file, "utf8").catch((error: unknown) => {
-      throw new TortureError("bad_export", `cannot read ${file}: ${(error as Error).message}`);
+      const { code, message } = error as NodeJS.ErrnoException;
+      const why =
+        code === "ENOENT" ? "there is no such file: the daemon has not written it" : message;
+      throw new TortureError("bad_export", `--export ${file}: ${why}`);
     });
     return chargesOfExport(text, file);
   }

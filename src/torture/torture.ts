@@ -1,3 +1,4 @@
+import { TortureError } from "./errors.ts";
 import type { Fault } from "./fault.ts";
 import type { Schedule } from "./schedule.ts";
 import { shrink } from "./shrink.ts";
@@ -32,24 +33,32 @@ export interface TortureResult {
   readonly tries: number;
 }
 
-/** Runs a daemon through a schedule, and if it fails, looks for the smallest one that fails alike. */
+/**
+ * Runs a daemon through a schedule, and if it fails, looks for the smallest one that fails alike.
+ * @throws TortureError when the tries cannot be made, or the first one shows nothing
+ */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const { schedule, onProgress = () => undefined } = options;
   let tries = 0;
   const attempt = async (faults: readonly Fault[]): Promise<TrialResult> => {
     tries += 1;
-    onProgress(`try ${tries}: ${faults.length} faults`);
-    const stage = await options.prepare(tries);
+    const what = `try ${tries}${tries > 1 ? " for a smaller schedule" : ""}`;
+    const progress = new Progress(`${what}: ${counted(faults.length, "fault")}`, onProgress);
     let isFine = false;
+    let stage: Stage | undefined;
     try {
-      const result = await runTrial(stage, faults, options);
+      stage = await options.prepare(tries);
+      const onRequest = (count: number) => progress.tell(count);
+      const result = await runTrial(stage, faults, { ...options, onRequest });
       isFine = result.failure === undefined || tries > 1;
       return result;
     } finally {
-      await stage.close(isFine);
+      progress.end();
+      await stage?.close(isFine);
     }
   };
   const first = await attempt(schedule.faults);
+  assertItShows(first);
   const { failure } = first;
   if (failure === undefined || options.shrinkTriesMax === 0) {
     return { failure, schedule, first, smallest: undefined, tries };
@@ -58,4 +67,50 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   const fails = async (faults: readonly Fault[]) => (await attempt(faults)).failure === failure;
   const { smallest } = await shrink(first.applied, fails, options.shrinkTriesMax);
   return { failure, schedule, first, smallest: { ...schedule, faults: smallest }, tries };
+}
+
+const PROGRESS_MS = 500;
+
+/** How far a try has come, twice a second: "try 2: 3 faults, 41 requests, 4 s". */
+class Progress {
+  readonly #timer: NodeJS.Timeout;
+  readonly #began = Date.now();
+  #requests = 0;
+
+  constructor(what: string, onProgress: (text: string) => void) {
+    const show = () => {
+      const seconds = Math.floor((Date.now() - this.#began) / 1000);
+      onProgress(`${what}, ${counted(this.#requests, "request")}, ${seconds} s`);
+    };
+    show();
+    this.#timer = setInterval(show, PROGRESS_MS);
+  }
+
+  tell(requests: number): void {
+    this.#requests = requests;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** @throws TortureError `passed_by`, `nothing_metered` when the try says nothing of the daemon. */
+function assertItShows({ passedBy, failure, comparison }: TrialResult): void {
+  if (passedBy === "requests") {
+    const detail =
+      "usage came onto the chain, and no request through the proxy: the daemon talks to the node " +
+      "itself. Give it the proxy's address: {node}, {rest}, {grpc} in its command, or SETTLED_NODE, " +
+      "SETTLED_REST, SETTLED_GRPC in its environment";
+    throw new TortureError("passed_by", detail);
+  }
+  if (failure !== undefined || comparison.meteredCount + comparison.billedCount > 0) return;
+  const detail =
+    "nothing was metered, and nothing billed: there is nothing to compare. Is the file with the " +
+    "usage empty? --order ID looks at an order's usage whatever was metered";
+  throw new TortureError("nothing_metered", detail);
 }

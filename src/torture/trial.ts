@@ -5,21 +5,22 @@ import { billedCharges } from "./billed.ts";
 import type { BilledCharge, Charge } from "./charge.ts";
 import { lastLines } from "./command_process.ts";
 import { Daemon, type Ending } from "./daemon.ts";
+import { DOORS, type DoorName, doorVariables, type NodeDoors, withDoors } from "./doors.ts";
+import { TortureError } from "./errors.ts";
 import type { Fault, RequestClass, RequestPoint } from "./fault.ts";
 import type { NodeControl } from "./node_control.ts";
-import { TortureProxy } from "./proxy.ts";
+import { type ProxyOptions, TortureProxy } from "./proxy.ts";
 import { skewTime } from "./time_skew.ts";
 import { patiently } from "./patience.ts";
 import { type Comparison, compare, type FindingKind, worstOf } from "./verdict.ts";
 
 /** What one try needs: a chain, a daemon that has not run yet, and what it meters. */
 export interface Stage {
-  readonly nodeUrl: string;
-  /** What the proxy stands before, when it is another door of the node than `nodeUrl`. */
-  readonly through?: string | undefined;
+  /** The node's own addresses; the proxy stands before each of them. */
+  readonly doors: NodeDoors;
   /** undefined: the node is never killed. */
   readonly node: NodeControl | undefined;
-  /** The daemon; `{node}` in it stands for the proxy's address. */
+  /** The daemon; `{node}`, `{rest}` and `{grpc}` in it stand for the proxy's addresses. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** The try's own folder. */
@@ -35,8 +36,10 @@ export interface Stage {
 export interface TrialOptions {
   readonly restartsMax: number;
   readonly timeoutMs: number;
-  /** Port of the proxy; a free one by default. */
-  readonly port?: number;
+  /** Told of every request: how many there have been. */
+  readonly onRequest?: (count: number) => void;
+  /** Ports of the proxy; free ones by default. */
+  readonly ports?: ProxyOptions["ports"];
 }
 
 /** How a try fails: what the exit code says. */
@@ -48,6 +51,16 @@ export interface TrialResult {
   readonly comparison: Comparison;
   readonly applied: readonly Fault[];
   readonly requests: Readonly<Record<RequestClass, number>>;
+  readonly requestsByDoor: Readonly<Record<DoorName, number>>;
+  /** Doors of the node that are known. */
+  readonly doors: readonly DoorName[];
+  /** Why it is not known what was metered; undefined: it is. */
+  readonly noExport: string | undefined;
+  /**
+   * New records, though the proxy has seen no request at all, or no broadcast (over a WebSocket it
+   * sees none).
+   */
+  readonly passedBy: "requests" | "broadcasts" | undefined;
   /** The end of what the daemon wrote, when it did not end well. */
   readonly lastWords: string;
 }
@@ -65,39 +78,68 @@ export async function runTrial(
   faults: readonly Fault[],
   options: TrialOptions,
 ): Promise<TrialResult> {
-  const direct = await patiently(() => Client.connect(stage.nodeUrl));
+  const direct = await patiently(() => Client.connect(stage.doors.rpc));
   const old = await patiently(() => billedCharges(direct, stage.orders));
   const before = new Set(old.map(({ usageId }) => usageId));
   const logFile = join(stage.dir, "daemon.log");
   const world = new World(stage, direct, faults);
   const proxy = await TortureProxy.start({
-    ...{ target: stage.through ?? stage.nodeUrl, rpc: stage.nodeUrl },
-    ...{ faults, port: options.port ?? 0 },
-    onRequest: (counts, requestClass) => world.onRequest(counts, requestClass),
+    ...{ node: stage.doors, faults, ports: options.ports ?? {} },
+    onRequest: (counts, requestClass) => {
+      world.onRequest(counts, requestClass);
+      options.onRequest?.(counts.any);
+    },
   });
   try {
-    const words = stage.command.map((word) => word.replaceAll("{node}", proxy.url));
-    const env = { ...stage.env, SETTLED_NODE: proxy.url };
+    const words = stage.command.map((word) => withDoors(word, proxy.doors));
+    const env = { ...stage.env, ...doorVariables(proxy.doors) };
     const daemon = new Daemon({ words, env, logFile, ...options });
     world.start(daemon);
     const ending = await daemon.run();
     await world.end();
     await untilQuiet(direct, proxy);
-    const metered = await stage.metered();
+    const isBad = ending.kind !== "done";
+    const { metered, noExport } = await meteredOf(stage, isBad);
     const orders = new Set([...stage.orders, ...metered.map(({ order }) => order)]);
     const billed = await patiently(() => billedCharges(direct, orders));
-    const comparison = compare(metered, withoutOld(billed, before, metered));
-    const isBad = ending.kind !== "done";
+    const ofTry = noExport === undefined ? withoutOld(billed, before, metered) : [];
+    const comparison = compare(metered, ofTry);
     return {
       failure: failureOf(ending, comparison),
-      ...{ ending, comparison },
+      ...{ ending, comparison, noExport },
+      passedBy: billed.some((each) => isNew(each, stage, before)) ? missed(proxy) : undefined,
       applied: faults.filter((fault) => proxy.applied.has(fault) || world.applied.has(fault)),
       requests: { ...proxy.counts },
+      requestsByDoor: { ...proxy.countsByDoor },
+      doors: DOORS.filter((name) => stage.doors[name] !== undefined),
       lastWords: isBad ? await lastLines(logFile) : "",
     };
   } finally {
     await world.end().catch(() => undefined);
     await proxy.close();
+  }
+}
+
+/** Whether a record of an order that was known at the start has come up since. */
+function isNew({ usageId, order }: BilledCharge, stage: Stage, before: ReadonlySet<string>) {
+  return stage.orders.includes(order) && !before.has(usageId);
+}
+
+function missed({ counts }: TortureProxy): TrialResult["passedBy"] {
+  if (counts.any === 0) return "requests";
+  return counts.broadcast === 0 ? "broadcasts" : undefined;
+}
+
+/** What was metered; a daemon that came to a bad end need not have left an export. */
+async function meteredOf(
+  stage: Stage,
+  isBad: boolean,
+): Promise<{ metered: readonly Charge[]; noExport: string | undefined }> {
+  try {
+    return { metered: await stage.metered(), noExport: undefined };
+  } catch (error) {
+    if (!isBad || !(error instanceof TortureError)) throw error;
+    return { metered: [], noExport: error.message };
   }
 }
 

@@ -90,7 +90,8 @@ export async function runOnce(
   const before = await fortuneOf(client, lane);
   const home = await daemonHome(bench, lane, dir, usage, random);
   const stage = {
-    ...{ nodeUrl: bench.node.url, node: bench.node, env: {}, dir, orders: usage.orders },
+    doors: { rpc: bench.node.url },
+    ...{ node: bench.node, env: {}, dir, orders: usage.orders },
     command: [...bench.program, "provider", "start", "--until", "included", "--home", home],
     metered: () => Promise.resolve(bills.map(chargeOf)),
     close: () => Promise.resolve(),

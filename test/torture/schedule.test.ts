@@ -1,7 +1,8 @@
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PROFILES, profileNamed } from "../../src/torture/profiles.ts";
-import { readRequest } from "../../src/torture/requests.ts";
+import { readGrpcRequest, readRequest } from "../../src/torture/requests.ts";
 import { drawSchedule, parseSchedule, scheduleText } from "../../src/torture/schedule.ts";
 import { shrink } from "../../src/torture/shrink.ts";
 
@@ -79,10 +80,61 @@ test.each([
   ["POST", "/", { method: "abci_query", params: {} }, "query"],
   ["GET", "/block_results?height=5", {}, "lookup"],
   ["POST", "/", { method: "status" }, "other"],
+  ["POST", "/cosmos/tx/v1beta1/simulate", { tx_bytes: TX }, "query"],
+  ["GET", `/cosmos/tx/v1beta1/txs/${HASH}`, {}, "lookup"],
+  ["GET", "/cosmos/tx/v1beta1/txs?query=tx.height=5", {}, "lookup"],
+  ["GET", "/cosmos/base/tendermint/v1beta1/blocks/latest", {}, "lookup"],
+  ["GET", "/cosmos/base/tendermint/v1beta1/node_info", {}, "other"],
+  ["GET", "/virtengine/settlement/v1/usage/by-order/order-1", {}, "query"],
+  ["GET", "/cosmos/auth/v1beta1/account_info/ve1abc?x=1", {}, "query"],
 ])("%s %s %j is a %s", (method, path, body, requestClass) => {
   const read = readRequest(method, path, Buffer.from(JSON.stringify(body)));
   expect(read.requestClass).toBe(requestClass);
   expect(read.txHashes).toEqual(requestClass === "broadcast" ? [HASH] : []);
+});
+
+/** A message of field 1, in a frame. */
+const frame = (content: Buffer, flags = 0) => {
+  const head = Buffer.from([flags, 0, 0, 0, 0]);
+  head.writeUInt32BE(content.length, 1);
+  return Buffer.concat([head, content]);
+};
+const txMessage = Buffer.concat([Buffer.of(0x0a, 4), Buffer.from("a tx"), Buffer.of(0x10, 2)]);
+
+test.each([
+  ["cosmos.tx.v1beta1.Service/BroadcastTx", "broadcast"],
+  ["tendermint.rpc.grpc.BroadcastAPI/BroadcastTx", "broadcast"],
+  ["cosmos.tx.v1beta1.Service/Simulate", "query"],
+  ["cosmos.tx.v1beta1.Service/GetTx", "lookup"],
+  ["cosmos.tx.v1beta1.Service/GetTxsEvent", "lookup"],
+  ["cosmos.base.tendermint.v1beta1.Service/GetLatestBlock", "lookup"],
+  ["cosmos.base.tendermint.v1beta1.Service/GetNodeInfo", "other"],
+  ["cosmos.auth.v1beta1.Query/Account", "query"],
+  ["virtengine.settlement.v1.Query/UsageRecordsByOrder", "query"],
+  ["grpc.health.v1.Health/Check", "other"],
+])("gRPC: %s is a %s, zipped or not, and over gRPC-Web in bytes and in text", (path, expected) => {
+  const plain = frame(txMessage);
+  for (const read of [
+    readGrpcRequest(`/${path}`, "", plain),
+    readGrpcRequest(`/${path}`, "", frame(gzipSync(txMessage), 1)),
+    readRequest("POST", `/${path}`, plain),
+    readRequest("POST", `/${path}`, Buffer.from(plain.toString("base64"))),
+  ]) {
+    expect(read.requestClass).toBe(expected);
+    expect(read.txHashes).toEqual(expected === "broadcast" ? [HASH] : []);
+  }
+  const [now, then] = ["", "7"].map((height) => readGrpcRequest(`/${path}`, height, plain));
+  expect(now?.question).not.toBe(then?.question);
+});
+
+test("a broadcast that is no protobuf is passed on as any other", () => {
+  const path = "/cosmos.tx.v1beta1.Service/BroadcastTx";
+  for (const body of [Buffer.alloc(0), frame(Buffer.alloc(9, 0xff)), frame(Buffer.of(1), 1)]) {
+    expect(readGrpcRequest(path, "", body)).toMatchObject({
+      requestClass: "broadcast",
+      txHashes: [],
+    });
+  }
 });
 
 test("a batch is one request of its weightiest call; ids do not change the question", () => {

@@ -1,8 +1,13 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import { billedCharges } from "../../src/torture/billed.ts";
 import { CommandProcess } from "../../src/torture/command_process.ts";
 import { freePort } from "../../src/torture/free_port.ts";
 import type { Fault } from "../../src/torture/fault.ts";
@@ -49,7 +54,11 @@ interface Report {
   readonly metered: { readonly amounts: Record<string, string> };
   readonly billed: { readonly amounts: Record<string, string> };
   readonly findings: { kind: string; times: number; difference: Record<string, string> }[];
-  readonly faults: { readonly applied: Record<string, number> };
+  readonly requests: { readonly any: number; readonly byDoor: Record<string, number> };
+  readonly faults: {
+    readonly applied: Record<string, number>;
+    readonly leftOut: { readonly kind: string }[];
+  };
   readonly smallest: { readonly kind: string }[] | null;
 }
 
@@ -58,13 +67,20 @@ const script = (name: string) => inRoot(`test/torture/daemons/${name}`);
 
 /** Runs the tool over the node of this file with a daemon of some habit, every try on a new order. */
 async function torture(habit: string, ...flags: string[]) {
+  return tortureOver([], habit, ...flags);
+}
+
+/** @param door words of the daemon that say what it speaks, and to whom */
+async function tortureOver(door: readonly string[], habit: string, ...flags: string[]) {
   run += 1;
+  const { rest, grpc } = node.report.endpoints;
   const ready = `"${process.execPath}" "${script("ready.mjs")}" {dir} tiny-${run}-{try} "${keyring()}"`;
   const daemon = [process.execPath, script("tiny_daemon.mjs"), habit];
   const { code, stdout, stderr } = await settled([
     ...["torture", "--node", node.rpc, "--reset", ready, "--metered", "{dir}/metered.ndjson"],
+    ...["--rest", rest ?? "", "--grpc", grpc ?? ""],
     ...["--timeout", "20", "-o", "json", ...flags],
-    ...["--", ...daemon, "{dir}"],
+    ...["--", ...daemon, "{dir}", ...door],
   ]);
   return { code, stderr, report: JSON.parse(stdout || "{}") as Report };
 }
@@ -83,6 +99,8 @@ test("a careful daemon is billed exactly, whatever becomes of its requests", asy
   expect(report.metered).toEqual(report.billed);
   expect(report.metered.amounts).toEqual({ uve: "15000" });
   expect(Object.keys(report.faults.applied).length).toBeGreaterThan(2);
+  // A node that is not ours to kill is not killed, and that is said.
+  expect(report.faults.leftOut.map(({ kind }) => kind)).toEqual(["kill_node"]);
 }, 60_000);
 
 test("a daemon that sends again under another period bills twice, after one lost answer", async () => {
@@ -117,6 +135,70 @@ test("a daemon that counts a window anew bills another amount, after one restart
   expect(report.verdict).toBe("wrong_amount");
   expect(report.smallest).toEqual([kill]);
 }, 120_000);
+
+test.each(ALL ? ["3", "6", "9"] : ["3", "6"])(
+  "a careful daemon that speaks gRPC alone is billed exactly (seed %s)",
+  async (seed) => {
+    const flags = ["--seed", seed, "--profile", "network", "--faults", "12"];
+    const { code, stderr, report } = await tortureOver(["grpc", "{grpc}"], "careful", ...flags);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(report).toMatchObject({ verdict: "exact", metered: report.billed, findings: [] });
+    expect(report.metered.amounts).toEqual({ uve: "15000" });
+    // All that happened, happened to gRPC calls.
+    expect(report.requests.byDoor).toEqual({ rpc: 0, rest: 0, grpc: report.requests.any });
+    expect(Object.keys(report.faults.applied).length).toBeGreaterThan(2);
+  },
+  60_000,
+);
+
+test("over gRPC, too, one lost answer is enough for a daemon that sends again otherwise", async () => {
+  const lost: Fault = { kind: "lose_answer", at: { of: "broadcast", nth: 2 } };
+  const slow: Fault = { kind: "delay", at: { of: "lookup", nth: 1 }, ms: 50 };
+  const schedule = await replayed(lost, slow);
+  const { code, report } = await tortureOver(["grpc"], "shifts", ...schedule);
+  expect(code).toBe(20);
+  expect(report.findings).toMatchObject([
+    { kind: "billed_twice", times: 2, difference: { uve: "3000" } },
+  ]);
+  expect(report.requests.byDoor).toMatchObject({ rpc: 0, rest: 0 });
+  expect(report.smallest).toEqual([lost]);
+}, 120_000);
+
+test("a careful daemon that speaks REST alone is billed exactly, as a deployed chain sees it too", async () => {
+  const flags = ["--seed", "11", "--profile", "network", "--faults", "12"];
+  const { code, stderr, report } = await tortureOver(["rest"], "careful", ...flags);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(report.requests.byDoor).toEqual({ rpc: 0, rest: report.requests.any, grpc: 0 });
+  expect(Object.keys(report.faults.applied).length).toBeGreaterThan(2);
+  const order = `tiny-${run}-1`;
+  const deployed = await startDeployedNode();
+  try {
+    const [here, there] = [deployed.url, node.rpc].map(async (url) =>
+      billedCharges(await Client.connect(url), [order]),
+    );
+    expect(await here).toHaveLength(4);
+    expect(await here).toEqual(await there);
+  } finally {
+    deployed.close();
+  }
+}, 60_000);
+
+/** The node of this file, but for the queries that are of this project alone. */
+async function startDeployedNode(): Promise<{ url: string; close: () => void }> {
+  const unknown = { jsonrpc: "2.0", id: 1, result: { response: { code: 6, codespace: "sdk" } } };
+  const server = createServer((request, response) => {
+    void text(request).then(async (body) => {
+      const isOwn = body.includes('"/settled.settlement.v1.');
+      const answer = isOwn
+        ? unknown
+        : await (await fetch(node.rpc, { method: "POST", body })).json();
+      response.end(JSON.stringify(answer));
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, close: () => void server.close() };
+}
 
 test("the daemon of this project passes, by its feed and by its own export", async () => {
   const dir = join(folder.path, "ours");
@@ -168,12 +250,41 @@ test("with a node of its own the node is killed too", async () => {
 }, 60_000);
 
 test("the test itself that cannot be done says nothing of the daemon", async () => {
-  const daemon = ["--export", "/nowhere.ndjson", "--", process.execPath, "--version"];
-  const { code, stderr } = await settled(["torture", "--node", node.rpc, ...daemon]);
+  const [empty, bad] = [join(folder.path, "empty.ndjson"), join(folder.path, "bad.ndjson")];
+  await writeFile(empty, "");
+  await writeFile(bad, "what?\n");
+  const fine = [process.execPath, "--version"];
+  const failed = ["/bin/sh", "-c", "exit 3"];
+  const mistakes = [
+    [["--export", "/nowhere.ndjson"], fine, 25, /--export \/nowhere.ndjson: there is no such file/],
+    [["--export", empty], fine, 25, /nothing was metered, and nothing billed/],
+    [["--export", bad], fine, 25, /bad.ndjson: line 1: /],
+    [["--metered", bad], fine, 25, /--metered .*bad.ndjson: line 1: not JSON/],
+    [["--export", "x"], ["/no/such"], 25, /cannot run/],
+    [
+      ["--export", "x", "--grpc", "127.0.0.1:1"],
+      fine,
+      25,
+      /nobody answers at 127.0.0.1:1 \(--grpc\)/,
+    ],
+    [["--export", "x"], [...fine, "{rest}"], 2, /\{rest\} is asked for/],
+    [["--export", "x"], [], 2, /the daemon is missing/],
+    [["--export", "x", "--node", "http://127.0.0.1:9"], fine, 3, /cannot reach a node/],
+    // Of what has failed nobody expects an export.
+    [["--export", "x", "--restarts", "0"], failed, 24, /^$/],
+  ] as const;
+  const outcomes = mistakes.map(async ([flags, daemon, exit, words]) => {
+    const all = ["torture", "--node", node.rpc, "--profile", "calm", ...flags, "--", ...daemon];
+    const { code, stderr } = await settled(all);
+    expect({ code, stderr }).toEqual({ code: exit, stderr: expect.stringMatching(words) });
+  });
+  await Promise.all(outcomes);
+}, 60_000);
+
+test("a daemon that goes past the proxy is told so, not praised", async () => {
+  const { code, stderr } = await tortureOver(["rpc", node.rpc], "careful", "--profile", "calm");
   expect(code).toBe(25);
-  expect(stderr).toMatch(/cannot read \/nowhere.ndjson/);
-  const missing = await settled(["torture", "--node", node.rpc, "--export", "x", "--", "/no/such"]);
-  expect(missing).toMatchObject({ code: 25, stderr: expect.stringMatching(/cannot run/) });
+  expect(stderr).toMatch(/passed_by.*no request through the proxy/);
 }, 60_000);
 
 test("a line of shell kills the node and starts it again; its end is waited for", async () => {

@@ -1,8 +1,9 @@
 // A daemon of a hundred lines: bills the windows of a file one by one, each with a tx of its own.
 //
-//   node tiny_daemon.mjs HABIT FOLDER      node: SETTLED_NODE
+//   node tiny_daemon.mjs HABIT FOLDER [rpc|grpc|rest [ADDRESS]]
 //
-// FOLDER has its key and the file (ready.mjs), and is where it keeps its journal.
+// FOLDER has its key and the file (ready.mjs), and is where it keeps its journal. It speaks one
+// protocol and no other; the node's address is otherwise taken from the environment.
 //
 // `careful` asks the chain before it sends anything again. The other habits are mistakes that
 // daemons make: `shifts` sends a window again under another period when it got no answer, `gives_up`
@@ -12,13 +13,11 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "../../../dist/client/client.js";
-import { usageOfOrder } from "../../../dist/client/settlement_msgs.js";
 import { signerFromPrivateKey } from "../../../dist/client/signer.js";
 import { buildTx } from "../../../dist/client/tx_builder.js";
 import { signedReport } from "../../../dist/provider/reports.js";
 
-const [habit, folder] = process.argv.slice(2);
+const [habit, folder, door = "rpc", address] = process.argv.slice(2);
 const file = join(folder, "metered.ndjson");
 const journal = join(folder, "journal");
 const DAY = 86_400n;
@@ -45,8 +44,8 @@ async function stubbornly(work) {
   }
 }
 
-const connect = () => Client.connect(process.env["SETTLED_NODE"], { timeoutMs: 2000 });
-const client = await stubbornly(connect);
+const { connect } = await import(`./chain_${door}.mjs`);
+const chain = await stubbornly(() => connect(address));
 
 function reportOf(row, factor) {
   const usageUnits = (BigInt(row.cpu_milliseconds) / MS_PER_UNIT) * factor;
@@ -59,19 +58,19 @@ function reportOf(row, factor) {
 
 /** @throws when there is no answer */
 async function send(report) {
-  const { accountNumber, sequence } = await stubbornly(() => client.account(signer.address));
+  const { accountNumber, sequence } = await stubbornly(() => chain.account(signer.address));
   const tx = buildTx({
-    ...{ signer, chainId: client.chainId, accountNumber, sequence },
-    messages: [signedReport(report, signer, client.chainId)],
+    ...{ signer, chainId: chain.chainId, accountNumber, sequence },
+    messages: [signedReport(report, signer, chain.chainId)],
     fee: { amount: [{ denom: "uve", amount: "5000" }], gasLimit: GAS },
   });
-  const { hash, code } = await client.broadcastSync(tx);
-  if (code === 0) await client.waitForTx(hash, { timeoutMs: 1500 });
+  const { hash, code } = await chain.broadcast(tx);
+  if (code === 0) await chain.waitForTx(hash, 1500);
 }
 
 async function isBilled({ orderId, periodStart }) {
-  const records = await stubbornly(() => usageOfOrder(client, orderId));
-  return records.some((record) => record.periodStart === periodStart);
+  const starts = await stubbornly(() => chain.billedStarts(orderId));
+  return starts.includes(periodStart);
 }
 
 async function bill(report) {
