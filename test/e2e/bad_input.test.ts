@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { DevAccount } from "../../src/cli/dev_accounts.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Client, type TxInfo } from "../../src/client/client.ts";
 import * as msgs from "../../src/client/settlement_msgs.ts";
 import { type Signer, signerFromMnemonic } from "../../src/client/signer.ts";
@@ -12,44 +11,22 @@ import { TxRaw } from "../../src/gen/cosmos/tx/v1beta1/tx.ts";
 import { must } from "../../src/lib/assert.ts";
 import { toBase64 } from "../../src/lib/bytes.ts";
 import { cli } from "../unit/cli/fake_io.ts";
-import {
-  initHome,
-  type NodeProcess,
-  rpcCall,
-  startNodeProcess,
-  temporaryFolder,
-} from "./node_process.ts";
+import { devNode } from "./dev_node.ts";
+import { rpcCall } from "./node_process.ts";
 
 const FEE = { amount: [{ denom: "uve", amount: "25000" }], gasLimit: 1_000_000n };
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let node: NodeProcess;
+// Blocks by hand: the app hash moves only when a test wants it to.
+const node = devNode(["--block-mode", "instant", "--log-level", "error"]);
 let client: Client;
 let customer: Signer;
 let provider: Signer;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  // Blocks by hand: the app hash moves only when a test wants it to.
-  const flags = ["--block-mode", "instant", "--log-level", "error"];
-  node = await startNodeProcess(folder.path, ...flags);
   client = await Client.connect(node.rpc);
-  customer = await signerFromMnemonic(account("customer-1").mnemonic);
-  provider = await signerFromMnemonic(account("provider-1").mnemonic);
-}, 120_000);
-
-afterAll(async () => {
-  await node?.program.end("SIGINT");
-  await folder.remove();
+  customer = await signerFromMnemonic(node.account("customer-1").mnemonic);
+  provider = await signerFromMnemonic(node.account("provider-1").mnemonic);
 });
-
-function account(name: string): DevAccount {
-  return must(
-    node.report.accounts.find((each) => each.name === name),
-    `dev account ${name}`,
-  );
-}
 
 function send(amount: string): EncodedMessage {
   const fromAddress = customer.address;
@@ -302,10 +279,10 @@ describe("files for the provider daemon", () => {
     "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time";
 
   async function replay(file: string, content: string, ...flags: string[]) {
-    const path = join(folder.path, file);
+    const path = join(node.home, file);
     await writeFile(path, content);
     const before = (await client.status()).latestAppHash;
-    const from = ["--from", "provider-1", "--home", folder.path, "--node", node.rpc];
+    const from = ["--from", "provider-1", "--home", node.home, "--node", node.rpc];
     const run = await cli(["provider", "replay", "--file", path, ...from, ...flags]);
     expect((await client.status()).latestAppHash).toBe(before);
     return run;
@@ -333,18 +310,18 @@ describe("files for the provider daemon", () => {
       expect(`${what}: ${code} ${stderr}`).toMatch(new RegExp(`^${what}: [12] `));
       expect(`${what}: ${stderr}`).toMatch(says);
     }
-  }, 60_000);
+  });
 
   test("NDJSON that is none, an empty file, no file", async () => {
     const notJson = await replay("bad.ndjson", '{"job":\n');
     expect(`${notJson.exit} ${notJson.stderr}`).toMatch(/^[12] .*line 1.*not JSON/s);
     const empty = await replay("empty.ndjson", "");
     expect(`${empty.exit} ${empty.stderr}`).toMatch(/^[12] .*empty/s);
-    const args = ["provider", "replay", "--file", join(folder.path, "none.csv")];
-    const home = ["--from", "provider-1", "--home", folder.path, "--node", node.rpc];
+    const args = ["provider", "replay", "--file", join(node.home, "none.csv")];
+    const home = ["--from", "provider-1", "--home", node.home, "--node", node.rpc];
     const missing = await cli([...args, ...home]);
     expect(`${missing.exit} ${missing.stderr}`).toMatch(/^[12] .*none\.csv/s);
-  }, 60_000);
+  });
 });
 
 test("after all of it the node is up, and did not complain", async () => {

@@ -8,13 +8,13 @@ import { readConfig } from "../../src/node/config.ts";
 import { checkpointPath } from "../../src/node/home.ts";
 import { type LogFacts, type NodeLog, silentLog } from "../../src/node/log.ts";
 import { startNode } from "../../src/node/node.ts";
-import { cli } from "../unit/cli/fake_io.ts";
+import { writeDevHome } from "../testkit/dev_home.ts";
 
 let home: string;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "settled-checkpoint-"));
-  expect((await cli(["init", "--dev", "--home", home])).exit).toBe(0);
+  await writeDevHome(home);
 });
 
 afterEach(async () => rm(home, { recursive: true, force: true }));

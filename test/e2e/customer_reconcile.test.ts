@@ -1,15 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { parseLines } from "./ndjson.ts";
-import {
-  initHome,
-  type NodeProcess,
-  settled,
-  startNodeProcess,
-  temporaryFolder,
-} from "./node_process.ts";
+import { cli } from "../unit/cli/fake_io.ts";
+import { devNode } from "./dev_node.ts";
 
 // A provider reports four hours of one lease; the customer has a meter of its own, and later a bill
 // from outside the chain.
@@ -18,17 +13,15 @@ const HOUR = 3600;
 const EPOCH = Math.floor(Date.now() / 1000 / HOUR) * HOUR - 10 * HOUR;
 const MILLISECONDS_OF_AN_HOUR = 3_600_000;
 const CPU_HOURS = [3.5, 4, 6, 2];
-const LONG = 60_000;
 
-let folder: { path: string; remove: () => Promise<void> };
-let node: NodeProcess;
+const node = devNode();
 
-const file = (name: string) => join(folder.path, name);
-const json = () => ["--home", folder.path, "--node", node.rpc, "-o", "json"];
+const file = (name: string) => join(node.home, name);
+const json = () => ["--home", node.home, "--node", node.rpc, "-o", "json"];
 const at = (hour: number) => `${EPOCH + hour * HOUR},${EPOCH + (hour + 1) * HOUR}`;
 
 async function run(...args: string[]) {
-  const { code, stdout, stderr } = await settled([...args, ...json()]);
+  const { exit: code, stdout, stderr } = await cli([...args, ...json()]);
   return { code, stderr, lines: parseLines(stdout) as Record<string, unknown>[][] };
 }
 
@@ -38,9 +31,6 @@ async function tx(...args: string[]): Promise<void> {
 }
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  node = await startNodeProcess(folder.path);
   const customer = ["--from", "customer-1"];
   await tx("create-escrow", "o", "5000000uve", "--expires-in", "30d", ...customer);
   await tx(
@@ -71,11 +61,6 @@ beforeAll(async () => {
   const replay = ["--file", file("usage.ndjson"), "--epoch", `${EPOCH}`, "--from", "provider-1"];
   const { code, stderr } = await run("provider", "replay", ...replay);
   expect(code, stderr).toBe(0);
-}, LONG);
-
-afterAll(async () => {
-  await node.program.end("SIGTERM");
-  await folder.remove();
 });
 
 const POLICY = `
@@ -86,9 +71,7 @@ differs: dispute
 unmetered: wait
 `;
 
-it("acknowledges what a second meter agrees with, and disputes what it contradicts", {
-  timeout: LONG,
-}, async () => {
+it("acknowledges what a second meter agrees with, and disputes what it contradicts", async () => {
   // The second meter agrees within a unit, within two per cent, not at all, and did not run.
   const metered = [`${at(0)},3.5`, `${at(1)},4.01`, `${at(2)},2`].map(
     (row) => `o,l,compute,${row}`,
@@ -140,9 +123,7 @@ async function openUsage(): Promise<unknown[]> {
   return (lines[0] ?? []).map(({ usage_units }) => usage_units);
 }
 
-it("names every difference between the chain and a bill from outside", {
-  timeout: LONG,
-}, async () => {
+it("names every difference between the chain and a bill from outside", async () => {
   const header = "order,lease,type,start,end,units,denom,unit_price";
   const rows = [
     `o,l,cpu,${at(0)},3.5,uve,1500`,
@@ -169,9 +150,7 @@ it("names every difference between the chain and a bill from outside", {
   ]);
 });
 
-it("a bill that contradicts itself leaves a residual, with an exit code of its own", {
-  timeout: LONG,
-}, async () => {
+it("a bill that contradicts itself leaves a residual, with an exit code of its own", async () => {
   const row = `o,l,cpu,${at(1)},4,uve,1500,9999`;
   await writeFile(
     file("odd.csv"),
@@ -189,9 +168,7 @@ it("a bill that contradicts itself leaves a residual, with an exit code of its o
   expect(stderr).toMatch(/not explained: -3999uve/);
 });
 
-it("raw metrics are compared unit by unit, and what was floored is rounding", {
-  timeout: LONG,
-}, async () => {
+it("raw metrics are compared unit by unit, and what was floored is rounding", async () => {
   const shifted = (await readFile(file("usage.ndjson"), "utf8")).replace(
     /"(start|end)":(\d+)/g,
     (_, name: string, seconds: string) => `"${name}":${Number(seconds) + EPOCH}`,

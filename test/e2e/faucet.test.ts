@@ -1,41 +1,17 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { must } from "../../src/lib/assert.ts";
+import { expect, test } from "vitest";
 import { testAccount } from "../testkit/accounts.ts";
-import {
-  initHome,
-  type NodeProcess,
-  rpcCall,
-  settled,
-  startNodeProcess,
-  temporaryFolder,
-} from "./node_process.ts";
+import { cli } from "../unit/cli/fake_io.ts";
+import { devNode } from "./dev_node.ts";
+import { rpcCall } from "./node_process.ts";
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let node: NodeProcess;
-let rest: string;
-
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  const path = join(folder.path, "config", "config.json");
+const node = devNode(["--block-interval", "20ms", "--log-level", "error"], async (home) => {
+  const path = join(home, "config", "config.json");
   const config = JSON.parse(await readFile(path, "utf8")) as object;
   const limits = { faucet_amounts: "500uve,70uusd", faucet_per_address: 3, faucet_per_client: 14 };
   await writeFile(path, JSON.stringify({ ...config, ...limits }));
-  await start();
-}, 120_000);
-
-afterAll(async () => {
-  await node?.program.end("SIGINT");
-  await folder.remove();
 });
-
-async function start(...flags: string[]): Promise<void> {
-  const quick = ["--block-interval", "20ms", "--log-level", "error"];
-  node = await startNodeProcess(folder.path, ...quick, ...flags);
-  rest = must(node.report.endpoints.rest ?? undefined, "a node has a REST door");
-}
 
 interface Answer {
   readonly status: number;
@@ -48,7 +24,7 @@ interface Answer {
 }
 
 async function ask(body: unknown, type = "application/json"): Promise<Answer> {
-  const response = await fetch(`${rest}/faucet`, {
+  const response = await fetch(`${node.rest}/faucet`, {
     ...{ method: "POST", headers: { "content-type": type } },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
@@ -56,7 +32,7 @@ async function ask(body: unknown, type = "application/json"): Promise<Answer> {
 }
 
 async function balances(address: string): Promise<unknown> {
-  const response = await fetch(`${rest}/cosmos/bank/v1beta1/balances/${address}`);
+  const response = await fetch(`${node.rest}/cosmos/bank/v1beta1/balances/${address}`);
   return ((await response.json()) as { balances: unknown }).balances;
 }
 
@@ -65,7 +41,7 @@ test("the faucet pays, and answers with a tx that is in a block", async () => {
   const { status, body } = await ask({ address });
   expect([status, body.amount]).toEqual([200, [{ denom: "uve", amount: "500" }]]);
   expect(await balances(address)).toEqual([{ denom: "uve", amount: "500" }]);
-  const found = await fetch(`${rest}/cosmos/tx/v1beta1/txs/${body.txhash}`);
+  const found = await fetch(`${node.rest}/cosmos/tx/v1beta1/txs/${body.txhash}`);
   expect(await found.json()).toMatchObject({ tx_response: { code: 0, height: body.height } });
   expect((await ask({ address, denom: "uusd" })).status).toBe(200);
   expect(await balances(address)).toContainEqual({ denom: "uusd", amount: "70" });
@@ -99,11 +75,11 @@ test("a page of another origin cannot send for one: a body that is not JSON is r
 
 test("settled faucet pays by the name of a key or an address", async () => {
   const { address } = testAccount("faucet c");
-  const { code, stdout } = await settled([
+  const { exit, stdout } = await cli([
     ...["faucet", address, "--denom", "uusd"],
-    ...["--home", folder.path, "-o", "json"],
+    ...["--home", node.home, "-o", "json"],
   ]);
-  expect(code).toBe(0);
+  expect(exit).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ address, amount: [{ denom: "uusd", amount: "70" }] });
 });
 
@@ -123,7 +99,7 @@ test("one address, and one client, get so much an hour and no more", async () =>
 test("neither a faucet nor dev controls are where others can reach the node, which says so", async () => {
   expect((await rpcCall(node.rpc, "dev_mine")).error).toBeUndefined();
   await node.program.end("SIGINT");
-  await start("--host", "0.0.0.0", "--log-level", "warn");
+  await node.start("--host", "0.0.0.0", "--log-level", "warn");
   const { status, body } = await ask({ address: testAccount("faucet f").address });
   expect([status, body.message]).toEqual([501, "Not Implemented"]);
   for (const method of ["dev_mine", "dev_use_wall_clock"]) {

@@ -8,7 +8,7 @@ import { encodeBech32 } from "../../src/lib/bech32.ts";
 import { must } from "../../src/lib/assert.ts";
 import { sha256 } from "../../src/lib/sha256.ts";
 import { openClient } from "../unit/api/grpc_calls.ts";
-import { initHome, type NodeProcess, startNodeProcess, temporaryFolder } from "./node_process.ts";
+import { devNode } from "./dev_node.ts";
 import { CallError, ReflectedClient, reflect } from "./reflected_client.ts";
 
 // The client has no .proto file and none of our code for messages: reflection tells it everything.
@@ -31,42 +31,23 @@ const OWN_SERVICES = [
 const TX = "cosmos.tx.v1beta1.Service";
 const FEE = { amount: [{ denom: "uve", amount: "10000" }], gas: "400000" };
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let node: NodeProcess;
+const node = devNode(["--block-interval", "20ms", "--log-level", "error"]);
 let channel: Client;
 let client: ReflectedClient;
 let customer: string;
 let provider: string;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  node = await startNodeProcess(folder.path, "--block-interval", "20ms", "--log-level", "error");
   channel = openClient(must(node.report.endpoints.grpc ?? undefined, "a node has a gRPC door"));
   client = await ReflectedClient.open(channel, OWN_SERVICES);
-  [customer, provider] = [addressOf("customer-1"), addressOf("provider-1")];
-}, 120_000);
-
-afterAll(async () => {
-  channel?.close();
-  await node?.program.end("SIGINT");
-  await folder.remove();
+  [customer, provider] = [node.account("customer-1").address, node.account("provider-1").address];
 });
 
-function accountOf(name: string) {
-  return must(
-    node.report.accounts.find((each) => each.name === name),
-    `a dev chain has the account ${name}`,
-  );
-}
-
-function addressOf(name: string): string {
-  return accountOf(name).address;
-}
+afterAll(() => channel?.close());
 
 /** The bytes of a tx that CosmJS has signed. */
 async function signed(messages: readonly EncodeObject[], memo = ""): Promise<Uint8Array> {
-  const { mnemonic, address } = accountOf("customer-1");
+  const { mnemonic, address } = node.account("customer-1");
   const wallet = await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, {
     prefix: node.report.bech32Prefix,
   });
@@ -98,15 +79,14 @@ async function failure(call: Promise<unknown>): Promise<CallError> {
 
 /** The GetTx answer, as soon as the tx is in a block. */
 async function indexed(hash: string) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  return node.program.until(`tx ${hash} in a block`, async () => {
     try {
       return (await client.call(`${TX}/GetTx`, { hash })).answer;
     } catch (error) {
       if (!(error instanceof CallError) || error.code !== NOT_FOUND) throw error;
+      return undefined;
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`tx ${hash} is in no block`);
+  });
 }
 
 describe("reflection", () => {

@@ -1,27 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { must } from "../../src/lib/assert.ts";
 import { findGrpcurl, grpcurl } from "./grpcurl.ts";
-import { initHome, type NodeProcess, startNodeProcess, temporaryFolder } from "./node_process.ts";
+import { devNode } from "./dev_node.ts";
 
 const found = await findGrpcurl();
 const path = "path" in found ? found.path : "";
 const reason = "missing" in found ? ` (skipped: ${found.missing})` : "";
 
 describe.skipIf(reason !== "")(`grpcurl without a .proto file${reason}`, () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let node: NodeProcess;
+  const node = devNode(["--log-level", "error"]);
   let address: string;
-
-  beforeAll(async () => {
-    folder = await temporaryFolder();
-    await initHome(folder.path);
-    node = await startNodeProcess(folder.path, "--log-level", "error");
+  beforeAll(() => {
     address = must(node.report.endpoints.grpc ?? undefined, "a node has a gRPC door");
-  }, 120_000);
-
-  afterAll(async () => {
-    await node?.program.end("SIGINT");
-    await folder?.remove();
   });
 
   test("lists the services", async () => {

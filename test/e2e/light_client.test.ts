@@ -1,14 +1,9 @@
 import { createRequire } from "node:module";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import * as light from "./comet/light_client.ts";
 import { Payer } from "./comet/payer.ts";
-import {
-  initHome,
-  type NodeProcess,
-  rpcCall,
-  startNodeProcess,
-  temporaryFolder,
-} from "./node_process.ts";
+import { devNode } from "./dev_node.ts";
+import { rpcCall } from "./node_process.ts";
 
 // Everything that a header promises is computed again from the JSON of the RPC, by code that has
 // nothing in common with the node's (comet/light_client.ts).
@@ -40,8 +35,7 @@ interface Height {
   readonly params: { readonly block: { max_bytes: string; max_gas: string } };
 }
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let node: NodeProcess;
+const node = devNode(["--block-mode", "manual", "--log-level", "error"]);
 let chain: Height[];
 
 async function ask<T>(method: string, params: object = {}): Promise<T> {
@@ -85,20 +79,12 @@ async function readHeight(height: number): Promise<Height> {
 }
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  node = await startNodeProcess(folder.path, "--block-mode", "manual", "--log-level", "error");
   await makeBlocks();
   const { sync_info } = await ask<{ sync_info: { latest_block_height: string } }>("status");
   chain = [];
   for (let height = 1; height <= Number(sync_info.latest_block_height); height += 1) {
     chain.push(await readHeight(height));
   }
-}, 120_000);
-
-afterAll(async () => {
-  await node?.program.end("SIGINT");
-  await folder.remove();
 });
 
 test("the light client has the figures of CometBFT's own tests", () => {

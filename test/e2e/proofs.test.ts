@@ -16,6 +16,7 @@ import { must } from "../../src/lib/assert.ts";
 import { verifyProof } from "../../src/lib/verify_proof.ts";
 import { readConfig } from "../../src/node/config.ts";
 import { silentLog } from "../../src/node/log.ts";
+import { writeDevHome } from "../testkit/dev_home.ts";
 import { cli } from "../unit/cli/fake_io.ts";
 
 const KEEP_HISTORY = 6;
@@ -32,7 +33,7 @@ let comet: Comet38Client;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "settled-proofs-"));
   home = join(root, "home");
-  expect((await cli(["init", "--dev", "--home", home])).exit).toBe(0);
+  await writeDevHome(home);
   const flags = { rpcPort: "0", blockMode: "instant", keepHistory: String(KEEP_HISTORY) };
   const config = await readConfig(home, flags);
   chain = await startChain({ home, config, log: silentLog, openApp: await loadOpenApp() });
@@ -41,7 +42,7 @@ beforeAll(async () => {
   const connected = await connectComet(rpc);
   if (!(connected instanceof Comet38Client)) throw new Error("not the client of CometBFT 0.38");
   comet = connected;
-}, 60_000);
+});
 
 afterAll(async () => {
   comet?.disconnect();

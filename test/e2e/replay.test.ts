@@ -6,7 +6,8 @@ import { bytesOfKey, keyOfBytes } from "../../src/lib/key.ts";
 import { txKey } from "../../src/node/block_keys.ts";
 import { databasePath } from "../../src/node/home.ts";
 import { openLevelDb } from "../../src/store/leveldb.ts";
-import { initHome, type NodeProcess, rpcCall, settled } from "./node_process.ts";
+import { cli } from "../unit/cli/fake_io.ts";
+import { initHome, type NodeProcess, rpcCall } from "./node_process.ts";
 import { startNodeProcess, temporaryFolder } from "./node_process.ts";
 
 const REPLAY_DIFFERS = 11;
@@ -20,7 +21,7 @@ beforeAll(async () => {
   home = join(folder.path, "home");
   await initHome(home);
   node = await startNodeProcess(home, "--block-mode", "instant");
-}, 120_000);
+});
 
 afterAll(async () => {
   await node?.program.end("SIGKILL");
@@ -28,9 +29,9 @@ afterAll(async () => {
 });
 
 async function json(args: readonly string[]) {
-  const { code, stdout, stderr } = await settled([...args, "-o", "json"]);
-  const text = code === 0 ? stdout : stderr;
-  return { code, value: JSON.parse(text) as Record<string, unknown> };
+  const { exit, stdout, stderr } = await cli([...args, "-o", "json"]);
+  const text = exit === 0 ? stdout : stderr;
+  return { exit, value: JSON.parse(text) as Record<string, unknown> };
 }
 
 async function send(amount: string): Promise<bigint> {
@@ -42,13 +43,13 @@ async function send(amount: string): Promise<bigint> {
 
 test("a chain that a node made comes out as recorded, and the first altered result is named", async () => {
   const heights = [await send("5uve"), await send("6uve")];
-  const running = await settled(["replay", "--home", home]);
-  expect(running.code).toBe(1);
+  const running = await cli(["replay", "--home", home]);
+  expect(running.exit).toBe(1);
   expect(running.stderr).toContain(`in use by process ${node?.program.pid}: stop it`);
   expect((await node?.program.end("SIGTERM"))?.code).toBe(0);
 
   const whole = await json(["replay", "--home", home]);
-  expect(whole).toMatchObject({ code: 0, value: { from_height: "1", txs: 2, into: null } });
+  expect(whole).toMatchObject({ exit: 0, value: { from_height: "1", txs: 2, into: null } });
   const blocks = whole.value["blocks"] as number;
   expect(BigInt(blocks)).toBeGreaterThanOrEqual(heights[1] as bigint);
   const trusted = await json(["replay", "--home", home, "--trust-signatures"]);
@@ -56,7 +57,7 @@ test("a chain that a node made comes out as recorded, and the first altered resu
     app_hash: whole.value["app_hash"],
     trusted_signatures: true,
   });
-  const part = await settled(["replay", "--home", home, "--to", "2"]);
+  const part = await cli(["replay", "--home", home, "--to", "2"]);
   expect(part.stdout).toContain("blocks 1 to 2 came out as recorded");
 
   const log = join(folder.path, "chain.log");
@@ -70,19 +71,19 @@ test("a chain that a node made comes out as recorded, and the first altered resu
   const damaged = await readFile(log);
   damaged[300] = (damaged[300] as number) ^ 4;
   await writeFile(log, damaged);
-  const refused = await settled(["replay", "--log", log]);
-  expect(refused.code).toBe(1);
+  const refused = await cli(["replay", "--log", log]);
+  expect(refused.exit).toBe(1);
   expect(refused.stderr).toContain("chunk 1 is damaged");
 
   await alterGasUsed(heights[1] as bigint);
   const differs = await json(["replay", "--home", home]);
-  expect(differs.code).toBe(REPLAY_DIFFERS);
+  expect(differs.exit).toBe(REPLAY_DIFFERS);
   expect(differs.value["error"]).toMatchObject({
     ...{ code: "replay_differs", exit: REPLAY_DIFFERS, expected: "12345" },
     ...{ height: heights[1]?.toString(), field: "txs[0].gas_used" },
   });
-  expect((await settled(["replay", "--home", home, "--to", `${heights[0]}`])).code).toBe(0);
-}, 60_000);
+  expect((await cli(["replay", "--home", home, "--to", `${heights[0]}`])).exit).toBe(0);
+});
 
 test("wrong flags are usage errors", async () => {
   const cases = [
@@ -93,12 +94,12 @@ test("wrong flags are usage errors", async () => {
     [["--record", join(home, "config", "genesis.json")], "exists: name a new file"],
   ] as const;
   for (const [flags, text] of cases) {
-    const { code, stderr } = await settled(["replay", "--home", home, ...flags]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+    const { exit, stderr } = await cli(["replay", "--home", home, ...flags]);
+    expect([exit, stderr]).toEqual([2, expect.stringContaining(text)]);
   }
-  const absent = await settled(["replay", "--home", join(folder.path, "none")]);
-  expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining("no genesis file")]);
-}, 60_000);
+  const absent = await cli(["replay", "--home", join(folder.path, "none")]);
+  expect([absent.exit, absent.stderr]).toEqual([1, expect.stringContaining("no genesis file")]);
+});
 
 /** A home made by a replay has the blocks, and its node makes the next ones. */
 async function expectNodeGoesOn(path: string, blocks: number): Promise<void> {

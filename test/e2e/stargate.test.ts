@@ -17,7 +17,7 @@ import {
   Registry,
 } from "@cosmjs/proto-signing";
 import { Comet38Client, type comet38, connectComet, WebsocketClient } from "@cosmjs/tendermint-rpc";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { settledAminoConverters, settledTypes } from "../../src/client/amino_types.ts";
 import { acknowledgeSignBytes, usageSignBytes } from "../../src/client/settlement_msgs.ts";
 import { type Signer, signerFromMnemonic } from "../../src/client/signer.ts";
@@ -27,7 +27,7 @@ import { must } from "../../src/lib/assert.ts";
 import { sha256 } from "../../src/lib/sha256.ts";
 import * as query from "../../src/gen/virtengine/settlement/v1/query.ts";
 import * as tx from "../../src/gen/virtengine/settlement/v1/tx.ts";
-import { initHome, type NodeProcess, startNodeProcess, temporaryFolder } from "./node_process.ts";
+import { devNode } from "./dev_node.ts";
 
 // The client is the published one, unchanged: what holds here holds for every program built on it.
 
@@ -45,26 +45,8 @@ const aminoTypes = new AminoTypes({
   ...settledAminoConverters(),
 });
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let node: NodeProcess;
-
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  node = await startNodeProcess(folder.path, "--block-interval", "20ms", "--log-level", "error");
-}, 120_000);
-
-afterAll(async () => {
-  await node?.program.end("SIGINT");
-  await folder.remove();
-});
-
-function account(name: string): DevAccount {
-  return must(
-    node.report.accounts.find((each) => each.name === name),
-    `a dev chain has the account ${name}`,
-  );
-}
+const node = devNode(["--block-interval", "20ms", "--log-level", "error"]);
+const account = (name: string): DevAccount => node.account(name);
 
 async function walletOf({ mnemonic }: DevAccount, mode: Mode): Promise<OfflineSigner> {
   const options = { prefix: node.report.bech32Prefix };
@@ -382,7 +364,7 @@ test("a WebSocket tells of new blocks and of txs, as they are found afterwards",
     [{ denom: "uve", amount: "1" }],
     FEE,
   );
-  await expect.poll(() => txs.length, { timeout: 5000 }).toBe(1);
+  await expect.poll(() => txs.length).toBe(1);
   expect(txs[0]).toMatchObject({ height: sent.height });
   await expect.poll(() => blocks.map(({ header }) => header.height)).toContain(sent.height);
   const known = must(

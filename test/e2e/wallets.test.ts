@@ -1,6 +1,6 @@
 import { coins, DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
 import { SigningStargateClient, StargateClient } from "@cosmjs/stargate";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { TxRaw } from "../../src/gen/cosmos/tx/v1beta1/tx.ts";
 import { toBase64, toHex } from "../../src/lib/bytes.ts";
@@ -8,32 +8,16 @@ import { must } from "../../src/lib/assert.ts";
 import { sha256 } from "../../src/lib/sha256.ts";
 import { testAccount } from "../testkit/accounts.ts";
 import { multisignedTx, multisigParty, signatures } from "../testkit/multisig.ts";
-import {
-  initHome,
-  type NodeProcess,
-  settled,
-  startNodeProcess,
-  temporaryFolder,
-} from "./node_process.ts";
+import { cli } from "../unit/cli/fake_io.ts";
+import { devNode } from "./dev_node.ts";
+import { rpcCall } from "./node_process.ts";
 
 // What Keplr sends, call by call: its connectivity check, its balances, its way to send and trace.
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let node: NodeProcess;
-let rest: string;
+const node = devNode(["--block-interval", "50ms", "--log-level", "error"]);
 const sockets: WebSocket[] = [];
-
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  await initHome(folder.path);
-  node = await startNodeProcess(folder.path, "--block-interval", "50ms", "--log-level", "error");
-  rest = must(node.report.endpoints.rest ?? undefined, "a node has a REST door");
-}, 120_000);
-
-afterAll(async () => {
+afterAll(() => {
   for (const socket of sockets) socket.terminate();
-  await node?.program.end("SIGINT");
-  await folder.remove();
 });
 
 async function get(url: string): Promise<never> {
@@ -43,7 +27,7 @@ async function get(url: string): Promise<never> {
 }
 
 async function post(path: string, body: object): Promise<never> {
-  const response = await fetch(`${rest}${path}`, {
+  const response = await fetch(`${node.rest}${path}`, {
     ...{ method: "POST", headers: { "content-type": "application/json" } },
     body: JSON.stringify(body),
   });
@@ -74,17 +58,17 @@ async function frame(frames: readonly Frame[], fits: (frame: Frame) => boolean):
 }
 
 async function payer() {
-  const { mnemonic, address } = must(
-    node.report.accounts.find(({ name }) => name === "customer-1"),
-    "a dev chain has customer-1",
-  );
+  const { mnemonic, address } = node.account("customer-1");
   const wallet = await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix: "ve" });
-  return { address, client: await SigningStargateClient.connectWithSigner(node.rpc, wallet) };
+  return { address, client: await SigningStargateClient.connectWithSigner(node.rpc, wallet, SOON) };
 }
 
+/** CosmJS asks for a tx every three seconds otherwise. */
+const SOON = { broadcastPollIntervalMs: 20 };
 const FEE = { amount: coins(10_000, "uve"), gas: "400000" };
 
 test("the suggestion has what Keplr asks for, and the node confirms it", async () => {
+  const { rest } = node;
   const chain = (await get(`${rest}/chain.json`)) as {
     rpc: string;
     rest: string;
@@ -110,7 +94,7 @@ test("the suggestion has what Keplr asks for, and the node confirms it", async (
       gasPriceStep: { low: 0.025, average: 0.03, high: 0.04 },
     },
   ]);
-  const printed = await settled(["wallet", "keplr", "--home", folder.path]);
+  const printed = await cli(["wallet", "keplr", "--home", node.home]);
   expect(JSON.parse(printed.stdout)).toEqual(chain);
 
   const status = (await get(`${chain.rpc}/status`)) as {
@@ -123,16 +107,18 @@ test("the suggestion has what Keplr asks for, and the node confirms it", async (
   expect(info.default_node_info.network).toBe(chain.chainId);
   const { send, frames } = await openSocket();
   send({ method: "subscribe", params: ["tm.event='NewBlock'"], id: 1 });
+  await frame(frames, ({ id, result }) => id === 1 && result !== undefined);
+  await rpcCall(node.rpc, "dev_mine");
   await frame(frames, ({ result }) => result?.["query"] === "tm.event='NewBlock'");
 });
 
 test("a tx is sent over REST and traced over the socket, as Keplr does it", async () => {
   const { address, client } = await payer();
-  const balances = (await get(`${rest}/cosmos/bank/v1beta1/balances/${address}`)) as {
+  const balances = (await get(`${node.rest}/cosmos/bank/v1beta1/balances/${address}`)) as {
     balances: { denom: string }[];
   };
   expect(balances.balances.map(({ denom }) => denom)).toEqual(["uusd", "uve"]);
-  const { account } = (await get(`${rest}/cosmos/auth/v1beta1/accounts/${address}`)) as {
+  const { account } = (await get(`${node.rest}/cosmos/auth/v1beta1/accounts/${address}`)) as {
     account: Record<string, string>;
   };
   expect(account).toMatchObject({ "@type": "/cosmos.auth.v1beta1.BaseAccount", address });
@@ -205,7 +191,7 @@ test("two of three members of a multisig pay, with CosmJS over the RPC", async (
   const facts = { accountNumber: BigInt(accountNumber), sequence: Number(sequence), chainId };
   const signed = await signatures(signers, [message], facts);
   const tx = multisignedTx(party, signed, Number(sequence));
-  expect((await reader.broadcastTx(tx)).code).toBe(0);
+  expect((await reader.broadcastTx(tx, undefined, SOON.broadcastPollIntervalMs)).code).toBe(0);
   const after = must((await reader.getAccount(party.address)) ?? undefined, "an account");
   expect(after.pubkey?.type).toBe("tendermint/PubKeyMultisigThreshold");
   expect(Number(after.sequence)).toBe(1);

@@ -13,6 +13,7 @@ import { MsgRecordUsage } from "../../../src/gen/virtengine/settlement/v1/tx.ts"
 import { usageSignBytes } from "../../../src/client/settlement_msgs.ts";
 import { verifySecp256k1 } from "../../../src/lib/secp256k1.ts";
 import { sha256 } from "../../../src/lib/sha256.ts";
+import { writeDevHome } from "../../testkit/dev_home.ts";
 import { cli } from "./fake_io.ts";
 import { fakeRpc, JsonRpcFailure, type RpcHandlers, STATUS } from "./fake_rpc.ts";
 
@@ -21,8 +22,7 @@ let close: (() => Promise<void>) | undefined;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "settled-cli-"));
-  const chain = ["--dev", "--chain-id", STATUS.node_info.network];
-  expect((await cli(["init", ...chain, "--home", home])).exit).toBe(0);
+  await writeDevHome(home, "--chain-id", STATUS.node_info.network);
 });
 afterEach(async () => {
   await close?.();
@@ -110,16 +110,18 @@ const SEND = ["tx", "bank", "send", "customer-1", "10uve", "--from", "provider-1
 
 describe("settled init", () => {
   test("makes a dev chain with funded accounts, secrets only in files of mode 0600", async () => {
-    const text = await readFile(join(home, "config", "genesis.json"), "utf8");
+    const init = ["init", "--dev", "--home", join(home, "new")];
+    expect((await cli(init)).exit).toBe(0);
+    const text = await readFile(join(home, "new", "config", "genesis.json"), "utf8");
     const genesis = JSON.parse(text) as {
       app_state: { chain: object; bank: { balances: { address: string; coins: unknown }[] } };
     };
     expect(genesis.app_state.chain).toMatchObject({ dev: true, bech32_prefix: "ve" });
     expect(genesis.app_state.bank.balances).toHaveLength(5);
     for (const name of ["keyring-test/provider-1.json", "config/priv_validator_key.json"]) {
-      expect((await stat(join(home, name))).mode & 0o777).toBe(0o600);
+      expect((await stat(join(home, "new", name))).mode & 0o777).toBe(0o600);
     }
-    expect((await cli(["init", "--dev", "--home", home])).exit).toBe(1);
+    expect((await cli(init)).exit).toBe(1);
   });
 
   test("gives the same accounts for the same mnemonic", async () => {

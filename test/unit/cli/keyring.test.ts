@@ -48,9 +48,7 @@ describe("test keyring", () => {
 });
 
 describe("file keyring", () => {
-  test("opens with its password only, and shows no secret on disk", {
-    timeout: 20_000,
-  }, async () => {
+  test("opens with its password only, and shows no secret on disk", async () => {
     const added = await fileKeyring("correct horse").add({
       name: "alice",
       privateKey: KEY,
@@ -74,7 +72,7 @@ describe("file keyring", () => {
     expect(await wrong.list()).toEqual([added]);
   });
 
-  test("notices a public key that was exchanged", { timeout: 20_000 }, async () => {
+  test("notices a public key that was exchanged", async () => {
     await fileKeyring("correct horse").add({ name: "a", privateKey: KEY, mnemonic: undefined });
     const path = join(home, "keyring-file", "a.json");
     const file = JSON.parse(await readFile(path, "utf8")) as { publicKey: string };

@@ -1,16 +1,27 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LOG_LEVELS, nodeLog } from "../../../src/cli/node_log.ts";
 import { loadOpenApp } from "../../../src/cli/open_app.ts";
 import { startChain } from "../../../src/cli/running_chain.ts";
 import { Client } from "../../../src/client/client.ts";
 import { readConfig } from "../../../src/node/config.ts";
 import { validatorKeyPath } from "../../../src/node/validator_key.ts";
+import { writeDevHome } from "../../testkit/dev_home.ts";
 import { cli, fakeIo } from "./fake_io.ts";
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+type Format = "text" | "json";
+
+interface Logged {
+  readonly home: string;
+  readonly log: string;
+  readonly said: string;
+  /** Of the key in the file keyring, told once when it was made. */
+  readonly mnemonic: string;
+}
 
 describe("lines", () => {
   test("in words: time, level, message, facts, and one line whatever the facts hold", () => {
@@ -54,21 +65,25 @@ describe("lines", () => {
 });
 
 describe("of a node", () => {
-  let home: string;
+  let root: string;
+  /** Tests read the same log. */
+  const logs = new Map<Format, Promise<Logged>>();
 
-  beforeEach(async () => {
-    home = await mkdtemp(join(tmpdir(), "settled-log-"));
-    expect((await cli(["init", "--dev", "--home", home])).exit).toBe(0);
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), "settled-log-"));
   });
-  afterEach(async () => rm(home, { recursive: true, force: true }));
+  afterAll(async () => rm(root, { recursive: true, force: true }));
+
+  async function logged(format: Format): Promise<Logged> {
+    const log = logs.get(format) ?? makeLog(format);
+    logs.set(format, log);
+    return log;
+  }
 
   /** Starts a node that logs all there is, uses it well and badly, and stops it. */
-  async function logged(format: "text" | "json"): Promise<{
-    log: string;
-    said: string;
-    /** Of the key in the file keyring, told once when it was made. */
-    mnemonic: string;
-  }> {
+  async function makeLog(format: Format): Promise<Logged> {
+    const home = join(root, format);
+    await writeDevHome(home);
     const io = fakeIo();
     const config = await readConfig(home, { rpcPort: 0, blockMode: "manual" });
     const log = nodeLog(io, "debug", format);
@@ -107,14 +122,14 @@ describe("of a node", () => {
       await (await fetch(url)).text();
     }
     await chain.stop();
-    return { log: io.stderr(), said, mnemonic };
+    return { home, log: io.stderr(), said, mnemonic };
   }
 
   /** Long enough to be looked for, and nothing that a log could have by chance. */
   const PASSWORD = "correct-horse-battery-staple";
   const MEMO = "a-memo-of-two-parties-alone";
 
-  async function secrets(): Promise<string[]> {
+  async function secrets(home: string): Promise<string[]> {
     const found: string[] = [];
     const folder = join(home, "keyring-test");
     for (const name of await readdir(folder)) {
@@ -156,9 +171,9 @@ describe("of a node", () => {
   test.each(["text", "json"] as const)(
     "holds no key, mnemonic, password or content of a tx at any level, in %s",
     async (format) => {
-      const { log, said, mnemonic } = await logged(format);
+      const { home, log, said, mnemonic } = await logged(format);
       expect(log).toContain("block id");
-      const all = [...(await secrets()), mnemonic];
+      const all = [...(await secrets(home)), mnemonic];
       expect(all.length).toBeGreaterThan(15);
       const written = (where: string) =>
         all.filter((secret) => where.toLowerCase().includes(secret.toLowerCase()));

@@ -16,6 +16,7 @@ import {
   DEFAULT_EXTENDED_PARAMS,
   DEFAULT_WIRE_PARAMS,
 } from "../../../src/modules/settlement/params.ts";
+import { writeDevHome } from "../../testkit/dev_home.ts";
 import { cli } from "./fake_io.ts";
 import { fakeRpc, type RpcHandlers, STATUS } from "./fake_rpc.ts";
 
@@ -24,8 +25,7 @@ let close: (() => Promise<void>) | undefined;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "settled-params-"));
-  const chain = ["--dev", "--chain-id", STATUS.node_info.network];
-  expect((await cli(["init", ...chain, "--home", home])).exit).toBe(0);
+  await writeDevHome(home, "--chain-id", STATUS.node_info.network);
 });
 afterEach(async () => {
   await close?.();

@@ -8,6 +8,7 @@ import { type RunningChain, startChain, writeJson } from "../../../src/cli/runni
 import { Client } from "../../../src/client/client.ts";
 import { readConfig } from "../../../src/node/config.ts";
 import { silentLog } from "../../../src/node/log.ts";
+import { writeDevHome } from "../../testkit/dev_home.ts";
 import { FakeApp } from "../node/fake_app.ts";
 import { cli } from "./fake_io.ts";
 
@@ -24,7 +25,7 @@ afterEach(async () => {
 
 async function start(name: string, rpcPort: string): Promise<RunningChain> {
   const home = join(root, name);
-  if (!existsSync(home)) await cli(["init", "--dev", "--home", home]);
+  if (!existsSync(home)) await writeDevHome(home);
   const config = await readConfig(home, { rpcPort });
   const openApp = (opening: Parameters<typeof FakeApp.open>[0]) => FakeApp.open(opening);
   const chain = await startChain({ home, config, log: silentLog, openApp });
