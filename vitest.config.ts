@@ -8,8 +8,10 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     // No test changes what is global: files share what is loaded and compiled, half of the time.
     isolate: false,
-    // Tests of node processes share the cores with what they start.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Tests of node processes share the cores with what they start, and any machine may be busy:
+    // these are for what never ends.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000, interval: 5 } },
   },
 });

@@ -4,6 +4,7 @@ import { buildTx } from "../../src/client/tx_builder.ts";
 import { encodePartial } from "../../src/client/wire.ts";
 import { MsgSend } from "../../src/gen/cosmos/bank/v1beta1/tx.ts";
 import { must } from "../../src/lib/assert.ts";
+import { until } from "../testkit/until.ts";
 import { initHome, type NodeProcess, startNodeProcess } from "../e2e/node_process.ts";
 import { seededRandom } from "./random.ts";
 import { Witness } from "./witness.ts";
@@ -74,6 +75,10 @@ async function lifeUntilKill(
     witness.watchTxs(client, sent, () => over),
     keepSending(client, await signerOf(node), sent, () => over),
   ]);
+  // From here on there is something to lose, however slow the machine is.
+  const [blocks, txs] = [witness.blocks.size, witness.txs.size];
+  const isUnderWay = () => witness.blocks.size > blocks + 3 && witness.txs.size > txs + 1;
+  await until(isUnderWay, "blocks and txs");
   await sleep(moment.killAfterMs);
   if (moment.quiet) {
     over = true;
@@ -87,10 +92,6 @@ async function lifeUntilKill(
 async function signerOf(node: NodeProcess): Promise<Signer> {
   const [first] = node.report.accounts;
   return signerFromMnemonic(must(first, "a dev chain has accounts").mnemonic);
-}
-
-function recipientOf(node: NodeProcess): string {
-  return must(node.report.accounts.at(-1), "a dev chain has accounts").address;
 }
 
 /** Sends txs of one account, a few at a time, until told to stop or the node is gone. */

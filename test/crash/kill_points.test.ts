@@ -41,7 +41,7 @@ beforeAll(async () => {
     await pruneAll(short);
     pruned.push(await dumpOf(short.db));
   } while ((await host.next()) && (await short.next()));
-}, 120_000);
+});
 
 async function pruneAll({ db, store }: ReplayHost): Promise<void> {
   const history = new HistoryPruner(db);

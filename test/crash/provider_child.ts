@@ -70,7 +70,7 @@ async function send({ folder, url, account }: Extract<ProviderTask, { do: "send"
   const stop = new AbortController();
   const running = [dispatcher.run(stop.signal), watcher.run(stop.signal)];
   writeSync(1, "running\n");
-  const isDone = await dispatcher.drain(Date.now() + 20_000);
+  const isDone = await dispatcher.drain(Date.now() + 90_000);
   stop.abort();
   await Promise.all(running);
   await outbox.close();

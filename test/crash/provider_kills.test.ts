@@ -1,17 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
-import ts from "typescript";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LevelOutbox, openOutbox } from "../../src/provider/outbox/level_outbox.ts";
 import { naturalKey, RECORD_STATES } from "../../src/provider/outbox/outbox_record.ts";
-import { inRoot } from "../architecture/repository.ts";
 import { flakyProxy, type Mishap } from "../e2e/flaky_proxy.ts";
-import { ensureBuilt } from "../e2e/node_process.ts";
 import {
   makeUsageHome,
   removeHome,
@@ -19,6 +15,7 @@ import {
   usageOnChain,
   usageRecord,
 } from "../e2e/usage_node.ts";
+import { compileChild } from "./child_program.ts";
 import type { ProviderTask } from "./provider_child.ts";
 import { seededRandom } from "./random.ts";
 
@@ -29,30 +26,11 @@ const seed = Number(process.env["SETTLED_CRASH_SEED"] ?? "11");
 let folder: string;
 let child: string;
 
-/** The child as a program of its own, over the build of src. */
-async function compileChild(): Promise<string> {
-  await ensureBuilt();
-  const out = inRoot("node_modules", ".cache", "settled", "crash");
-  await mkdir(out, { recursive: true });
-  const text = await readFile(inRoot("test", "crash", "provider_child.ts"), "utf8");
-  const target = ts.ScriptTarget.ES2022;
-  const { outputText } = ts.transpileModule(text, {
-    compilerOptions: { target, module: ts.ModuleKind.ES2022, verbatimModuleSyntax: true },
-  });
-  const dist = pathToFileURL(inRoot("dist")).href;
-  const linked = outputText.replaceAll(
-    /(from ")\.\.\/\.\.\/src\/([^"]+)\.ts"/g,
-    `$1${dist}/$2.js"`,
-  );
-  const path = join(out, "provider_child.mjs");
-  await writeFile(path, linked);
-  return path;
-}
-
-/** Runs a task until it is done, or until SIGKILL so long after it has told something. */
+/** Runs a task until it is done, or until SIGKILL so long after it has told so many things. */
 async function runTask(
   task: ProviderTask,
   killAfterMs: number,
+  tells = 1,
 ): Promise<{ isKilled: boolean; told: string[] }> {
   const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
   const program = spawn(process.execPath, [child, JSON.stringify(task)], { stdio });
@@ -63,6 +41,7 @@ async function runTask(
   let timer: NodeJS.Timeout | undefined;
   program.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
+    if (stdout.split("\n").length <= tells) return;
     timer ??= setTimeout(() => program.kill("SIGKILL"), killAfterMs);
   });
   const [code, signal] = (await once(program, "close")) as [number | null, string | null];
@@ -95,21 +74,23 @@ async function faultsOf(outbox: LevelOutbox, told: readonly string[]): Promise<s
   return faults;
 }
 
+beforeAll(async () => {
+  child = await compileChild("provider_child.ts");
+});
 beforeEach(async () => {
-  child = await compileChild();
   folder = await mkdtemp(join(tmpdir(), "settled-provider-"));
 });
 afterEach(() => removeHome(folder));
 
 describe(`a provider's process that is killed ${KILLS} times (seed ${seed})`, () => {
   it("leaves every change of its outbox whole or absent, none that it told of lost, and counts that agree", {
-    timeout: 30_000 + KILLS * 5000,
+    timeout: 120_000 + KILLS * 5000,
   }, async () => {
     const draw = seededRandom(seed);
     const path = join(folder, "outbox");
     const all: string[] = [];
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const { isKilled, told } = await runTask({ do: "write", folder: path }, draw(250));
+      const { isKilled, told } = await runTask({ do: "write", folder: path }, draw(250), 4);
       expect(isKilled).toBe(true);
       all.push(...told);
       const outbox = await openOutbox(path);
@@ -120,7 +101,7 @@ describe(`a provider's process that is killed ${KILLS} times (seed ${seed})`, ()
   });
 
   it("RULES 16 has each record on the chain exactly once, also when answers are lost", {
-    timeout: 60_000 + KILLS * 10_000,
+    timeout: 240_000 + KILLS * 10_000,
   }, async () => {
     const draw = seededRandom(seed + 1);
     const home = join(folder, "node");
@@ -141,7 +122,7 @@ describe(`a provider's process that is killed ${KILLS} times (seed ${seed})`, ()
       let kills = 0;
       while (kills < KILLS && (await runTask(task, draw(600))).isKilled) kills += 1;
       proxy.decide = () => "none";
-      await runTask(task, 30_000);
+      await runTask(task, 100_000);
       expect(kills).toBeGreaterThan(0);
       const counts = new Map<string, number>();
       for (const usage of await usageOnChain(node.client)) {

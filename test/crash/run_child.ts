@@ -1,38 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
-import ts from "typescript";
-import { inRoot } from "../architecture/repository.ts";
-import { ensureBuilt } from "../e2e/node_process.ts";
 import type { Line, Task } from "./child.ts";
-
-/** What a child imports of this folder. */
-const FILES = ["child.ts", "kill_db.ts", "replay_host.ts"];
-const OUT = inRoot("node_modules", ".cache", "settled", "crash");
+import { compileChild } from "./child_program.ts";
 
 let compiled: Promise<string> | undefined;
-
-/** The child as a program of its own, over the build of src. */
-async function compileChild(): Promise<string> {
-  await ensureBuilt();
-  await mkdir(OUT, { recursive: true });
-  const target = ts.ScriptTarget.ES2022;
-  for (const file of FILES) {
-    const text = await readFile(inRoot("test", "crash", file), "utf8");
-    const { outputText } = ts.transpileModule(text, {
-      compilerOptions: { target, module: ts.ModuleKind.ES2022, verbatimModuleSyntax: true },
-    });
-    const dist = pathToFileURL(inRoot("dist")).href;
-    const linked = outputText
-      .replaceAll(/(from ")\.\.\/\.\.\/src\/([^"]+)\.ts"/g, `$1${dist}/$2.js"`)
-      .replaceAll(/(from "\.\/[^"]+)\.ts"/g, '$1.mjs"');
-    await writeFile(join(OUT, `${basename(file, ".ts")}.mjs`), linked);
-  }
-  return join(OUT, "child.mjs");
-}
 
 /** How a child ended, and what it had told before. */
 export interface ChildEnd {
@@ -45,7 +17,7 @@ export interface ChildEnd {
 
 /** Runs a task until it has killed itself or is done. @throws when it fails in another way */
 export async function runChild(task: Task): Promise<ChildEnd> {
-  compiled ??= compileChild();
+  compiled ??= compileChild("child.ts", "kill_db.ts", "replay_host.ts");
   const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
   const child = spawn(process.execPath, [await compiled, JSON.stringify(task)], { stdio });
   let [stdout, stderr] = ["", ""];

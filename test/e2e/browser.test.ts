@@ -19,7 +19,6 @@ import { type EverythingNode, startEverythingNode } from "./everything_node.ts";
 
 const found = await findBrowser();
 /** A browser beside other tests on two cores may take its time. */
-const SOON = { timeout: 15_000 };
 const STATUS = { node_info: { network: CHAIN_ID } };
 const reason = "missing" in found ? ` (skipped: ${found.missing})` : "";
 
@@ -34,7 +33,7 @@ describe.skipIf(reason !== "")(`in a browser${reason}`, () => {
     const path = "path" in found ? found.path : "";
     [node, browser] = await Promise.all([startEverythingNode(), openBrowser(path)]);
     rpc = node.chain.report.endpoints.rpc;
-  }, 60_000);
+  });
 
   afterEach(() => page?.close());
 
@@ -53,12 +52,12 @@ describe.skipIf(reason !== "")(`in a browser${reason}`, () => {
       const log = await watched(page, [host(node.rest)]);
       await page.goto(`${node.rest}/`);
       const operations = page.locator(".operation");
-      await expect.poll(() => operations.count(), SOON).toBeGreaterThan(75);
-      await expect.poll(() => page.locator("#node").textContent(), SOON).toContain("settled-test");
+      await expect.poll(() => operations.count()).toBeGreaterThan(75);
+      await expect.poll(() => page.locator("#node").textContent()).toContain("settled-test");
 
       await page.locator("#filter").fill("by_denom balance");
       const row = page.locator("#cosmos_bank_v1beta1_Query_Balance");
-      await expect.poll(() => page.locator(".operation:visible").count(), SOON).toBeLessThan(5);
+      await expect.poll(() => page.locator(".operation:visible").count()).toBeLessThan(5);
       expect(await page.locator("#count").textContent()).toMatch(/^[1-4] of [0-9]+$/);
       await row.locator("summary").first().click();
       await row.locator('input[name="address"]').fill(customer.address);
@@ -66,9 +65,7 @@ describe.skipIf(reason !== "")(`in a browser${reason}`, () => {
       const path = `/cosmos/bank/v1beta1/balances/${customer.address}/by_denom?denom=uve`;
       expect(await row.locator(".curl").inputValue()).toBe(`curl '${node.rest}${path}'`);
       await row.getByRole("button", { name: "Send" }).click();
-      await expect
-        .poll(() => row.locator(".status").textContent(), SOON)
-        .toMatch(/^HTTP 200, height /);
+      await expect.poll(() => row.locator(".status").textContent()).toMatch(/^HTTP 200, height /);
       const answer = JSON.parse((await row.locator(".result").textContent()) ?? "");
       expect(answer).toMatchObject({ balance: { denom: "uve" } });
 
@@ -84,9 +81,9 @@ describe.skipIf(reason !== "")(`in a browser${reason}`, () => {
       await page.setViewportSize({ width: 380, height: 700 });
       await page.goto(`${node.rest}/#settled_settlement_v1_Query_Invoices`);
       const row = page.locator("#settled_settlement_v1_Query_Invoices");
-      await expect.poll(() => row.getAttribute("open"), SOON).toBe("");
+      await expect.poll(() => row.getAttribute("open")).toBe("");
       await row.getByRole("button", { name: "Send" }).click();
-      await expect.poll(() => row.locator(".status").textContent(), SOON).toMatch(/^HTTP 200/);
+      await expect.poll(() => row.locator(".status").textContent()).toMatch(/^HTTP 200/);
       await row.locator(".schema > summary").click();
       const width = await page.locator("html").evaluate(({ scrollWidth }) => scrollWidth);
       expect(width).toBeLessThanOrEqual(380);
@@ -94,7 +91,7 @@ describe.skipIf(reason !== "")(`in a browser${reason}`, () => {
       const bar = await page.locator("#search").boundingBox();
       await page.goto("about:blank");
       await page.goto(`${node.rest}/#settled_settlement_v1_Query_Invoices`);
-      await expect.poll(async () => (await row.boundingBox())?.y, SOON).toBeLessThan(300);
+      await expect.poll(async () => (await row.boundingBox())?.y).toBeLessThan(300);
       expect((await row.boundingBox())?.y).toBeGreaterThanOrEqual(bar?.height ?? 0);
       expect(log.complaints).toEqual([]);
     });

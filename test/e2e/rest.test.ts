@@ -33,7 +33,7 @@ beforeAll(async () => {
   await openOrder();
   txHash = must((await broadcast()).json.tx_response.txhash as string, "a hash");
   await untilFound(txHash);
-}, 60_000);
+});
 
 afterAll(async () => {
   await node?.stop();
@@ -209,7 +209,7 @@ test("every GET route of the document is answered as the document says", async (
   }
   expect(faults).toEqual([]);
   expect(empty.sort()).toEqual(EMPTY);
-}, 60_000);
+});
 
 test("an answer with a field too many, one too few or one of a wrong kind is found", async () => {
   const path = "/cosmos/bank/v1beta1/supply/by_denom";

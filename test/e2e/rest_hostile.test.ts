@@ -23,7 +23,7 @@ beforeAll(async () => {
       parameters.flatMap(({ name, in: place }) => (place === "query" ? (name ?? []) : [])),
     ),
   ];
-}, 60_000);
+});
 afterAll(() => node?.stop());
 
 const value = fc.oneof(
@@ -36,7 +36,7 @@ const value = fc.oneof(
 /** Statuses that tell of the request; 500 would be the node's. */
 const TOLD = [200, 400, 404, 409, 429, 501];
 
-test("no address makes the node fail, and every answer is JSON", { timeout: 60_000 }, async () => {
+test("no address makes the node fail, and every answer is JSON", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...paths),
@@ -55,7 +55,7 @@ test("no address makes the node fail, and every answer is JSON", { timeout: 60_0
   );
 });
 
-test("no body makes the node fail", { timeout: 60_000 }, async () => {
+test("no body makes the node fail", async () => {
   const bytes = fc.record({ tx_bytes: value, mode: fc.oneof(value, fc.integer()) });
   const body = fc.oneof(
     fc.json(),

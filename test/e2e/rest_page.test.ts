@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { must } from "../../src/lib/assert.ts";
 import { customer } from "../testkit/accounts.ts";
+import { until } from "../testkit/until.ts";
 import { type EverythingNode, startEverythingNode } from "./everything_node.ts";
 import { type FakeElement, openPage, parseHtml } from "./fake_browser.ts";
 
@@ -16,13 +16,9 @@ beforeAll(async () => {
   openPage(page, node.rest);
   const script: string = "../../src/api/rest/page/page.mjs";
   await import(script);
-  await until(() => page.find((one) => one.id === "count")?.textContent !== "");
-}, 60_000);
+  await until(() => page.find((one) => one.id === "count")?.textContent !== "", "the page");
+});
 afterAll(() => node?.stop());
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await sleep(5);
-}
 
 function byId(id: string): FakeElement {
   return must(
@@ -39,7 +35,10 @@ function opened(id: string): FakeElement {
 }
 
 test("it tells the chain, and lists every operation under its module", async () => {
-  await until(() => byId("node").textContent.startsWith("Chain settled-test, height "));
+  await until(
+    () => byId("node").textContent.startsWith("Chain settled-test, height "),
+    "the chain",
+  );
   const rows = byId("operations")
     .all()
     .filter((one) => one.className === "operation");
@@ -80,13 +79,13 @@ test("a form is filled, shown for a shell, sent and answered", async () => {
   const path = `/cosmos/bank/v1beta1/balances/${customer.address}/by_denom?denom=uve`;
   expect(part("curl").value).toBe(`curl '${node.rest}${path}'`);
   part("try").fire("submit");
-  await until(() => part("status").textContent.startsWith("HTTP"));
+  await until(() => part("status").textContent.startsWith("HTTP"), "an answer");
   expect(part("status").textContent).toMatch(/^HTTP 200, height [0-9]+$/);
   expect(JSON.parse(part("result").textContent)).toMatchObject({ balance: { denom: "uve" } });
   expect(part("answer").hidden).toBe(false);
   byId("height").value = "none";
   part("try").fire("submit");
-  await until(() => part("status").textContent === "HTTP 400");
+  await until(() => part("status").textContent === "HTTP 400", "a refusal");
   expect(part("answer").matches(".failed")).toBe(true);
   byId("height").value = "";
 });
@@ -96,7 +95,7 @@ test("a body is proposed, and what the node says of it is shown", async () => {
   const part = (name: string) => row.querySelector(`.${name}`);
   expect(part("curl").value).toContain("-X POST -H 'content-type: application/json' -d '{");
   part("try").fire("submit");
-  await until(() => part("status").textContent.startsWith("HTTP"));
+  await until(() => part("status").textContent.startsWith("HTTP"), "an answer");
   expect(part("status").textContent).toBe("HTTP 400");
   expect(part("result").textContent).toContain('"code": 3');
 });

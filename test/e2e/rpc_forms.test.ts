@@ -33,7 +33,7 @@ beforeAll(async () => {
   socket.on("message", (data: Buffer) => answered(JSON.parse(data.toString())));
   await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
   calls = await callsAt(height);
-}, 60_000);
+});
 
 afterAll(async () => {
   socket?.terminate();

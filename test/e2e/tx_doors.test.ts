@@ -28,7 +28,7 @@ beforeAll(async () => {
   rpc = node.chain.report.endpoints.rpc;
   channel = openClient(must(node.chain.report.endpoints.grpc ?? undefined, "a gRPC door"));
   grpc = await ReflectedClient.open(channel, [TX, "settled.tx.v1.Service"]);
-}, 60_000);
+});
 
 afterAll(async () => {
   channel?.close();

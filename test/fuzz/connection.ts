@@ -1,8 +1,9 @@
 import { connect, type Socket } from "node:net";
+import type { FuzzNode } from "./fuzz_node.ts";
 import { FuzzFault } from "./target.ts";
 
-/** How long the node may take for anything, in milliseconds. */
-export const ANSWER_MS = 1000;
+/** After this an answer will not come, however busy the machine is, in milliseconds. */
+export const ANSWER_MS = 15_000;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -11,21 +12,34 @@ export interface HttpAnswer {
 
 /** One HTTP connection that sends whatever bytes it is given; a new one when the node ends it. */
 export class RawConnection {
-  readonly #port: number;
+  readonly #node: FuzzNode;
   #socket: Socket | undefined;
   #received = Buffer.alloc(0);
   #wake: () => void = () => undefined;
 
-  constructor(port: number) {
-    this.#port = port;
+  constructor(node: FuzzNode) {
+    this.#node = node;
   }
 
   /**
    * Sends bytes and waits for one answer.
-   * @returns undefined when the node closes the connection without one
-   * @throws FuzzFault when it does neither in time
+   * @throws FuzzFault when it closes the connection without one, or does neither in time; what the
+   * node has reported as a fault
    */
-  async ask(bytes: Uint8Array): Promise<HttpAnswer | undefined> {
+  async ask(bytes: Uint8Array): Promise<HttpAnswer> {
+    const answer = await this.#answered(bytes);
+    this.#node.checkFaults();
+    if (answer === undefined) throw new FuzzFault("closed without an answer");
+    return answer;
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+    this.#socket = undefined;
+  }
+
+  /** Undefined: the connection was closed instead. */
+  async #answered(bytes: Uint8Array): Promise<HttpAnswer | undefined> {
     const socket = (this.#socket ??= this.#open());
     this.#received = Buffer.alloc(0);
     socket.write(bytes);
@@ -46,13 +60,8 @@ export class RawConnection {
     }
   }
 
-  close(): void {
-    this.#socket?.destroy();
-    this.#socket = undefined;
-  }
-
   #open(): Socket {
-    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true });
+    const socket = connect({ port: this.#node.server.port, host: "127.0.0.1", noDelay: true });
     socket.on("data", (data) => {
       this.#received = this.#received.length === 0 ? data : Buffer.concat([this.#received, data]);
       this.#wake();

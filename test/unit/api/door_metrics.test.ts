@@ -43,13 +43,7 @@ async function post(value: unknown): Promise<void> {
 
 const call = (method: string, params: object = {}) => ({ jsonrpc: "2.0", id: 1, method, params });
 
-async function until(text: string): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!told.includes(text)) {
-    if (Date.now() > deadline) throw new Error(`not told: ${text}; told: ${told.join(", ")}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+const until = async (text: string) => expect.poll(() => told).toContain(text);
 
 test("every call of the RPC is told once, by door, class and end", async () => {
   const { url } = await start();

@@ -1,6 +1,6 @@
 import { once, setMaxListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { HeavyQueue } from "../../../src/api/heavy_queue.ts";
 import { startRestServer } from "../../../src/api/rest/server.ts";
@@ -8,27 +8,25 @@ import { startRpcServer } from "../../../src/api/rpc/server.ts";
 import { openServices } from "../../../src/api/services/open_services.ts";
 import type { Pace } from "../../../src/node/pace.ts";
 import { fakeNode } from "./fake_node.ts";
+import { StandingClock } from "./standing_clock.ts";
 
 const { signal } = new AbortController();
 setMaxListeners(0, signal);
-const PATIENCE = { timeout: 15_000, interval: 5 };
-
-/** Uses the processor. */
-function work(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-}
-
-/** Uses the processor for so many slices. */
-async function slices(pace: Pace, count: number): Promise<void> {
-  for (let slice = 0; slice < count; slice += 1) {
-    while (!pace.isDue());
-    await pace.pause();
-  }
-}
 
 describe("who has used most of the time", () => {
+  let clock: StandingClock;
+  beforeEach(() => {
+    clock = new StandingClock();
+  });
   afterEach(() => void vi.restoreAllMocks());
+
+  /** Works for so many slices. */
+  async function slices(pace: Pace, count: number): Promise<void> {
+    for (let slice = 0; slice < count; slice += 1) {
+      while (!pace.isDue()) clock.ms += 1;
+      await pace.pause();
+    }
+  }
 
   /** A client of which it is known that it has used so many slices. */
   async function greedyClient(queue: HeavyQueue, used: number): Promise<object> {
@@ -80,7 +78,7 @@ describe("who has used most of the time", () => {
     const calls = Array.from({ length: 20 }, async () =>
       queue.run(
         () => {
-          work(2);
+          clock.ms += 2;
           seen.push(turns);
         },
         signal,
@@ -146,7 +144,7 @@ describe("long requests", () => {
     socket.send(JSON.stringify(status({ id: 3 })));
     socket.send(`{"memo":"${LONG}"`);
     socket.send(JSON.stringify(status({ id: 4 })));
-    await vi.waitFor(() => expect(ids).toEqual([1, 2, 3, "error", 4]), PATIENCE);
+    await expect.poll(() => ids).toEqual([1, 2, 3, "error", 4]);
     expect(heavy).toHaveBeenCalledTimes(2);
   });
 

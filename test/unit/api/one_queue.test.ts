@@ -15,7 +15,6 @@ import { callUnary, openClient } from "./grpc_calls.ts";
 
 // Other addresses of this machine than its own: Linux has all of 127.0.0.0/8 without being told.
 const onLinux = test.runIf(process.platform === "linux");
-const POLL = { timeout: 10_000, interval: 5 };
 const PATH = "cosmos.base.tendermint.v1beta1.Service/GetBlockByHeight";
 const REQUEST = GetBlockByHeightRequest.encode({ height: 2n }).finish();
 
@@ -104,21 +103,21 @@ onLinux("calls of one client wait for each other whatever the door, others' do n
     await greedy[door]();
     done += 1;
   });
-  await expect.poll(() => waiting.length, POLL).toBe(1);
+  await expect.poll(() => waiting.length).toBe(1);
   expect(await greedy.status()).toMatchObject({ result: { sync_info: {} } });
   // Another client's calls have their turn meanwhile, at any door.
   const modest = await clientAt("127.0.0.3");
   for (const door of doors) {
     const answer = modest[door]();
-    await expect.poll(() => waiting.length, POLL).toBe(2);
+    await expect.poll(() => waiting.length).toBe(2);
     waiting.pop()?.();
     await answer;
     expect(done).toBe(0);
   }
   for (let count = 1; count <= doors.length; count += 1) {
-    await expect.poll(() => waiting.length, POLL).toBe(1);
+    await expect.poll(() => waiting.length).toBe(1);
     waiting.pop()?.();
-    await expect.poll(() => done, POLL).toBe(count);
+    await expect.poll(() => done).toBe(count);
   }
   await Promise.all(calls);
 });

@@ -1,38 +1,48 @@
 import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HeavyQueue } from "../../../src/api/heavy_queue.ts";
 import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
 import { utf8 } from "../../../src/lib/bytes.ts";
 import type { Pace } from "../../../src/node/pace.ts";
 import { type FakeNode, fakeNode, sha } from "./fake_node.ts";
+import { StandingClock } from "./standing_clock.ts";
 
 const { signal } = new AbortController();
 setMaxListeners(0, signal);
 
-/** Uses the processor for so long, pausing where it is due. */
-async function work(pace: Pace, ms: number): Promise<void> {
-  for (let worked = 0; worked < ms; worked += 1) {
-    const end = performance.now() + 1;
-    while (performance.now() < end);
-    if (pace.isDue()) await pace.pause();
-  }
-}
-
 describe("heavy calls", () => {
+  let clock: StandingClock;
+  beforeEach(() => {
+    clock = new StandingClock();
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Works for so long, pausing where it is due. */
+  async function work(pace: Pace, ms: number): Promise<void> {
+    for (let worked = 0; worked < ms; worked += 1) {
+      clock.ms += 1;
+      if (pace.isDue()) await pace.pause();
+    }
+  }
+
   test("whoever asks now and then does not wait behind clients that never stop", async () => {
     const queue = new HeavyQueue(4);
     let done = 0;
+    let goOn: () => void = () => undefined;
+    const some = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
     const ask = async (pace: Pace) => {
       await work(pace, 50);
       done += 1;
+      if (done === 6) goOn();
     };
     // Forty calls of eight clients at once, for two seconds.
     const greedy = Array.from({ length: 8 }, () => ({}));
     const all = greedy.flatMap((client) =>
       Array.from({ length: 5 }, async () => queue.run(ask, signal, client)),
     );
-    await sleep(300);
+    await some;
     const modest = {};
     // Nothing is known of it: it goes before those that wait and have used more.
     await queue.run(async (pace) => work(pace, 5), signal, modest);

@@ -6,6 +6,8 @@ import type { RpcLimits } from "../../../src/api/rpc/limits.ts";
 import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
 import { SearchTooWideError } from "../../../src/node/search.ts";
 import type { PageInput, StoredResults } from "../../../src/node/view.ts";
+import { processorMs } from "../../testkit/own_time.ts";
+import { until } from "../../testkit/until.ts";
 import { type FakeNode, fakeNode } from "./fake_node.ts";
 
 let node: FakeNode;
@@ -41,22 +43,14 @@ async function rawGet(path: string): Promise<number | undefined> {
   });
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error("waited too long");
-    await sleep(5);
-  }
-}
-
 describe("paths", () => {
   beforeEach(() => start());
 
   test("60 kB of slashes are refused at once", async () => {
-    const begin = performance.now();
+    const before = processorMs();
     expect(await rawGet(`${"/".repeat(60_000)}x`)).toBe(414);
     expect(await rawGet(`/x${"/".repeat(60_000)}x`)).toBe(414);
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(processorMs() - before).toBeLessThan(1000);
   });
 
   test("slashes around a method do not count; a long query is no long path", async () => {
@@ -113,7 +107,7 @@ describe("heavy methods", () => {
     };
     const url = `${server.url}/block_results?height=2`;
     const calls = Array.from({ length: 5 }, async () => (await fetch(url)).status);
-    await until(() => started === 4);
+    await until(() => started === 4, "four calls");
     const leaving = new AbortController();
     const left = fetch(url, { signal: leaving.signal }).catch(() => "left");
     await sleep(50);
@@ -175,10 +169,10 @@ describe("searches", () => {
     const leaving = new AbortController();
     const url = `${server.url}/${method}?query="tx.height=2"`;
     const left = fetch(url, { signal: leaving.signal }).catch(() => "left");
-    await until(() => signal !== undefined);
+    await until(() => signal !== undefined, "the search");
     leaving.abort();
     expect(await left).toBe("left");
-    await until(() => signal?.aborted === true);
+    await until(() => signal?.aborted === true, "its end");
     await sleep(10);
     expect(faults).toEqual([]);
   });

@@ -4,6 +4,7 @@ import { WebSocket } from "ws";
 import type { RpcLimits } from "../../../src/api/rpc/limits.ts";
 import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
 import { toBase64, toHex, utf8 } from "../../../src/lib/bytes.ts";
+import { ownMs } from "../../testkit/own_time.ts";
 import { type FakeNode, fakeNode, sha } from "./fake_node.ts";
 
 let node: FakeNode;
@@ -203,19 +204,28 @@ describe("limits", () => {
   });
 
   test("pings, and silence is cut", async () => {
-    await start({ pingMs: 20, silenceMs: 150 });
-    const alive = await open();
+    // A machine may be too busy for any time: who answers is not cut where there is enough of it.
+    const isCutFirst = async (silenceMs: number) => {
+      await start({ pingMs: 20, silenceMs });
+      const alive = await open();
+      const silent = new WebSocket(`${server.url.replace("http", "ws")}/websocket`, {
+        autoPong: false,
+      });
+      silent.on("error", () => undefined);
+      await new Promise((resolve) => silent.on("close", resolve));
+      return alive.socket.readyState === WebSocket.OPEN;
+    };
+    for (let silenceMs = 150; !(await isCutFirst(silenceMs)); silenceMs *= 4) await server.close();
+  });
+
+  test("pings come as often as they should", async () => {
+    await start({ pingMs: 20 });
+    const client = await open();
     let pings = 0;
-    alive.socket.on("ping", () => {
+    client.socket.on("ping", () => {
       pings += 1;
     });
-    const silent = new WebSocket(`${server.url.replace("http", "ws")}/websocket`, {
-      autoPong: false,
-    });
-    const cut = new Promise((resolve) => silent.on("close", resolve));
-    await cut;
-    expect(pings).toBeGreaterThan(2);
-    expect(alive.socket.readyState).toBe(WebSocket.OPEN);
+    await expect.poll(() => pings).toBeGreaterThan(2);
   });
 
   test("a slow subscriber is told and cut", async () => {
@@ -265,9 +275,7 @@ describe("close", () => {
     );
     half.on("error", () => undefined);
     await expect.poll(() => node.waitingTxs.length).toBe(1);
-    const began = Date.now();
-    await server.close();
-    expect(Date.now() - began).toBeLessThan(1000);
+    expect(await ownMs(() => server.close())).toBeLessThan(1000);
     const answer = (await (await waiting).json()) as Frame;
     expect(answer.error.data).toContain("the node is stopping");
     expect(await client.next()).toMatchObject({
@@ -283,9 +291,7 @@ describe("close", () => {
     await start();
     const client = await open();
     client.socket.pause();
-    const began = Date.now();
-    await server.close();
-    expect(Date.now() - began).toBeLessThan(1000);
+    expect(await ownMs(() => server.close())).toBeLessThan(1000);
     client.socket.terminate();
   });
 });

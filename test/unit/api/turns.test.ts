@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HeavyQueue } from "../../../src/api/heavy_queue.ts";
 import { LongList } from "../../../src/api/rpc/json.ts";
 import { longJson } from "../../../src/api/rpc/long_json.ts";
@@ -8,7 +8,9 @@ import { type RpcServer, startRpcServer } from "../../../src/api/rpc/server.ts";
 import type { DoorMetrics } from "../../../src/node/metrics.ts";
 import type { Pace } from "../../../src/node/pace.ts";
 import { event } from "../../../src/types/event.ts";
+import { until } from "../../testkit/until.ts";
 import { fakeNode } from "./fake_node.ts";
+import { StandingClock } from "./standing_clock.ts";
 
 const { signal } = new AbortController();
 setMaxListeners(0, signal);
@@ -18,19 +20,6 @@ afterEach(async () => {
   await server?.close();
   server = undefined;
 });
-
-/** Uses the processor. */
-function work(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-}
-
-async function longWork(pace: Pace, pieces: number): Promise<void> {
-  for (let piece = 0; piece < pieces; piece += 1) {
-    work(1);
-    if (pace.isDue()) await pace.pause();
-  }
-}
 
 describe("whose calls they are", () => {
   /** Calls of two connections: how many run at the same time. */
@@ -85,6 +74,20 @@ describe("whose calls they are", () => {
 });
 
 describe("turns", () => {
+  let clock: StandingClock;
+  beforeEach(() => {
+    clock = new StandingClock();
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Pieces of a millisecond. */
+  async function longWork(pace: Pace, pieces: number): Promise<void> {
+    for (let piece = 0; piece < pieces; piece += 1) {
+      clock.ms += 1;
+      if (pace.isDue()) await pace.pause();
+    }
+  }
+
   test("in one turn of the event loop two slices are worked at most, however many calls there are", async () => {
     const queue = new HeavyQueue(8);
     let slices = 0;
@@ -98,7 +101,7 @@ describe("turns", () => {
     const calls = Array.from({ length: 6 }, async () =>
       queue.run(async (pace) => {
         for (let slice = 0; slice < 10; slice += 1) {
-          while (!pace.isDue());
+          while (!pace.isDue()) clock.ms += 1;
           await pace.pause();
           slices += 1;
         }
@@ -133,7 +136,8 @@ describe("turns", () => {
       signal,
       greedy,
     );
-    await sleep(300);
+    const began = clock.ms;
+    await until(() => clock.ms - began > 300, "much use");
     const modest = {};
     // Known to use little, it has each slice as soon as the other's has ended.
     await queue.run(() => undefined, signal, modest);
@@ -141,7 +145,7 @@ describe("turns", () => {
     await queue.run(
       async (pace) => {
         for (let slice = 0; slice < 5; slice += 1) {
-          while (!pace.isDue());
+          while (!pace.isDue()) clock.ms += 1;
           await pace.pause();
           turns += 1;
         }

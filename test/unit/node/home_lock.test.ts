@@ -18,7 +18,7 @@ test.skipIf(!existsSync("/proc/self/stat"))(
         parent.stdout.once("data", (text: Buffer) => resolve(Number(text.toString())));
       });
       const stateOf = async () => /\) (.)/.exec(await readFile(`/proc/${pid}/stat`, "utf8"))?.[1];
-      await expect.poll(stateOf, { timeout: 10_000 }).toBe("Z");
+      await expect.poll(stateOf).toBe("Z");
       await writeFile(join(home, "node.lock"), JSON.stringify({ pid }));
       await (await lockHome(home)).release();
       await writeFile(join(home, "node.lock"), JSON.stringify({ pid: parent.pid }));

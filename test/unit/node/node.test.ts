@@ -17,6 +17,8 @@ import { type NodeOptions, type RunningNode, startNode } from "../../../src/node
 import { verifyEd25519, validatorKeyPath } from "../../../src/node/validator_key.ts";
 import type { NodeEvent, StoredBlock } from "../../../src/node/view.ts";
 import { parseTime, type TimeNs } from "../../../src/types/time.ts";
+import { ownMs } from "../../testkit/own_time.ts";
+import { until } from "../../testkit/until.ts";
 import { FakeApp, GENESIS_TIME, testGenesis } from "./fake_app.ts";
 
 const MANUAL = { blockMode: "manual", dev: true } as const;
@@ -56,14 +58,6 @@ async function start(
 const bytes = (text: string) => utf8(text);
 const hex = (data: Uint8Array) => toHex(data).toUpperCase();
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 describe("blocks", () => {
   test("below keep_blocks are let go of, and the status says where they begin", async () => {
     const { view } = await start({ ...MANUAL, keepBlocks: 3 });
@@ -71,12 +65,7 @@ describe("blocks", () => {
     expect(view.status().latestHeight).toBe(10n);
     await until(() => view.status().earliestHeight === 8n, "the status to tell of block 8");
     expect((await view.block(8n))?.header.height).toBe(8n);
-    let isThere = true;
-    for (let turn = 0; isThere && turn < 500; turn += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      isThere = (await view.block(7n)) !== undefined;
-    }
-    expect(isThere).toBe(false);
+    await until(async () => (await view.block(7n)) === undefined, "block 7 to go");
   });
 
   test("have a first one as soon as the node has started, with the app hash of genesis", async () => {
@@ -355,9 +344,7 @@ describe("home", () => {
     await first.view.mempool.add(bytes("a"));
     await first.view.dev?.mine({ blocks: 1 });
     const status = first.view.status();
-    const began = Date.now();
-    await first.stop();
-    expect(Date.now() - began).toBeLessThan(2000);
+    expect(await ownMs(() => first.stop())).toBeLessThan(2000);
     const second = await onDisk();
     expect(second.view.status()).toEqual(status);
     expect(second.view.info.nodeId).toBe(first.view.info.nodeId);

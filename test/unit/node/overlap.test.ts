@@ -9,6 +9,7 @@ import type { Dec } from "../../../src/types/dec.ts";
 import { customer, customer2 } from "../../testkit/accounts.ts";
 import { genesisOf, openChain } from "../../testkit/chain.ts";
 import { msg } from "../../testkit/messages.ts";
+import { until } from "../../testkit/until.ts";
 
 const running: RunningNode[] = [];
 
@@ -64,14 +65,6 @@ async function sends(count: number): Promise<Uint8Array[]> {
   return txs;
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 test("blocks of one sender's txs over a slow disk: in order, none lost, none shown early", async () => {
   let writing = 0;
   let latestHeight: () => bigint = () => 0n;
@@ -104,7 +97,7 @@ test("blocks of one sender's txs over a slow disk: in order, none lost, none sho
   expect(inBlocks).toEqual(txs);
   expect(latest).toBeGreaterThan(3n);
   expect(await view.tx(sha256(txs[199] as Uint8Array))).toMatchObject({ height: latest });
-}, 60_000);
+});
 
 test("a write that fails halts the node at the last block on disk", async () => {
   let failure: Error | undefined;

@@ -46,7 +46,7 @@ beforeAll(async () => {
   genesis = join(folder.path, "genesis.json");
   await writeGenesisFile(genesis, run.genesis);
   good = (await create(join(folder.path, "good"))).path;
-}, 60_000);
+});
 
 afterAll(async () => folder.remove());
 
