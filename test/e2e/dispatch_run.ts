@@ -5,6 +5,7 @@ import { parseGasPrice } from "../../src/provider/gas.ts";
 import type { Outbox } from "../../src/provider/outbox/outbox.ts";
 import { seededRandom } from "../crash/random.ts";
 import { provider } from "../testkit/accounts.ts";
+import { PATIENCE_MS } from "../testkit/until.ts";
 
 /** Quick enough for tests. */
 export const LIMITS = { recordsPerTx: 40, batchAgeMs: 0, pollMs: 10, offerAgainMs: 300 };
@@ -30,7 +31,7 @@ export function quickDispatcher(
 }
 
 /** Runs a dispatcher until nothing is left to send, or for so long. */
-export async function runDry(subject: Dispatcher, ms = 20_000): Promise<boolean> {
+export async function runDry(subject: Dispatcher, ms = PATIENCE_MS): Promise<boolean> {
   const stop = new AbortController();
   const running = subject.run(stop.signal);
   const isDone = await Promise.race([subject.drain(Date.now() + ms), running.then(() => false)]);

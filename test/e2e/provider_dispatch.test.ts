@@ -1,61 +1,33 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { DispatcherOptions } from "../../src/provider/dispatch/dispatch_options.ts";
 import { OutboxDesk } from "../../src/provider/daemon/desk.ts";
 import type { Dispatcher } from "../../src/provider/dispatch/dispatcher.ts";
 import { onwardClock } from "../../src/provider/dispatch/onward_clock.ts";
 import type { OutboxChange } from "../../src/provider/outbox/outbox.ts";
-import { type LevelOutbox, openOutbox } from "../../src/provider/outbox/level_outbox.ts";
+import type { LevelOutbox } from "../../src/provider/outbox/level_outbox.ts";
 import { naturalKey, type OutboxRecord } from "../../src/provider/outbox/outbox_record.ts";
 import { seededRandom } from "../crash/random.ts";
 import { provider } from "../testkit/accounts.ts";
 import { msg } from "../testkit/messages.ts";
+import { PATIENCE_MS, until } from "../testkit/until.ts";
 import { LIMITS, quickDispatcher, quickPool, runDry } from "./dispatch_run.ts";
-import { type FlakyProxy, flakyProxy, type Mishap } from "./flaky_proxy.ts";
-import {
-  makeUsageHome,
-  orderOf,
-  removeHome,
-  sendFrom,
-  startUsageNode,
-  type UsageNode,
-  usageOnChain,
-  usageRecord,
-} from "./usage_node.ts";
+import { dispatchStage } from "./dispatch_stage.ts";
+import type { FlakyProxy, Mishap } from "./flaky_proxy.ts";
+import { orderOf, sendFrom, type UsageNode, usageOnChain, usageRecord } from "./usage_node.ts";
 
 const ORDERS = 60;
 const PENDING = 2;
 
-let home: string;
+const stage = dispatchStage({ orders: ORDERS, pending: PENDING });
 let node: UsageNode;
 let proxy: FlakyProxy;
-let folder: string;
 let outbox: LevelOutbox;
 /** Every test has hours of its own. */
 let hour = 0;
 
-beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), "settled-dispatch-"));
-  await makeUsageHome(home, { orders: ORDERS, pending: PENDING });
-  node = await startUsageNode(home, { minimumGasPrice: "0" });
-  proxy = await flakyProxy(node.rpc);
-});
-afterAll(async () => {
-  await proxy.close();
-  await node.stop();
-  await removeHome(home);
-});
-beforeEach(async () => {
+beforeEach(() => {
   hour += 1;
-  proxy.decide = () => "none";
-  folder = await mkdtemp(join(tmpdir(), "settled-outbox-"));
-  outbox = await openOutbox(folder);
-});
-afterEach(async () => {
-  await outbox.close();
-  await removeHome(folder);
+  ({ node, proxy, outbox } = stage);
 });
 
 function dispatcher(more: Partial<DispatcherOptions> = {}): Dispatcher {
@@ -96,19 +68,20 @@ describe("sending the outbox", () => {
   });
 
   it("waits for more records until the oldest is of age", async () => {
-    await outbox.write({ records: records(3, { createdMs: Date.now() }) });
+    const createdMs = Date.now();
+    let sentMs = 0;
+    proxy.decide = (method) => {
+      if (method.startsWith("broadcast")) sentMs = Date.now();
+      return "none";
+    };
+    await outbox.write({ records: records(3, { createdMs }) });
     const subject = dispatcher({ limits: { ...LIMITS, batchAgeMs: 400 } });
     const stop = new AbortController();
     const running = subject.run(stop.signal);
-    const states: string[] = [];
-    for (let at = 0; outbox.counts().included < 3 && at < 200; at += 1) {
-      states.push(`${outbox.counts().pending}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => outbox.counts().included === 3, "three records on the chain");
     stop.abort();
     await running;
-    expect(outbox.counts().included).toBe(3);
-    expect(states.filter((count) => count === "3").length).toBeGreaterThan(10);
+    expect(sentMs - createdMs).toBeGreaterThanOrEqual(400);
     expect(subject.state.txsSent).toBe(1);
   });
 
@@ -164,12 +137,12 @@ describe("sending the outbox", () => {
     const subject = dispatcher();
     const stop = new AbortController();
     const running = subject.run(stop.signal);
-    await subject.drain(Date.now() + 10_000);
+    await subject.drain(Date.now() + PATIENCE_MS);
     const { orderId: order, leaseId: lease } = orderOf(9);
     await sendFrom(node.client, [msg.record(provider, { order, lease, start: 9n, end: 10n })]);
     const more = records(5, { usageType: "gpu" });
     await outbox.write({ records: more });
-    expect(await subject.drain(Date.now() + 10_000)).toBe(true);
+    expect(await subject.drain(Date.now() + PATIENCE_MS)).toBe(true);
     stop.abort();
     await running;
     expect(outbox.counts()).toMatchObject({ included: 10 });
@@ -177,9 +150,7 @@ describe("sending the outbox", () => {
 });
 
 describe("exactly once, whatever happens on the way", () => {
-  it("finds out what became of txs whose answers were lost, doubled, late or never sent", {
-    timeout: 60_000,
-  }, async () => {
+  it("finds out what became of txs whose answers were lost, doubled, late or never sent", async () => {
     const draw = seededRandom(99);
     const mishaps: readonly Mishap[] = ["none", "lost", "mute", "twice", "slow"];
     proxy.decide = () => mishaps[draw(mishaps.length)] ?? "none";
@@ -191,7 +162,7 @@ describe("exactly once, whatever happens on the way", () => {
     expect(Math.min(proxy.counts.lost, proxy.counts.mute, proxy.counts.twice)).toBeGreaterThan(0);
   });
 
-  it("takes up after a stop at any moment what was in flight", { timeout: 60_000 }, async () => {
+  it("takes up after a stop at any moment what was in flight", async () => {
     const all = [...records(58), ...records(58, { usageType: "storage" })];
     await outbox.write({ records: all });
     const limits = { ...LIMITS, recordsPerTx: 8 };
@@ -200,9 +171,9 @@ describe("exactly once, whatever happens on the way", () => {
       // Answers of broadcasts are lost all through the first runs: all that is known is on disk.
       const mishap: Mishap = runs % 2 === 0 ? "mute" : "none";
       proxy.decide = (method) => (method === "broadcast_tx_sync" ? mishap : "none");
-      await runDry(dispatcher({ limits }), 5 + (runs % 10) * 20);
-      await outbox.close();
-      outbox = await openOutbox(folder);
+      // Longer ones where the machine gets nowhere in these.
+      await runDry(dispatcher({ limits }), (5 + (runs % 10) * 20) * (1 + Math.floor(runs / 20)));
+      outbox = await stage.reopen();
     }
     expect(runs).toBeGreaterThan(2);
     expect(outbox.counts()).toMatchObject({ included: all.length, sent: 0, pending: 0 });
@@ -216,9 +187,15 @@ describe("exactly once, whatever happens on the way", () => {
     const limits = { ...LIMITS, timeoutBlocks: 3n };
     const subject = dispatcher({ limits });
     proxy.decide = (method) => (method === "tx" ? "lost" : "none");
-    const hidden = await runDry(subject, 1500);
-    expect(hidden).toBe(false);
-    expect(await timesOnChain(all)).toEqual(all.map(() => 1));
+    const { lost } = proxy.counts;
+    const stopHidden = new AbortController();
+    const hidden = subject.run(stopHidden.signal);
+    const isOnChain = async () => (await timesOnChain(all)).every((times) => times === 1);
+    await until(isOnChain, "all records on the chain");
+    await until(() => proxy.counts.lost > lost + 5, "questions for the tx");
+    stopHidden.abort();
+    await hidden;
+    expect(outbox.counts()).toMatchObject({ included: 0, sent: 20 });
     // Before a run that can ask: another tx took its place, as far as it can tell.
     const [sent] = await outbox.sentTxs();
     const lostTx = { ...sent, hash: "00".repeat(32) } as NonNullable<typeof sent>;
@@ -233,6 +210,7 @@ describe("exactly once, whatever happens on the way", () => {
     const all = records(3);
     await outbox.write({ records: all });
     let backMs = 0;
+    const { lost } = proxy.counts;
     // The first answers are lost with their txs, and then the clock is set.
     proxy.decide = (method) => (method.startsWith("broadcast") ? "lost" : "none");
     const now = onwardClock({
@@ -242,10 +220,10 @@ describe("exactly once, whatever happens on the way", () => {
     const subject = dispatcher({ now });
     const stop = new AbortController();
     const running = subject.run(stop.signal);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(() => proxy.counts.lost > lost, "a tx that is lost");
     backMs = 3_600_000;
     proxy.decide = () => "none";
-    expect(await subject.drain(now() + 8000)).toBe(true);
+    expect(await subject.drain(now() + PATIENCE_MS)).toBe(true);
     stop.abort();
     await running;
     expect(await timesOnChain(all)).toEqual([1, 1, 1]);
@@ -269,6 +247,7 @@ describe("exactly once, whatever happens on the way", () => {
         return outbox.write(change);
       },
       ...{ sentTxs: () => outbox.sentTxs(), note: (name: string) => outbox.note(name) },
+      notes: (prefix: string) => outbox.notes(prefix),
       ...{ record: (key: string) => outbox.record(key), counts: () => outbox.counts() },
       due: (...of: Parameters<LevelOutbox["due"]>) => outbox.due(...of),
     });

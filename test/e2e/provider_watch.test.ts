@@ -1,7 +1,5 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { type MoneyReport, readMoney } from "../../src/provider/dispatch/money.ts";
 import { Watcher } from "../../src/provider/dispatch/watcher.ts";
 import { type LevelOutbox, openOutbox } from "../../src/provider/outbox/level_outbox.ts";
@@ -10,51 +8,27 @@ import { authority, customer, provider } from "../testkit/accounts.ts";
 import { correct, withdraw } from "../testkit/corrections.ts";
 import { disputeUsage, resolve } from "../testkit/disputes.ts";
 import { msg } from "../testkit/messages.ts";
+import { until } from "../testkit/until.ts";
 import { quickDispatcher, quickPool, runDry } from "./dispatch_run.ts";
-import { type FlakyProxy, flakyProxy } from "./flaky_proxy.ts";
-import {
-  makeUsageHome,
-  orderOf,
-  removeHome,
-  sendFrom,
-  startUsageNode,
-  type UsageNode,
-  usageOnChain,
-  usageRecord,
-} from "./usage_node.ts";
+import { dispatchStage } from "./dispatch_stage.ts";
+import type { FlakyProxy } from "./flaky_proxy.ts";
+import { orderOf, sendFrom, type UsageNode, usageOnChain, usageRecord } from "./usage_node.ts";
 
-let home: string;
+const params = { payout_holdback_rate: "0.1", min_settlement_amount: "0" };
+const stage = dispatchStage({ orders: 12, chain: { params, extended: { payout_delay: "1" } } });
 let node: UsageNode;
 let proxy: FlakyProxy;
-let folder: string;
 let outbox: LevelOutbox;
-
-beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), "settled-watch-"));
-  const params = { payout_holdback_rate: "0.1", min_settlement_amount: "0" };
-  const chain = { params, extended: { payout_delay: "1" } };
-  await makeUsageHome(home, { orders: 12, chain });
-  node = await startUsageNode(home, { minimumGasPrice: "0" });
-  proxy = await flakyProxy(node.rpc);
-});
-afterAll(async () => {
-  await proxy.close();
-  await node.stop();
-  await removeHome(home);
-});
-beforeEach(async () => {
-  proxy.decide = () => "none";
-  folder = await mkdtemp(join(tmpdir(), "settled-outbox-"));
-  outbox = await openOutbox(join(folder, "a"));
-});
-afterEach(async () => {
-  await outbox.close();
-  await removeHome(folder);
+beforeEach(() => {
+  ({ node, proxy, outbox } = stage);
 });
 
-function watcher(of: LevelOutbox, clearedHeight: () => bigint | undefined): Watcher {
+function watcher(
+  of: LevelOutbox,
+  clearedHeight: () => bigint | undefined,
+  pool = quickPool(proxy.url, 5),
+): Watcher {
   const now = () => Date.now();
-  const pool = quickPool(proxy.url, 5);
   const address = provider.address;
   return new Watcher({ outbox: of, pool, provider: address, clearedHeight, now, pollMs: 20 });
 }
@@ -64,17 +38,22 @@ async function watch(of: LevelOutbox, isDone: () => Promise<boolean>): Promise<v
   const subject = watcher(of, () => undefined);
   const stop = new AbortController();
   const running = subject.run(stop.signal);
-  const end = Date.now() + 15_000;
-  while (!(await isDone())) {
-    if (Date.now() > end) throw new Error(`not seen in time: ${JSON.stringify(of.counts())}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until(isDone, "what the watcher must see");
   stop.abort();
   await running;
 }
 
-const until = (of: LevelOutbox, height: bigint) => async () =>
+const followed = (of: LevelOutbox, height: bigint) => async () =>
   BigInt((await of.note("watch/height")) ?? "0") >= height;
+
+/** The ids that the chain gives records, once it has all of them. */
+async function idsOnChain(records: readonly OutboxRecord[]): Promise<string[]> {
+  const keys = new Set(records.map(naturalKey));
+  const seen = async () =>
+    (await usageOnChain(node.client)).filter((each) => keys.has(naturalKey(each)));
+  await until(async () => (await seen()).length === keys.size, "the records on the chain");
+  return (await seen()).map(({ usageId }) => usageId);
+}
 
 async function idOf(record: OutboxRecord): Promise<string> {
   return (await outbox.record(naturalKey(record)))?.usageId ?? "";
@@ -90,16 +69,14 @@ async function known(of: LevelOutbox, record: OutboxRecord) {
 const withoutHeight = ({ height: _, ...money }: MoneyReport) => money;
 
 describe("following the chain", () => {
-  it("sees what becomes of records and of their money, and a late start sees the same", {
-    timeout: 60_000,
-  }, async () => {
+  it("sees what becomes of records and of their money, and a late start sees the same", async () => {
     const before = await node.client.balance(provider.address, "uve");
     const units = { usageUnits: 1000n, cost: 1000n };
     const all = Array.from({ length: 8 }, (_, order) => usageRecord(order, 1, units));
     const more = Array.from({ length: 8 }, (_, order) => usageRecord(order, 2, units));
     await outbox.write({ records: [...all, ...more] });
     await runDry(quickDispatcher(outbox, quickPool(proxy.url, 3), 3));
-    await watch(outbox, until(outbox, 1n));
+    await watch(outbox, followed(outbox, 1n));
     const ids = await Promise.all(all.map(idOf));
     const [acked, settled, corrected, withdrawn, disputed, amended] = ids as [
       ...[string, string, string, string, string, string],
@@ -118,7 +95,7 @@ describe("following the chain", () => {
     const { height } = await sendFrom(client, [
       msg.settle(customer, { order: orderOf(7).orderId, final: true }),
     ]);
-    await watch(outbox, until(outbox, height + 1n));
+    await watch(outbox, followed(outbox, height + 1n));
     expect(await Promise.all(all.map((each) => known(outbox, each)))).toMatchObject([
       { state: "acknowledged" },
       { state: "settled", usageId: settled },
@@ -148,13 +125,13 @@ describe("following the chain", () => {
     expect(money.disputes).toMatchObject([{ usageId: disputed, reason: "the job had ended" }]);
 
     // An outbox that has not followed the blocks: it asks for records and payouts instead.
-    const late = await openOutbox(join(folder, "b"));
+    const late = await openOutbox(join(stage.folder, "b"));
     const asSent = [...all, ...more].map((each, at) => {
       const usageId = at < 8 ? (ids[at] as string) : "";
       return { ...each, state: "included" as const, usageId };
     });
     await late.write({ records: asSent });
-    await watch(late, until(late, height));
+    await watch(late, followed(late, height));
     for (const [at, record] of all.entries()) {
       expect(await known(late, record), `record ${at}`).toEqual(await known(outbox, record));
     }
@@ -171,30 +148,57 @@ describe("following the chain", () => {
     const stop = new AbortController();
     const watching = watcher(outbox, () => subject.clearedHeight);
     const running = [subject.run(stop.signal), watching.run(stop.signal)];
-    const seen = async () => {
-      const usage = await usageOnChain(node.client);
-      return usage.filter((each) => records.some((one) => naturalKey(one) === naturalKey(each)));
-    };
-    while ((await seen()).length < 6) await new Promise((resolve) => setTimeout(resolve, 20));
-    const ids = (await seen()).map(({ usageId }) => usageId);
+    const ids = await idsOnChain(records);
     const { height } = await sendFrom(
       node.client,
       ids.map((id) => msg.acknowledge(customer, id)),
     );
     // Blocks go on, and the watcher waits before the one with the records.
-    while (watching.state.latestHeight < height) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => watching.state.latestHeight >= height, "the latest block");
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(watching.state.height ?? 0n).toBeLessThan(height);
     expect(outbox.counts()).toMatchObject({ sent: 6, acknowledged: 0 });
     proxy.decide = () => "none";
-    const end = Date.now() + 10_000;
-    while (outbox.counts().acknowledged < 6 && Date.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => outbox.counts().acknowledged === 6, "six acknowledged records");
     stop.abort();
     await Promise.all(running);
     expect(outbox.counts()).toMatchObject({ acknowledged: 6, sent: 0 });
+  });
+
+  it("passes over nothing that is sent while it asks for the height", async () => {
+    const records = [usageRecord(9, 6)];
+    const subject = quickDispatcher(outbox, quickPool(proxy.url, 6), 6);
+    const pool = quickPool(proxy.url, 7);
+    const statusOf = pool.statusOf.bind(pool);
+    let asked = 0;
+    let gate: Promise<void> | undefined;
+    pool.statusOf = async (client) => {
+      asked += 1;
+      await gate;
+      return statusOf(client);
+    };
+    const stop = new AbortController();
+    const watching = watcher(outbox, () => subject.clearedHeight, pool);
+    const running = [subject.run(stop.signal), watching.run(stop.signal)];
+    await until(() => watching.state.height !== undefined, "the first look");
+    let open = () => undefined as void;
+    gate = new Promise((done) => {
+      open = done;
+    });
+    const before = asked;
+    await until(() => asked > before, "a question for the height");
+    // It is sent, included and acknowledged meanwhile, and nobody finds out.
+    proxy.decide = (method) => (method === "tx" ? "lost" : "none");
+    await outbox.write({ records });
+    subject.wake();
+    const ids = await idsOnChain(records);
+    const acknowledge = ids.map((id) => msg.acknowledge(customer, id));
+    const { height } = await sendFrom(node.client, acknowledge);
+    open();
+    await until(() => watching.state.latestHeight >= height, "the answer");
+    proxy.decide = () => "none";
+    await until(() => outbox.counts().acknowledged === 1, "the acknowledged record");
+    stop.abort();
+    await Promise.all(running);
   });
 });

@@ -94,9 +94,10 @@ export class Watcher {
   /** Looks at the next blocks; whether there are more already. */
   async #step(client: Client): Promise<boolean> {
     const { pool, clearedHeight } = this.#options;
-    // Asked before the chain's height: what is sent after that is in no block up to it.
-    const before = clearedHeight();
+    // Asked first: what is sent after that is in no block up to it, and what was sent before is
+    // known to the dispatcher by then.
     this.#latest = (await pool.statusOf(client)).latestHeight;
+    const before = clearedHeight();
     const target = before !== undefined && before < this.#latest ? before : this.#latest;
     if (this.#height === undefined) return this.#sweep(client, target);
     const first = this.#height + 1n;
