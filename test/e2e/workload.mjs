@@ -4,7 +4,15 @@
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { closeSync, fsync, openSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +29,16 @@ await modes[mode](...args);
 function ownMicroseconds() {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   return userCPUTime + systemCPUTime;
+}
+
+/** CPU time of all processes that this one has waited for, as the kernel has it, in microseconds. */
+function endedMicroseconds() {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(13, 15);
+  return (Number(user) + Number(system)) * 10_000;
 }
 
 /** Ends at once: what follows the count is the kernel's taking down of the process. */
@@ -64,23 +82,24 @@ async function nest(milliseconds) {
 }
 
 /** Leaves a process behind, whose parent is then another one. */
-async function leave(milliseconds, folder) {
+async function leave(milliseconds, folder, signs) {
   const options = { stdio: "ignore", detached: true };
-  const child = spawn(process.execPath, [SELF, "orphan", milliseconds, folder], options);
+  const child = spawn(process.execPath, [SELF, "orphan", milliseconds, folder, signs], options);
   child.unref();
   await once(child, "spawn");
-  // Long enough that a look at the tree sees it before it is left.
-  await sleep(1500);
+  // A look at the tree sees it before it is left.
+  while (!existsSync(join(signs, "seen"))) await sleep(20);
   finish({});
 }
 
-async function orphan(milliseconds, folder) {
+async function orphan(milliseconds, folder, signs) {
   const file = join(folder, "orphan.json");
   const parent = process.ppid;
+  writeFileSync(join(signs, "leaving"), "");
   while (process.ppid === parent) await sleep(20);
   spin(milliseconds);
   writeFileSync(file, JSON.stringify({ pid: process.pid, cpuMicroseconds: ownMicroseconds() }));
-  await sleep(60_000);
+  await sleep(240_000);
 }
 
 /** Touches memory step by step and holds it until it is ended. */
@@ -95,7 +114,7 @@ async function hold(steps) {
     await sleep(15);
   }
   console.log(JSON.stringify({ state: "held" }));
-  await sleep(60_000, held);
+  await sleep(240_000, held);
 }
 
 /** Writes files and keeps them. Bytes are held from their writing on, and safe a little later. */
@@ -129,18 +148,20 @@ async function send(packets) {
 }
 
 /** The first process: waits for the meter, runs everything at once, and stays for a last look. */
-async function all(folder) {
+async function all(folder, signs) {
   console.log(JSON.stringify({ state: "ready" }));
   await once(process.stdin, "data");
-  const before = ownMicroseconds();
+  const [before, endedBefore] = [ownMicroseconds(), endedMicroseconds()];
   const [writes, sent, ...others] = await Promise.all([
     ...[write(folder, 12), send(1536)],
-    ...[run("burn", "700"), run("nest", "500"), run("leave", "200", folder)],
+    ...[run("burn", "700"), run("nest", "500"), run("leave", "200", folder, signs)],
   ]);
   // Shorter than the time between two looks.
   for (let turn = 0; turn < 2; turn += 1) others.push(await run("burn", "50"));
   const ended = others.reduce((sum, it) => sum + it.cpuMicroseconds, 0);
   const cpuMicroseconds = ended + ownMicroseconds() - before;
-  console.log(JSON.stringify({ state: "done", cpuMicroseconds, writes, sent }));
-  await sleep(60_000);
+  const takingDownMicroseconds = Math.max(0, endedMicroseconds() - endedBefore - ended);
+  const counts = { cpuMicroseconds, takingDownMicroseconds, writes, sent };
+  console.log(JSON.stringify({ state: "done", ...counts }));
+  await sleep(240_000);
 }

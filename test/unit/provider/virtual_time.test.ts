@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { BlocksByHand } from "../../../src/provider/blocks_by_hand.ts";
 import { planReplay } from "../../../src/provider/plan.ts";
-import { parsePrices } from "../../../src/provider/prices.ts";
+import { PriceBook } from "../../../src/provider/price_book.ts";
 import { RunBook } from "../../../src/provider/replay_stages.ts";
 import { NO_METRICS } from "../../../src/provider/units.ts";
 import { stepsOf } from "../../../src/provider/virtual_time.ts";
 import { DEC_ONE } from "../../../src/types/dec.ts";
 import { type MeteredWindow, noCounts } from "../../../src/provider/window.ts";
 
-const prices = parsePrices({ denom: "uve", prices: { cpu: "1" } }, "test");
+const prices = PriceBook.parse({ denom: "uve", prices: { cpu: "1" } }, "test");
 
 function window(job: string, start: number, end: number): MeteredWindow {
   const metrics = { ...NO_METRICS, cpuMilliseconds: 3_600_000n };

@@ -1,24 +1,16 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { afterEach, describe, expect, it } from "vitest";
 import { openNetworkCollector } from "../../../../src/provider/collect/network_collector.ts";
+import { canUnshare } from "../../../testkit/own_network.ts";
 import { at, stored } from "./moments.ts";
 
 const started: ChildProcess[] = [];
 afterEach(() => {
   for (const child of started.splice(0)) child.kill("SIGKILL");
 });
-
-function canUnshare(): boolean {
-  try {
-    execFileSync("unshare", ["-rn", "ip", "link", "set", "lo", "up"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Sends UDP packets of 1000 bytes to itself over the loopback of a network of its own. */
 const SENDER = `const socket = require("node:dgram").createSocket("udp4");
