@@ -1,10 +1,8 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { withBuildLock } from "./lib/build_lock.mjs";
+import { buildProgram } from "./lib/build_program.mjs";
 import { installIfNeeded } from "./lib/install.mjs";
 import { requireNode } from "./lib/node_version.mjs";
 import { inRoot, runMain, UserError } from "./lib/root.mjs";
-import { runTool } from "./lib/run.mjs";
 
 const HELP = `usage: npm run bench -- [FLAGS]
 
@@ -25,29 +23,12 @@ repetitions, and as a ratio to the rate of bare signature verifications of the s
 Nothing else should run meanwhile. docs/performance.md says how long it takes.
 `;
 
-const OUT = inRoot("node_modules", ".cache", "settled", "bench");
-const MAIN = `${OUT}/bench/main.js`;
-
-/** Compiles src and bench together, so that a bench never runs against another state of dist. */
-async function build() {
-  await withBuildLock(async () => {
-    mkdirSync(OUT, { recursive: true });
-    // Without it Node takes files below node_modules for CommonJS.
-    copyFileSync(inRoot("package.json"), `${OUT}/package.json`);
-    const info = `${OUT}/.tsbuildinfo`;
-    if (!existsSync(MAIN)) rmSync(info, { force: true });
-    const args = ["-p", "bench/tsconfig.json", "--incremental", "--tsBuildInfoFile", info];
-    const { code, output } = await runTool("typescript/bin/tsc", args, { capture: true });
-    if (code !== 0) throw new UserError(`the build failed:\n${output.trimEnd()}`);
-  });
-}
-
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
   requireNode();
   await installIfNeeded((line) => void process.stderr.write(`${line}\n`));
-  if (process.env.SETTLED_NO_BUILD !== "1") await build();
-  const bench = await import(pathToFileURL(MAIN).href);
+  const entry = await buildProgram("bench");
+  const bench = await import(pathToFileURL(entry).href);
   try {
     return await bench.main(args, inRoot("bench", "baseline.json"));
   } catch (error) {

@@ -1,7 +1,8 @@
 import { buildIfNeeded } from "./lib/build.mjs";
 import { installIfNeeded } from "./lib/install.mjs";
 import { requireNode } from "./lib/node_version.mjs";
-import { runMain, UserError } from "./lib/root.mjs";
+import { numberFlags } from "./lib/number_flags.mjs";
+import { runMain } from "./lib/root.mjs";
 import { runTool } from "./lib/run.mjs";
 
 const HELP = `usage: node scripts/crash.mjs [--seed N] [--rounds N] [--points N] [--kills N]
@@ -30,21 +31,16 @@ const VARIABLES = {
 
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
-  const seed = String(Date.now() % 1_000_000);
-  const values = { "--seed": seed, "--rounds": "50", "--points": "2000", "--kills": "150" };
-  for (let at = 0; at < args.length; at += 2) {
-    const [flag, value] = [args[at], args[at + 1]];
-    if (!(flag in values)) throw new UserError(`unknown argument ${flag}\n\n${HELP}`, 2);
-    if (!/^[0-9]{1,9}$/.test(value ?? "")) throw new UserError(`${flag} takes a whole number`, 2);
-    values[flag] = value;
-  }
+  const seed = Date.now() % 1_000_000;
+  const defaults = { "--seed": seed, "--rounds": 50, "--points": 2000, "--kills": 150 };
+  const values = numberFlags(args, defaults, HELP, 0);
   requireNode();
   const note = (line) => void process.stderr.write(`${line}\n`);
   await installIfNeeded(note);
   await buildIfNeeded({ note });
   note(Object.entries(values).flat().join(" "));
   const env = Object.fromEntries(
-    Object.entries(VARIABLES).map(([flag, name]) => [name, values[flag]]),
+    Object.entries(VARIABLES).map(([flag, name]) => [name, String(values[flag])]),
   );
   const { code } = await runTool("vitest/vitest.mjs", ["run", "test/crash"], { env });
   return code;

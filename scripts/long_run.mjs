@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { buildIfNeeded } from "./lib/build.mjs";
 import { installIfNeeded } from "./lib/install.mjs";
 import { requireNode } from "./lib/node_version.mjs";
+import { numberFlags } from "./lib/number_flags.mjs";
 import { inRoot, runMain, UserError } from "./lib/root.mjs";
 
 const HELP = `usage: npm run long -- [--blocks N] [--keep N] [--txs N]
@@ -29,18 +30,7 @@ const GROWTH_MAX = 1.2;
 /** Blocks between two looks: LevelDB's files grow and shrink within a few hundred. */
 const LOOK_EVERY = 20;
 
-function parse(args) {
-  const values = { "--blocks": 100_000, "--keep": 1000, "--txs": 2 };
-  for (let at = 0; at < args.length; at += 2) {
-    const [flag, value] = [args[at], args[at + 1]];
-    if (!(flag in values)) throw new UserError(`unknown argument ${flag}\n\n${HELP}`, 2);
-    if (!/^[1-9][0-9]{0,8}$/.test(value ?? "")) {
-      throw new UserError(`${flag} takes a whole number from 1`, 2);
-    }
-    values[flag] = Number(value);
-  }
-  return { blocks: values["--blocks"], keep: values["--keep"], txs: values["--txs"] };
-}
+const DEFAULTS = { "--blocks": 100_000, "--keep": 1000, "--txs": 2 };
 
 /** Modules of the build, by their path in src without ".ts". */
 async function load(path) {
@@ -215,7 +205,8 @@ async function measure(options) {
 
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
-  const options = parse(args);
+  const numbers = numberFlags(args, DEFAULTS, HELP);
+  const options = { blocks: numbers["--blocks"], keep: numbers["--keep"], txs: numbers["--txs"] };
   requireNode();
   const note = (line) => void process.stderr.write(`${line}\n`);
   await installIfNeeded(note);

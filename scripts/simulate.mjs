@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { withBuildLock } from "./lib/build_lock.mjs";
+import { buildProgram } from "./lib/build_program.mjs";
 import { installIfNeeded } from "./lib/install.mjs";
 import { lineCoverage } from "./lib/line_coverage.mjs";
 import { requireNode } from "./lib/node_version.mjs";
-import { inRoot, runMain, UserError } from "./lib/root.mjs";
-import { runTool } from "./lib/run.mjs";
+import { numberFlags } from "./lib/number_flags.mjs";
+import { runMain } from "./lib/root.mjs";
 
 const HELP = `usage: npm run simulate -- [--seed N] [--operations N] [--coverage]
 
@@ -23,58 +23,14 @@ blocks to paste into test/simulation/regressions.test.ts; exit code 1.
   --help          this text
 `;
 
-const OUT = inRoot("node_modules", ".cache", "settled", "simulation");
-const MAIN = join(OUT, "test", "simulation", "main.js");
 /** Every file of the module that runs inside a block: not its readers, genesis and tables of names. */
 const KEEPERS =
   /\/modules\/settlement\/(?!query_|genesis|export|full_invariants|autocli|views|settlement_preview|module\.)[a-z_]+\.js$/;
 
-function parse(args) {
-  const values = { "--seed": String(Date.now() % 1_000_000), "--operations": "200000" };
-  let wantsCoverage = false;
-  for (let at = 0; at < args.length; at += 1) {
-    const flag = args[at];
-    if (flag === "--coverage") {
-      wantsCoverage = true;
-      continue;
-    }
-    if (!(flag in values)) throw new UserError(`unknown argument ${flag}\n\n${HELP}`, 2);
-    at += 1;
-    if (!/^[0-9]{1,9}$/.test(args[at] ?? ""))
-      throw new UserError(`${flag} takes a whole number`, 2);
-    values[flag] = args[at];
-  }
-  return {
-    seed: Number(values["--seed"]),
-    operations: Number(values["--operations"]),
-    wantsCoverage,
-  };
-}
-
-/** Compiles src and the simulation together, so that no other state of dist is simulated. */
-async function build() {
-  await withBuildLock(async () => {
-    mkdirSync(OUT, { recursive: true });
-    // Without it Node takes files below node_modules for CommonJS.
-    copyFileSync(inRoot("package.json"), join(OUT, "package.json"));
-    const info = join(OUT, ".tsbuildinfo");
-    if (!existsSync(MAIN)) rmSync(info, { force: true });
-    const args = [
-      "-p",
-      "test/simulation/tsconfig.json",
-      "--incremental",
-      "--tsBuildInfoFile",
-      info,
-    ];
-    const { code, output } = await runTool("typescript/bin/tsc", args, { capture: true });
-    if (code !== 0) throw new UserError(`the build failed:\n${output.trimEnd()}`);
-  });
-}
-
 /** The run in a process of its own, which writes what V8 counted when it ends. */
-async function runCounted(options) {
+async function runCounted(entry, options) {
   const folder = mkdtempSync(join(tmpdir(), "settled-coverage-"));
-  const program = `import { main } from ${JSON.stringify(pathToFileURL(MAIN).href)};
+  const program = `import { main } from ${JSON.stringify(pathToFileURL(entry).href)};
 process.exitCode = await main(${JSON.stringify(options)});`;
   try {
     const args = ["--input-type=module", "--eval", program];
@@ -90,14 +46,17 @@ process.exitCode = await main(${JSON.stringify(options)});`;
 
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
-  const { wantsCoverage, ...options } = parse(args);
+  const rest = args.filter((arg) => arg !== "--coverage");
+  const defaults = { "--seed": Date.now() % 1_000_000, "--operations": 200_000 };
+  const numbers = numberFlags(rest, defaults, HELP, 0);
+  const options = { seed: numbers["--seed"], operations: numbers["--operations"] };
   requireNode();
   const note = (line) => void process.stderr.write(`${line}\n`);
   await installIfNeeded(note);
-  await build();
+  const entry = await buildProgram("test/simulation");
   note(`--seed ${options.seed} --operations ${options.operations}`);
-  if (wantsCoverage) return runCounted(options);
-  const simulation = await import(pathToFileURL(MAIN).href);
+  if (rest.length < args.length) return runCounted(entry, options);
+  const simulation = await import(pathToFileURL(entry).href);
   return simulation.main(options);
 }
 

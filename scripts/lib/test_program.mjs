@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { buildTests } from "./build_tests.mjs";
+import { buildProgram } from "./build_program.mjs";
 import { installIfNeeded } from "./install.mjs";
 import { requireNode } from "./node_version.mjs";
 
@@ -13,7 +13,7 @@ import { requireNode } from "./node_version.mjs";
 export async function openTestProgram(name) {
   requireNode();
   await installIfNeeded((line) => void process.stderr.write(`${line}\n`));
-  const entry = await buildTests(name);
+  const entry = await buildProgram(`test/${name}`);
   const cli = join(entry, "..", "..", "..", "src", "cli", "main.js");
   return { program: await import(pathToFileURL(entry).href), cli };
 }
