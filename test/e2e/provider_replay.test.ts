@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import { usageOfOrder } from "../../src/client/settlement_msgs.ts";
 import type { ReplaySummary } from "../../src/provider/tally.ts";
 import { inRoot } from "../architecture/repository.ts";
 import {
@@ -116,6 +117,25 @@ describe("a replay through a running node", () => {
     expect(summary.settled).toEqual(summary.cost);
     const counts = await check(MONTH, ...flags);
     expect(counts).toMatchObject({ records: summary.records, rewards: summary.rewards["uve"] });
+  });
+
+  it("prices by the book of the daemon: by order, in two denoms, and what is free", {
+    timeout: LONG,
+  }, async () => {
+    await start();
+    const [first = ""] = readFileSync(MONTH, "utf8").split("\n");
+    const { order } = JSON.parse(first) as { order: string };
+    const book = join(folder.path, "book.yaml");
+    const prices = "{cpu: 1500uve, memory: 187.5uusd, storage: free, gpu: 36000uve, network: 9uve}";
+    writeFileSync(book, `default: ${prices}\norders: {${order}: {cpu: 2uusd}}\n`);
+    const flags = ["--format", "metrics", "--limit", "6", "--with-orders", "--prices", book];
+    const summary = await replay(MONTH, ...flags);
+    expect(summary).toMatchObject({ jobs: 6, refused: 0, orders: 6 });
+    expect(Object.keys(summary.cost)).toEqual(["uusd", "uve"]);
+    expect(summary.settled).toEqual(summary.cost);
+    const client = await Client.connect(node.rpc);
+    const cpu = (await usageOfOrder(client, order)).find(({ usageType }) => usageType === "cpu");
+    expect(cpu?.totalCost).toBe(`${2n * (cpu?.usageUnits ?? 0n)}uusd`);
   });
 
   it("refuses broken files and unknown orders, and changes nothing", {
