@@ -17,8 +17,8 @@ const WAITING_MAX = 100;
 const GREEDY_MS = 1000;
 /** It rests after a slice for so many times as long as that was. */
 const REST_X = 2;
-/** Others count as working for so long after a call, in milliseconds. */
-const OTHERS_MS = 1000;
+/** Others must have used so much of late for that, in milliseconds: who only looks in now and then, waits for little. */
+const OTHERS_MS = 300;
 /** Addresses of which it is remembered what they have used. */
 const ADDRESSES_MAX = 10_000;
 
@@ -38,28 +38,34 @@ export class TurnsError extends Error {
 /** What a client has taken of the node. */
 class Usage {
   waiting = 0;
+  /** That of everybody together. */
+  readonly #all: Usage | undefined;
   #usedMs: number | undefined;
   #at = 0;
+
+  constructor(all?: Usage) {
+    this.#all = all;
+  }
 
   /** @param now in milliseconds, as all times here */
   costMs(now: number): number {
     return this.#leftMs(now) ?? UNKNOWN_MS;
   }
 
+  /** What all others have used. */
+  othersMs(now: number): number {
+    return (this.#all?.costMs(now) ?? 0) - (this.#leftMs(now) ?? 0);
+  }
+
   add(tookMs: number, now: number): void {
     this.#usedMs = (this.#leftMs(now) ?? 0) + tookMs;
     this.#at = now;
+    this.#all?.add(tookMs, now);
   }
 
   #leftMs(now: number): number | undefined {
     return this.#usedMs && this.#usedMs * 2 ** ((this.#at - now) / HALF_LIFE_MS);
   }
-}
-
-/** The last call of a client, in milliseconds. */
-interface Call {
-  readonly usage: Usage;
-  readonly at: number;
 }
 
 interface Waiting {
@@ -87,23 +93,21 @@ interface Paused {
  * Work with a place begins with a pause, and it, and light work that turns out long, pauses after
  * each slice. In one turn of the event loop they go on for a slice in all, again that of the client
  * first who has used least: a short call of anybody else waits for two slices at most, however much
- * work there is. Who has used most of the time rests between its slices while others call: it has a
- * third of the thread at most, so that others find it free.
+ * work there is. Who has used most of the time rests between its slices while others want much too: it has
+ * a third of the thread at most, so that they find it free. Its short calls wait for their turn too.
  */
 export class HeavyQueue {
   readonly #max: number;
   readonly #waitingMax: number;
   readonly #waiting = new Set<Waiting>();
   readonly #paused = new Set<Paused>();
+  readonly #all = new Usage();
   readonly #usages = new WeakMap<Client, Usage>();
   readonly #ofAddresses = new Map<string, Usage>();
   /** Clients whose call runs. */
   readonly #running = new Set<Usage>();
   /** Those of them that have a place. */
   readonly #placed = new Set<Usage>();
-  /** Who called last, and who called last of all others. */
-  #caller: Call | undefined;
-  #otherCaller: Call | undefined;
   /** Whether a slice runs, or comes with the next turn of the event loop. */
   #isResuming = false;
   /** Until when who has used most of the time rests, in milliseconds, and what ends it. */
@@ -130,7 +134,7 @@ export class HeavyQueue {
     client?: Client,
   ): Promise<T> {
     signal.throwIfAborted();
-    const usage = this.#callOf(client);
+    const usage = this.#usageOf(client);
     if (usage.waiting >= this.#waitingMax) throw new TurnsError(this.#waitingMax);
     await this.#place(usage, signal);
     const pace = new Turns(this.#pause, usage, signal);
@@ -149,35 +153,51 @@ export class HeavyQueue {
 
   /** For a call that needs no place, because it is mostly short: long ones take turns all the same. */
   pace(signal: AbortSignal, client?: Client): Pace {
-    return new Turns(this.#pause, this.#callOf(client), signal);
+    return new Turns(this.#pause, this.#usageOf(client), signal);
   }
 
-  #callOf(client: Client | undefined): Usage {
+  /**
+   * Runs a call that needs no place, because it is mostly short: at once, and with no promise where
+   * `work` gives none; but when it is their turn the calls of who has used most of the time.
+   * @throws whatever the call throws; its promise rejects with the reason of `signal` when the
+   * client leaves before
+   */
+  short<T>(
+    work: (pace: Pace) => T | Promise<T>,
+    signal: AbortSignal,
+    client?: Client,
+  ): T | Promise<T> {
     const usage = this.#usageOf(client);
-    if (this.#caller?.usage !== usage) this.#otherCaller = this.#caller;
-    this.#caller = { usage, at: performance.now() };
-    return usage;
+    const pace = new Turns(this.#pause, usage, signal);
+    const run = () => {
+      const began = performance.now();
+      try {
+        return work(pace);
+      } finally {
+        const now = performance.now();
+        usage.add(now - began, now);
+      }
+    };
+    return this.#rests(usage, performance.now()) ? pace.pause().then(run) : run();
   }
 
-  /** Whether somebody has used so much that it rests between its slices, because others call too. */
+  /** Whether somebody has used so much that it rests between its slices, because of the others. */
   #rests(usage: Usage, now: number): boolean {
-    if (usage.costMs(now) < GREEDY_MS) return false;
-    const other = this.#caller?.usage === usage ? this.#otherCaller : this.#caller;
-    return other !== undefined && now - other.at < OTHERS_MS;
+    return usage.costMs(now) >= GREEDY_MS && usage.othersMs(now) >= OTHERS_MS;
   }
 
   #usageOf(client: Client | undefined): Usage {
-    if (client === undefined) return new Usage();
+    if (client === undefined) return new Usage(this.#all);
     const known = this.#usages.get(client);
     if (known !== undefined) return known;
     const address = addressOf(client);
-    const usage = address === undefined ? new Usage() : this.#usageOfAddress(address);
+    const usage = address === undefined ? new Usage(this.#all) : this.#usageOfAddress(address);
     this.#usages.set(client, usage);
     return usage;
   }
 
   #usageOfAddress(address: string): Usage {
-    const usage = this.#ofAddresses.get(address) ?? new Usage();
+    const usage = this.#ofAddresses.get(address) ?? new Usage(this.#all);
     // The one that was seen last is forgotten last.
     this.#ofAddresses.delete(address);
     this.#ofAddresses.set(address, usage);

@@ -129,7 +129,7 @@ function run(
     const work = (pace: Pace) => handled(route, params, { ...context, pace });
     const isHeavy = route.isHeavy && !route.isLight(params);
     const { heavy, client } = caller;
-    const reply = isHeavy ? heavy.run(work, signal, client) : work(heavy.pace(signal, client));
+    const reply = isHeavy ? heavy.run(work, signal, client) : heavy.short(work, signal, client);
     return reply instanceof Promise ? reply.catch(refuse) : reply;
   } catch (error) {
     return refuse(error);

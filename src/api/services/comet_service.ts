@@ -10,13 +10,12 @@ import type { HeavyQueue } from "../heavy_queue.ts";
 import { checkHeight, keptBlock } from "./kept_block.ts";
 import type { ServiceSettings } from "./service_settings.ts";
 import { typedMethod } from "./typed_method.ts";
-import { STATUS, type UnaryCall, UnaryError, type UnaryMethod } from "./unary.ts";
+import { NEVER, STATUS, type UnaryCall, UnaryError, type UnaryMethod } from "./unary.ts";
 
 const SERVICE = "cosmos.base.tendermint.v1beta1.Service";
 const NAME = "settled";
 /** Clients choose by it what they ask: these are the services of that version. */
 const SDK_VERSION = "v0.50.0";
-const NEVER = new AbortController().signal;
 
 /** Blocks, validators and the node itself, as CometBFT's RPC tells them too. */
 export function cometMethods(

@@ -9,6 +9,7 @@ import type { ServiceSettings } from "./service_settings.ts";
 import type { Services } from "./services.ts";
 import { txMethods } from "./tx_service.ts";
 import { txReadMethods } from "./tx_reads.ts";
+import { NEVER, type UnaryMethod } from "./unary.ts";
 
 /** Methods that read whole blocks, or search, at the same time: of all callers together. */
 const HEAVY_CALLS = 4;
@@ -44,5 +45,14 @@ export function openServices(
       services.set(path, queryMethod(view, path));
     }
   }
-  return services;
+  return new Map([...services].map(([path, method]) => [path, inTurns(method, heavy)]));
+}
+
+/** The same method, whose calls wait while their client rests: see `HeavyQueue.short`. */
+function inTurns({ path, handle }: UnaryMethod, heavy: HeavyQueue): UnaryMethod {
+  return {
+    path,
+    handle: async (request, call) =>
+      heavy.short(() => handle(request, call), call.signal ?? NEVER, call.client),
+  };
 }

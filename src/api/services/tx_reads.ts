@@ -10,7 +10,7 @@ import { RpcError } from "../rpc/errors.ts";
 import { keptBlock } from "./kept_block.ts";
 import { txMessage, txResponse } from "./tx_response.ts";
 import { typedMethod } from "./typed_method.ts";
-import { STATUS, type UnaryCall, UnaryError, type UnaryMethod } from "./unary.ts";
+import { NEVER, STATUS, type UnaryCall, UnaryError, type UnaryMethod } from "./unary.ts";
 
 const SERVICE = "cosmos.tx.v1beta1.Service";
 /** Txs of one page, when nothing is said and at most (the Cosmos SDK's default, CometBFT's most). */
@@ -49,8 +49,6 @@ export function txReadMethods(view: NodeView, heavy: HeavyQueue): UnaryMethod[] 
     }),
   ];
 }
-
-const NEVER = new AbortController().signal;
 
 function invalid(text: string): UnaryError {
   return new UnaryError(STATUS.invalidArgument, text);

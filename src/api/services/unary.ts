@@ -43,6 +43,9 @@ export interface UnaryAnswer {
   readonly height: bigint;
 }
 
+/** The signal of a caller who never leaves. */
+export const NEVER: AbortSignal = new AbortController().signal;
+
 export interface UnaryMethod {
   /** "cosmos.tx.v1beta1.Service/Simulate" */
   readonly path: string;

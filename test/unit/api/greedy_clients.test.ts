@@ -29,29 +29,69 @@ describe("who has used most of the time", () => {
   }
 
   /** A client of which it is known that it has used so many slices. */
-  async function greedyClient(queue: HeavyQueue, used: number): Promise<object> {
-    const greedy = {};
-    await queue.run(async (pace) => slices(pace, used), signal, greedy);
-    return greedy;
+  async function clientOf(queue: HeavyQueue, used: number): Promise<object> {
+    const client = {};
+    await queue.run(async (pace) => slices(pace, used), signal, client);
+    return client;
   }
 
-  test("rests between its slices while others call, and not when it is alone", async () => {
-    const queue = new HeavyQueue(4);
-    const greedy = await greedyClient(queue, 500);
+  /** How long the clients of a queue rest from now on, in milliseconds. */
+  function restsFromNow(): () => number[] {
     const timeouts = vi.spyOn(globalThis, "setTimeout");
+    return () => timeouts.mock.calls.map(([, ms]) => ms ?? 0);
+  }
+
+  test("rests between its slices while others want much too", async () => {
+    const queue = new HeavyQueue(4);
+    const greedy = await clientOf(queue, 500);
+    await clientOf(queue, 110);
+    const rests = restsFromNow();
     await queue.run(async (pace) => slices(pace, 5), signal, greedy);
-    expect(timeouts).not.toHaveBeenCalled();
-    queue.pace(signal, {});
-    await queue.run(async (pace) => slices(pace, 5), signal, greedy);
-    const rests = timeouts.mock.calls.map(([, ms]) => ms ?? 0);
-    expect(rests.length).toBeGreaterThanOrEqual(4);
+    expect(rests().length).toBeGreaterThanOrEqual(4);
     // Twice as long as the slice, of which it was paused at the very end.
-    expect(Math.max(...rests)).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...rests())).toBeGreaterThanOrEqual(5);
+  });
+
+  test("does not rest when it is alone, or others look in now and then", async () => {
+    const queue = new HeavyQueue(4);
+    const greedy = await clientOf(queue, 500);
+    await clientOf(queue, 50);
+    const rests = restsFromNow();
+    await queue.run(async (pace) => slices(pace, 5), signal, greedy);
+    expect(rests()).toEqual([]);
+  });
+
+  test("waits for its turn with short calls too, in their order; others' run at once", async () => {
+    const queue = new HeavyQueue(4);
+    const greedy = await clientOf(queue, 500);
+    const modest = await clientOf(queue, 110);
+    const seen: string[] = [];
+    const call = (name: string, client: object) =>
+      queue.short(() => void seen.push(name), signal, client);
+    const answers = ["a", "b", "c"].map((name) => call(name, greedy));
+    expect(answers.every((answer) => answer instanceof Promise)).toBe(true);
+    expect(call("d", modest)).toBe(undefined);
+    expect(call("e", {})).toBe(undefined);
+    expect(seen).toEqual(["d", "e"]);
+    await Promise.all(answers);
+    expect(seen).toEqual(["d", "e", "a", "b", "c"]);
+  });
+
+  test("is known by its short calls too", async () => {
+    const queue = new HeavyQueue(4);
+    await clientOf(queue, 300);
+    const greedy = {};
+    const short = () => queue.short(() => void (clock.ms += 1), signal, greedy);
+    let calls = 0;
+    while (calls < 5000 && !(short() instanceof Promise)) calls += 1;
+    // A second of work, less what is forgotten meanwhile.
+    expect(calls).toBeGreaterThanOrEqual(1000);
+    expect(calls).toBeLessThan(1200);
   });
 
   test("does not make others rest", async () => {
     const queue = new HeavyQueue(4);
-    const greedy = await greedyClient(queue, 100);
+    const greedy = await clientOf(queue, 100);
     const order: string[] = [];
     const one = async (name: string, client: object) =>
       queue.run(
@@ -68,7 +108,7 @@ describe("who has used most of the time", () => {
 
   test("has not one short call after the other run in one turn of the event loop", async () => {
     const queue = new HeavyQueue(4);
-    const greedy = await greedyClient(queue, 100);
+    const greedy = await clientOf(queue, 100);
     let turns = 0;
     let isOver = false;
     const counted = (async () => {
