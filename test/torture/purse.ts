@@ -6,7 +6,8 @@ import type { EncodedMessage } from "../../src/client/wire.ts";
 import { AuthInfo, TxRaw } from "../../src/gen/cosmos/tx/v1beta1/tx.ts";
 import { patiently } from "../../src/torture/patience.ts";
 
-const GAS_PER_MESSAGE = 60_000n;
+/** Settling an order costs more with each of its records. */
+const GAS_PER_MESSAGE = 400_000n;
 const LOOK_MS = 2000;
 
 /** An account of the harness, on a node that is killed at times: the same bytes are sent again. */
