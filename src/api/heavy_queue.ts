@@ -38,12 +38,11 @@ export class TurnsError extends Error {
 /** What a client has taken of the node. */
 class Usage {
   waiting = 0;
-  /** That of everybody together. */
-  readonly #all: Usage | undefined;
+  readonly #all: Everybody | undefined;
   #usedMs: number | undefined;
   #at = 0;
 
-  constructor(all?: Usage) {
+  constructor(all?: Everybody) {
     this.#all = all;
   }
 
@@ -52,19 +51,25 @@ class Usage {
     return this.#leftMs(now) ?? UNKNOWN_MS;
   }
 
-  /** What all others have used. */
-  othersMs(now: number): number {
-    return (this.#all?.costMs(now) ?? 0) - (this.#leftMs(now) ?? 0);
-  }
-
   add(tookMs: number, now: number): void {
     this.#usedMs = (this.#leftMs(now) ?? 0) + tookMs;
     this.#at = now;
-    this.#all?.add(tookMs, now);
+    this.#all?.addOf(this, tookMs, now);
   }
 
   #leftMs(now: number): number | undefined {
     return this.#usedMs && this.#usedMs * 2 ** ((this.#at - now) / HALF_LIFE_MS);
+  }
+}
+
+/** What all clients have taken together. */
+class Everybody extends Usage {
+  /** Who has used most of late; all forget equally fast, so that only who uses something can get there. */
+  most: Usage | undefined;
+
+  addOf(usage: Usage, tookMs: number, now: number): void {
+    this.add(tookMs, now);
+    if (this.most === undefined || usage.costMs(now) > this.most.costMs(now)) this.most = usage;
   }
 }
 
@@ -93,15 +98,15 @@ interface Paused {
  * Work with a place begins with a pause, and it, and light work that turns out long, pauses after
  * each slice. In one turn of the event loop they go on for a slice in all, again that of the client
  * first who has used least: a short call of anybody else waits for two slices at most, however much
- * work there is. Who has used most of the time rests between its slices while others want much too: it has
- * a third of the thread at most, so that they find it free. Its short calls wait for their turn too.
+ * work there is. Who has used most of all rests between its slices while the others want much too: it has a
+ * third of the thread at most, so that they find it free. Its short calls wait for their turn too.
  */
 export class HeavyQueue {
   readonly #max: number;
   readonly #waitingMax: number;
   readonly #waiting = new Set<Waiting>();
   readonly #paused = new Set<Paused>();
-  readonly #all = new Usage();
+  readonly #all = new Everybody();
   readonly #usages = new WeakMap<Client, Usage>();
   readonly #ofAddresses = new Map<string, Usage>();
   /** Clients whose call runs. */
@@ -181,9 +186,10 @@ export class HeavyQueue {
     return this.#rests(usage, performance.now()) ? pace.pause().then(run) : run();
   }
 
-  /** Whether somebody has used so much that it rests between its slices, because of the others. */
+  /** Whether somebody rests between its slices: it has used most of all, and the others much too. */
   #rests(usage: Usage, now: number): boolean {
-    return usage.costMs(now) >= GREEDY_MS && usage.othersMs(now) >= OTHERS_MS;
+    const isMost = this.#all.most === usage && usage.costMs(now) >= GREEDY_MS;
+    return isMost && this.#all.costMs(now) - usage.costMs(now) >= OTHERS_MS;
   }
 
   #usageOf(client: Client | undefined): Usage {
