@@ -42,6 +42,7 @@ export interface Disagreement {
   readonly blocks: readonly ConcreteBlock[];
 }
 
+const CODECS = { ...wire, ...own };
 const MODULES = [
   ...["settlement_escrow", "settlement", "settlement_platform_fee", "settlement_validator_fee"],
   ...["rewards", "reward_pool", "fee_collector", "settlement_tax"],
@@ -59,7 +60,7 @@ export class Comparison {
   readonly model: Model;
   readonly second: SecondSide;
   /** Whether the second model is compared too. */
-  hasSecond = false;
+  hasSecond = true;
   readonly setting: Setting;
   readonly blocks: ConcreteBlock[] = [];
   readonly #sequences = new Map<string, bigint>();
@@ -232,7 +233,7 @@ export interface RunOptions {
   readonly tally?: Counts;
   /** Makes the model wrong, so that a test sees a disagreement. */
   readonly meddle?: (model: Model) => void;
-  /** Compares the second model too. */
+  /** Compares the second model too (the default). */
   readonly hasSecond?: boolean;
   readonly meddleSecond?: (model: SecondSide["model"]) => void;
 }
@@ -245,7 +246,7 @@ export async function runPlan(
   plan: Plan,
   options: RunOptions = {},
 ): Promise<Disagreement | undefined> {
-  const { stateEvery = 8, tally, meddle, meddleSecond, hasSecond = false } = options;
+  const { stateEvery = 8, tally, meddle, meddleSecond, hasSecond = true } = options;
   const both = await Comparison.open(paramsOf(plan.seed));
   meddle?.(both.model);
   both.hasSecond = hasSecond;
@@ -317,7 +318,7 @@ function differenceOfTx(expected: readonly Done[] | Refusal, result: TxResult): 
 function responsesOf(result: TxResult): Facts[] {
   return TxMsgData.decode(result.data).msgResponses.map(({ typeUrl, value }) => {
     const name = typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
-    const codec = { ...wire, ...own }[name as "MsgCreateEscrowResponse"];
+    const codec = CODECS[name as "MsgCreateEscrowResponse"];
     return codec.decode(value) as unknown as Facts;
   });
 }

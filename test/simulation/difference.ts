@@ -48,8 +48,14 @@ export function differenceOfRecord(record: object, found: Facts): string | undef
   return undefined;
 }
 
+const snakes = new Map<string, string>();
+
 function snakeOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const known = snakes.get(key);
+  if (known !== undefined) return known;
+  const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  snakes.set(key, snake);
+  return snake;
 }
 
 /** A value as text, whatever side it is of: "" is 0, null, no coins, and a record of nothing. */

@@ -16,6 +16,8 @@ export interface Simulation {
   readonly seed: number;
   /** Messages. */
   readonly operations: number;
+  /** Blocks between two comparisons of all records; balances are compared after each tx. */
+  readonly stateEvery?: number;
   /** Called after each chain with the operations run so far. */
   readonly onProgress?: (done: number) => void;
   /** Called when a disagreement is found, before it is shrunk. */
@@ -29,12 +31,12 @@ export interface Simulation {
 export async function simulate(
   options: Simulation,
 ): Promise<{ tally: Tally; disagreement: string | undefined }> {
-  const { seed, operations } = options;
+  const { seed, operations, stateEvery = 8 } = options;
   const tally: Tally = { accepted: 0, refused: new Map() };
   for (let done = 0, chain = 0; done < operations; chain += 1) {
     const count = Math.min(PER_CHAIN, operations - done);
     const plan = planOf(seed * 1_000_003 + chain, count);
-    const found = await runPlan(plan, { tally });
+    const found = await runPlan(plan, { tally, stateEvery });
     if (found !== undefined) {
       options.onDisagreement?.(found);
       const least = await shrink(plan, found);

@@ -1,7 +1,12 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Event } from "../../../src/types/event.ts";
 import type { TxResult } from "../../../src/types/tx.ts";
 import { differenceOfRecord, plain, sides } from "../difference.ts";
+import { differenceOfAnswers } from "./answers.ts";
+import { Held } from "./held.ts";
 import { SecondModel } from "./model.ts";
+import { differenceOfOnce } from "./once.ts";
 import type { Message, ModelEvent } from "./records.ts";
 import { paramsOf, SECOND } from "./rules.ts";
 
@@ -47,18 +52,20 @@ const LEFT: Readonly<Record<string, readonly string[]>> = {
   payout: ["txHash", "ledgerCount", "lastError"],
 };
 /** What the model's records have beside those of the state. */
-const BESIDE = ["kind", "id", "unpaid", "kept", "isGone"];
+const BESIDE = ["kind", "id", "unpaid", "kept", "counted", "isGone"];
 const UNNUMBERED = ["claimable", "ceiling", "terms", "series"];
 
-/** Attributes that were compared, and those that the model does not know, by event. */
-export interface Seen {
-  readonly compared: Map<string, Set<string>>;
-  readonly unknown: Map<string, Set<string>>;
-}
+/** Attributes with words for people. */
+const TEXTS = [
+  ...["error", "DiscountsSet.old", "DiscountsSet.new", "TaxSet.old", "TaxSet.new"],
+  "RewardSkipped.reason",
+];
+/** What the module's README says of each event. */
+const ATTRIBUTES = attributesOf(readFileSync(readmePath(), "utf8"));
 
 export class SecondSide {
   readonly model: SecondModel;
-  readonly seen: Seen = { compared: new Map(), unknown: new Map() };
+  readonly #held: Held;
 
   constructor(setting: SecondSetting) {
     const balances = new Map(
@@ -68,6 +75,7 @@ export class SecondSide {
     );
     const params = paramsOf(setting.params, setting.extended);
     const { modules, timeNs, isSigned } = setting;
+    this.#held = new Held(balances);
     this.model = new SecondModel({ balances, params, modules, timeNs, isSigned });
   }
 
@@ -81,21 +89,49 @@ export class SecondSide {
   block({ timeNs, txs, txResults, events }: SecondOutput): string | undefined {
     const { model } = this;
     const own = [...model.begin(timeNs)];
+    this.#held.apply(events.filter(isBegin));
+    const begun = this.#balances();
+    if (begun !== undefined) return `second model, begin of block ${model.height}: ${begun}`;
     for (const [at, tx] of txs.entries()) {
       const result = txResults[at] as TxResult;
       const outcome = model.deliver(tx);
       const names = tx.map(({ type }) => type).join(", ");
-      const differs = this.#ofTx(outcome, result);
+      this.#held.apply(result.events);
+      const differs = this.#ofTx(tx, outcome, result) ?? this.#balances();
       if (differs !== undefined) {
         return `second model, tx ${at + 1} (${names}) of block ${model.height}: ${differs}; log: ${result.log}`;
       }
     }
     own.push(...model.end());
-    const differs = this.#ofEvents(own, events);
+    this.#held.apply(events.filter((event) => !isBegin(event)));
+    const differs = this.#ofEvents(own, events) ?? this.#balances();
     return differs && `second model, block ${model.height} itself: ${differs}`;
   }
 
-  #ofTx(outcome: ReturnType<SecondModel["deliver"]>, result: TxResult): string | undefined {
+  /** All balances as the bank's events have them. */
+  #balances(): string | undefined {
+    for (const [address, { coins }] of this.model.accounts) {
+      const found = this.#held.of(address);
+      const isSame =
+        coins.length === found.length &&
+        coins.every(({ denom, amount }, at) => {
+          return found[at]?.denom === denom && found[at]?.amount === amount;
+        });
+      if (!isSame)
+        return `balance of ${this.#nameOf(address)}: ${sides(plain(coins), plain(found))}`;
+    }
+    return undefined;
+  }
+
+  #nameOf(address: string): string {
+    return Object.entries(this.model.modules).find(([, each]) => each === address)?.[0] ?? address;
+  }
+
+  #ofTx(
+    tx: readonly Message[],
+    outcome: ReturnType<SecondModel["deliver"]>,
+    result: TxResult,
+  ): string | undefined {
     const ours = typeof outcome === "number" ? `settlement/${outcome}` : "success";
     const theirs = result.code === 0 ? "success" : `${result.codespace}/${result.code}`;
     if (ours !== theirs) return sides(ours, theirs);
@@ -107,7 +143,12 @@ export class SecondSide {
       const differs = this.#ofEvents(events, found);
       if (differs !== undefined) return `message ${index + 1}: ${differs}`;
     }
-    return undefined;
+    const { second } = this.model;
+    return differenceOfAnswers(
+      tx.map(({ type }) => type),
+      outcome,
+      { data: result.data, second },
+    );
   }
 
   /** Events as sets. */
@@ -127,12 +168,18 @@ export class SecondSide {
     return missing.length === 0 ? undefined : `events that the model lacks: ${missing.join(" | ")}`;
   }
 
+  /** All attributes that the README names; one that the chain leaves out is empty. */
   #ofEvent({ name, facts }: ModelEvent, { attributes }: Event): string | undefined {
-    for (const { key, value } of attributes) {
-      if (key === "msg_index" || key === "mode") continue;
-      const fact = this.#factOf(key, facts);
-      note(fact === undefined ? this.seen.unknown : this.seen.compared, name, key);
-      if (fact !== undefined && fact !== value) return `${key}: ${sides(fact, value)}`;
+    const found = new Map(attributes.map(({ key, value }) => [key, value]));
+    const named = ATTRIBUTES.get(name);
+    for (const key of found.keys()) {
+      if (key !== "msg_index" && key !== "mode" && !named?.has(key))
+        return `${key} is not documented`;
+    }
+    for (const key of named ?? []) {
+      if (TEXTS.includes(key) || TEXTS.includes(`${name}.${key}`)) continue;
+      const [fact, value] = [this.#factOf(key, facts), found.get(key) ?? ""];
+      if (fact !== value) return `${key}: ${sides(fact, value)}`;
     }
     return undefined;
   }
@@ -144,7 +191,7 @@ export class SecondSide {
     if (fact !== undefined) return written(fact);
     if (key === "expires_at" || key === "due_at")
       return `${(facts[`${camel}Ns`] as bigint) / SECOND}`;
-    return key.endsWith("_at") ? `${this.model.second}` : undefined;
+    return key.endsWith("_at") ? `${this.model.second}` : "";
   }
 
   /** Compares all balances. */
@@ -153,9 +200,8 @@ export class SecondSide {
     const theirs = new Map(balances.map(({ address, coins }) => [address, coins]));
     for (const [address, { coins }] of this.model.accounts) {
       const [ours, found] = [plain(coins), plain(theirs.get(address) ?? [])];
-      const module = Object.entries(this.model.modules).find(([, each]) => each === address)?.[0];
       if (ours !== found)
-        return `second model, balance of ${module ?? address}: ${sides(ours, found)}`;
+        return `second model, balance of ${this.#nameOf(address)}: ${sides(ours, found)}`;
     }
     return undefined;
   }
@@ -165,18 +211,21 @@ export class SecondSide {
     const differs = this.balances(appState);
     if (differs !== undefined) return differs;
     const settlement = appState["settlement"] as Readonly<Record<string, readonly Facts[]>>;
+    const once = differenceOfOnce(this.model, settlement);
+    if (once !== undefined) return `second model, ${once}`;
     for (const [kind, name] of Object.entries(NAMES) as [Kind, string][]) {
       const ours = this.#records(kind);
       const theirs = settlement[name] ?? [];
       if (ours.length !== theirs.length) {
         return `second model, number of ${name}: ${sides(ours.length, theirs.length)}`;
       }
+      const byKey = new Map(theirs.map((each) => [keyOf(kind, each), each]));
       for (const record of ours) {
-        const found = theirs.find((each) => keyOf(kind, each) === keyOf(kind, record));
-        if (found === undefined) return `second model, ${name}: none like ${keyOf(kind, record)}`;
+        const key = keyOf(kind, record);
+        const found = byKey.get(key);
+        if (found === undefined) return `second model, ${name}: none like ${key}`;
         const different = differenceOfRecord(record, found);
-        if (different !== undefined)
-          return `second model, ${name} ${keyOf(kind, record)}: ${different}`;
+        if (different !== undefined) return `second model, ${name} ${key}: ${different}`;
       }
     }
     return undefined;
@@ -197,6 +246,10 @@ export class SecondSide {
       return Object.fromEntries(known);
     });
   }
+}
+
+function isBegin({ attributes }: Event): boolean {
+  return attributes.some(({ key, value }) => key === "mode" && value === "BeginBlock");
 }
 
 /** Terms of an order that has none are no record. */
@@ -223,8 +276,33 @@ function written(fact: unknown): string {
     .join(",");
 }
 
-function note(seen: Map<string, Set<string>>, name: string, key: string): void {
-  seen.set(name, (seen.get(name) ?? new Set()).add(key));
+/** Of the module, above this file or above what was compiled of it. */
+function readmePath(): string {
+  const above = [import.meta.dirname];
+  for (let at = dirname(import.meta.dirname); !above.includes(at); at = dirname(at)) above.push(at);
+  const files = above.map((folder) => join(folder, "src", "modules", "settlement", "README.md"));
+  const found = files.find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`no README.md of the module above ${above[0]}`);
+  return found;
+}
+
+/** Names of attributes by event, from the README's table of events. */
+function attributesOf(readme: string): Map<string, Set<string>> {
+  const rows = readme.slice(readme.indexOf("## Events"), readme.indexOf("## Errors")).split("\n");
+  const named = rows.flatMap((row): [string, Set<string>][] => {
+    const [, name, attributes] = /^\| ([A-Z][A-Za-z]*)[^|]*\| (.*) \|$/.exec(row) ?? [];
+    if (name === undefined || attributes === undefined) return [];
+    const bare = attributes.replace(/\([^()]*\)/g, "");
+    return [
+      [
+        name,
+        new Set(
+          bare.match(/[a-z]+(?:_[a-z]+)*/g)?.filter((word) => word !== "and" && word !== "or"),
+        ),
+      ],
+    ];
+  });
+  return new Map(named);
 }
 
 function namesOf(events: readonly Event[]): string {

@@ -105,7 +105,7 @@ export class Disputes extends UsageRecords {
     const facts = {
       usageId: usage.id,
       resolution: wish,
-      usageUnits: terms.units || "",
+      ...this.newTerms(usage, terms),
       proposedBy: sender,
     };
     if (isParty && !isAgreed) {
@@ -115,6 +115,12 @@ export class Disputes extends UsageRecords {
       return this.emit("DisputeProposed", dispute, facts);
     }
     this.decide(dispute, usage, { resolution, decidedBy: sender, isAgreed: isParty });
+  }
+
+  /** Units and price of an amendment as its events show them. */
+  newTerms({ denom }: Usage, { units, unitPrice }: { units: bigint; unitPrice: bigint }) {
+    if (units === 0n) return { usageUnits: "", unitPrice: "" };
+    return { usageUnits: units, unitPrice: rules.priceText({ denom, amount: `${unitPrice}` }) };
   }
 
   decide(
@@ -147,13 +153,14 @@ export class Disputes extends UsageRecords {
       this.change(dispute, { amendedSeq: amended.seq });
       this.change(amended, { disputeSeq: dispute.seq });
       result.amendedUsageId = amended.id;
+      this.countUnits(this.escrowOf(usage), units - usage.units);
       this.emitCorrected(usage, amended, dispute.id);
       this.flag(amended);
     }
     const facts = {
       usageId: usage.id,
       resolution: status,
-      usageUnits: units || "",
+      ...this.newTerms(usage, resolution),
       resolvedBy: decidedBy,
     };
     this.freePayout(dispute, usage);
@@ -183,23 +190,36 @@ export class Disputes extends UsageRecords {
     if (payout.status === "pending" || payout.kept.length > 0) this.emit("PayoutReleased", payout);
   }
 
+  /** What a settled record was charged beyond its share of another cost: of what is unpaid first. */
+  differenceOf(usage: Usage, cost: bigint) {
+    const { denom, settledAmount: paid } = usage;
+    const invoice = this.tables.invoice[Number(usage.invoiceSeq) - 1];
+    const [total, tax, due, settled] = [
+      ...[invoice?.total, invoice?.tax, invoice?.amountDue, this.settlementOf(usage)?.total],
+    ].map((coins) => amountOf(coins ?? [], denom)) as [bigint, bigint, bigint, bigint];
+    const net = total - tax;
+    const price = usage.cost - usage.discount;
+    const isWithin = invoice?.taxTerms?.mode === "inclusive";
+    const charged = isWithin && total > 0n ? (price * net) / total : price;
+    const unpaid = charged > paid ? rules.lower(charged - paid, net - settled) : 0n;
+    const most = invoice === undefined ? paid : paid + unpaid;
+    const off = most - (usage.cost === 0n ? 0n : (most * cost) / usage.cost);
+    const waived = rules.lower(off, most - paid);
+    const taxed = net === 0n ? waived : waived + (waived * tax) / net;
+    const isAll = total > 0n && waived >= (due * net) / total;
+    const waivedAmount = coin(denom, isAll ? due : rules.lower(taxed, due));
+    return { amount: coin(denom, off - waived), waivedAmount };
+  }
+
   /** A decision against a settled record: the difference goes back, or is no longer due. */
   undo(usage: Usage, dispute: Row<"dispute">, cost: bigint, isAgreed: boolean) {
     const settlement = this.settlementOf(usage);
-    const kept = rules.lower(usage.settledAmount, cost);
-    const amount = coin(usage.denom, usage.settledAmount - kept);
     const invoice = this.tables.invoice[Number(usage.invoiceSeq) - 1];
-    const unpaid = coin(usage.denom, usage.cost - usage.discount - usage.settledAmount);
-    const waivedAmount = least(
-      unpaid,
-      coin(usage.denom, usage.cost - cost),
-      invoice?.amountDue ?? [],
-    );
+    const { amount, waivedAmount } = this.differenceOf(usage, cost);
     if (invoice !== undefined && waivedAmount.length > 0) {
       const amountDue = minus(invoice.amountDue, waivedAmount);
-      const ended = invoice.amountPaid.length > 0 ? "paid" : "cancelled";
-      const status = amountDue.length === 0 ? ended : invoice.status;
-      this.change(invoice, { waived: plus(invoice.waived, waivedAmount), amountDue, status });
+      this.change(invoice, { waived: plus(invoice.waived, waivedAmount), amountDue });
+      if (amountDue.length === 0) this.endInvoice(invoice);
     }
     if (amount.length === 0 || settlement === undefined) return { waivedAmount };
     const left = minus(settlement.total, legsTotal(this.givenOf(settlement)));
@@ -212,6 +232,7 @@ export class Disputes extends UsageRecords {
       dispute,
       isAgreed,
     });
+    if (refund === undefined) return { waivedAmount };
     this.change(dispute, { refundSeq: refund.seq });
     return {
       waivedAmount,
@@ -249,7 +270,13 @@ export class Disputes extends UsageRecords {
   /** What is left to refund: what the invoice has not credited, less the tax that is left on it. */
   refundable(settlement: Settlement, left: Coin[], most: Coin[] | undefined): Coin[] {
     if (most === undefined) return left;
-    return least(left, minus(most, minus(settlement.tax, settlement.refunded?.tax ?? [])));
+    const taxLeft = minus(settlement.tax, settlement.refunded?.tax ?? []);
+    return perDenom(
+      (of = 0n, all = 0n, tax = 0n) => (all > tax ? rules.lower(of, all - tax) : 0n),
+      left,
+      most,
+      taxLeft,
+    );
   }
 
   /** README, "Refund of a settlement": what each part gives of an amount. */
@@ -258,16 +285,19 @@ export class Disputes extends UsageRecords {
     const before = this.givenOf(settlement);
     const holdback = this.tables.payout[Number(settlement.payoutSeq) - 1]?.holdback ?? [];
     const net = minus(providerShare, holdback);
-    const upTo = plus(legsTotal(before), amount);
+    const [back, of] =
+      own === undefined
+        ? [plus(legsTotal(before), amount), total]
+        : [plus(before.holdback, before.net, own), providerShare];
     const given = (part: Coin[], was: Coin[]) =>
       perDenom(
         (all = 0n, of = 0n, whole = 0n, gave = 0n) => {
           const gives = whole === 0n ? 0n : (all * of) / whole - gave;
           return gives > 0n ? gives : 0n;
         },
-        upTo,
+        back,
         part,
-        total,
+        of,
         was,
       );
     const legs: Record<Leg, Coin[]> = {
@@ -275,8 +305,9 @@ export class Disputes extends UsageRecords {
       validatorFee: [],
       holdback: [],
       net: [],
-      tax: given(tax, before.tax),
+      tax: [],
     };
+    legs.tax = given(tax, before.tax).filter(({ denom }) => amountOf(amount, denom) > 0n);
     let rest = own ?? amount;
     const give = (leg: Leg, wanted: Coin[]) => {
       const gives = least(wanted, rest);
@@ -296,6 +327,7 @@ export class Disputes extends UsageRecords {
     return legs;
   }
 
+  /** @returns nothing when the parts that give have nothing to give */
   refund(
     settlement: Settlement,
     amount: Coin[],
@@ -305,7 +337,7 @@ export class Disputes extends UsageRecords {
       dispute: Row<"dispute"> | undefined;
       isAgreed: boolean;
     },
-  ): Row<"refund"> {
+  ): Row<"refund"> | undefined {
     const { providerShare, total } = settlement;
     const own = perDenom(
       (part = 0n, of = 0n, all = 0n) => (all === 0n ? 0n : (part * of) / all),
@@ -316,6 +348,7 @@ export class Disputes extends UsageRecords {
     const legs = this.legsOf(settlement, amount, by.isAgreed ? own : undefined);
     const invoice = this.tables.invoice[Number(settlement.invoiceSeq) - 1];
     const back = plus(...Object.values(legs));
+    if (back.length === 0) return undefined;
     if (invoice !== undefined)
       refuse([1522, !covers(minus(invoice.amountPaid, invoice.credited), back)]);
     const escrow = this.escrowOf(settlement);
@@ -338,10 +371,22 @@ export class Disputes extends UsageRecords {
     const before = settlement.refunded as Record<Leg, Coin[]>;
     const after = LEGS.map((leg) => [leg, plus(before[leg], legs[leg])]);
     this.change(settlement, { refunded: Object.fromEntries(after) });
+    const given = this.givenOf(settlement);
+    const stands = perDenom(
+      (part = 0n, of = 0n, all = 0n) => (of === 0n ? 0n : (part * all) / of),
+      ...[by.isAgreed ? plus(given.holdback, given.net) : [], providerShare, total],
+    );
+    const counted = perDenom(
+      (...amounts) => amounts.reduce((a, b) => (a > b ? a : b), 0n),
+      ...[settlement.counted, legsTotal(given), stands],
+    );
+    this.change(settlement, { counted });
     const rewardsCancelled = this.cancelRewards(settlement, refund);
     const creditNote = invoice === undefined ? undefined : this.credit(invoice, back, reason);
     this.change(refund, { rewardsCancelled, creditNoteSeq: creditNote?.seq ?? 0n });
-    const facts = { ...legs, amount: sum, settlementId: settlement.id, refundId: refund.id };
+    const returned = minus(back, refund.owed);
+    const ids = { settlementId: settlement.id, refundId: refund.id };
+    const facts = { ...legs, amount: sum, returned, ...ids };
     this.emit("SettlementRefunded", refund, facts);
     return refund;
   }
@@ -371,7 +416,7 @@ export class Disputes extends UsageRecords {
               reversedHoldback: plus(payout.reversedHoldback, here),
             },
       );
-      this.endPayout(payout, refund.id);
+      if (here.length > 0) this.endPayout(payout, refund.id);
     }
     const has =
       Object.values(this.modules).includes(recipient) && account === recipient
@@ -398,7 +443,7 @@ export class Disputes extends UsageRecords {
   }
 
   cancelRewards(settlement: Settlement, refund: Row<"refund">): Coin[] {
-    const refunded = legsTotal(this.givenOf(settlement));
+    const refunded = settlement.counted;
     const entries = this.tables.entry.filter((entry) => {
       return (
         entry.distributionSeq === settlement.distributionSeq &&

@@ -27,8 +27,8 @@ export class Escrows extends Rewards {
     const { depositor, status } = escrow;
     refuse(
       [1505, sender !== depositor && sender !== this.params.authority],
+      [1518, this.isOver(escrow)],
       [1503, status !== "pending"],
-      [1518, this.isPast(escrow)],
       [1503, recipient === depositor],
       [1521, !this.canBePaid(recipient)],
     );

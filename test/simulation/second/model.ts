@@ -27,11 +27,13 @@ export class SecondModel extends Disputes {
       params?.fiatConversionEnabled === true || isSame(next, this.pending ?? this.params),
     ]);
     rules.checkParams(next, (address) => rules.isAddress(address) && this.canBePaid(address));
+    const changes = rules.changesOf(this.params, next);
     this.change(this as { pending: Params | undefined }, { pending: next });
     this.emit("ParamsProposed", undefined, {
       authority,
       effectiveHeight: this.height + 1n,
       paramsVersion: this.version + 1n,
+      ...changes,
     });
   }
 
@@ -70,10 +72,11 @@ export class SecondModel extends Disputes {
         (epoch - this.epochBase.epoch) * this.params.stakingRewardEpochLength;
       this.epochBase = { epoch, height: start };
     }
+    const changes = rules.changesOf(this.params, params);
     this.params = params;
     this.pending = undefined;
     this.version += 1n;
-    this.emit("ParamsUpdated", undefined, { paramsVersion: this.version });
+    this.emit("ParamsUpdated", undefined, { paramsVersion: this.version, ...changes });
   }
 
   /** README, "Expiry": what is open is settled as a final settlement, in parts if need be. */

@@ -52,7 +52,11 @@ export class Payouts extends State {
     });
     const { recipient } = this.escrowOf(payout);
     if (!this.canBePaid(recipient))
-      return this.fail(payout, { status: "failed", dueAtNs: 0n }, attempts);
+      return this.fail(
+        payout,
+        { status: "failed", dueAtNs: 0n },
+        this.params.maxPayoutRetries || 3,
+      );
     this.move(this.at("settlement"), recipient, payout.unpaid);
     const netAmount = payout.unpaid;
     this.change(payout, {
@@ -66,14 +70,14 @@ export class Payouts extends State {
       settlementId: this.idOf("settlement", payout.settlementSeq),
       invoiceId: this.idOf("invoice", payout.invoiceSeq),
     };
-    this.emit("PayoutCompleted", payout, { ...ids, netAmount });
+    this.emit("PayoutCompleted", payout, { ...ids, netAmount, paid: netAmount });
   }
 
-  fail(payout: Payout, fields: Partial<Payout>, attempts: number): void {
-    const most = this.params.maxPayoutRetries || 3;
+  fail(payout: Payout, fields: Partial<Payout>, most: number): void {
+    const { attempts } = payout;
     const nextAttemptHeight = attempts > most ? 0n : this.height + 2n ** BigInt(attempts);
     this.change(payout, { ...fields, nextAttemptHeight });
-    this.emit("PayoutFailed", payout, { attempts, nextAttemptHeight });
+    this.emit("PayoutFailed", payout, { nextAttemptHeight: nextAttemptHeight || "", paid: [] });
   }
 
   /** Gives the holdback to the provider. */
@@ -81,8 +85,8 @@ export class Payouts extends State {
     const { recipient } = this.escrowOf(payout);
     const { kept: amount } = payout;
     if (!this.canBePaid(recipient)) {
-      const attempts = payout.attempts + 1;
-      return this.fail(payout, { attempts, lastAttemptAtNs: this.now }, 1);
+      this.change(payout, { attempts: payout.attempts + 1 });
+      return this.fail(payout, { lastAttemptAtNs: this.now }, Number.POSITIVE_INFINITY);
     }
     this.move(this.at("settlement"), recipient, amount);
     this.change(payout, {
@@ -94,7 +98,7 @@ export class Payouts extends State {
       holdbackHeld: false,
       nextAttemptHeight: 0n,
     });
-    this.emit("HoldbackReleased", payout, { amount });
+    this.emit("HoldbackReleased", payout, { amount, paid: amount });
   }
 
   MsgHoldPayout({ sender, payoutId, reason }: own.MsgHoldPayout): void {
@@ -156,14 +160,15 @@ export class Payouts extends State {
 
   /** A payout of which nothing is here any more. */
   endPayout(payout: Payout, reason = ""): void {
-    if (payout.kept.length === 0) this.change(payout, { holdbackHeld: false, holdbackDueAtNs: 0n });
     const { status, unpaid, kept } = payout;
+    if (kept.length === 0) this.change(payout, { holdbackHeld: false, holdbackDueAtNs: 0n });
+    if (kept.length === 0 && status === "completed") this.change(payout, { nextAttemptHeight: 0n });
     if (unpaid.length > 0 || kept.length > 0) return;
     if (status !== "completed")
       this.change(payout, {
         status: "refunded",
         nextAttemptHeight: 0n,
-        dueAtNs: 0n,
+        dueAtNs: reason === "" ? payout.dueAtNs : 0n,
         holdReason: payout.holdReason || reason,
       });
   }
@@ -180,8 +185,12 @@ export class Payouts extends State {
       const lasted = this.now - escrow.disputedAtNs;
       const wait = lasted < 60n * SECOND ? 60n * SECOND : rules.lower(lasted, 3600n * SECOND);
       const until = this.now + wait;
-      this.change(payout, isNet ? { dueAtNs: until } : { holdbackDueAtNs: until });
-      return this.emit("PayoutPostponed", payout);
+      const later = isNet ? { dueAtNs: until } : { holdbackDueAtNs: until };
+      this.change(payout, isAgain ? { nextAttemptHeight: this.height + 60n } : later);
+      return this.emit("PayoutPostponed", payout, {
+        until: isAgain ? "" : until / SECOND,
+        untilHeight: isAgain ? this.height + 60n : "",
+      });
     }
     if (isNet) this.pay(payout);
     else this.payHoldback(payout);
@@ -192,7 +201,12 @@ export class Payouts extends State {
     const isKnown = ["platform_fee", "validator_fee", "tax"].includes(account);
     refuse([1521, !isKnown || !this.canBePaid(recipient)]);
     this.move(this.at(`settlement_${account}`), recipient, plus(amount));
-    this.emit("FeesWithdrawn", undefined, { account, recipient, amount: plus(amount) });
+    const before = this.withdrawn.get(account) ?? [];
+    this.withdrawn.set(account, plus(before, amount));
+    this.undos.push(() => this.withdrawn.set(account, before));
+    const { coins } = this.coinsOf(this.at(`settlement_${account}`));
+    const balance = coins.filter(({ denom }) => amount.some((each) => each.denom === denom));
+    this.emit("FeesWithdrawn", undefined, { account, recipient, amount: plus(amount), balance });
   }
 
   seriesOf(provider: string): Row<"series"> {
@@ -304,13 +318,23 @@ export class Payouts extends State {
     });
   }
 
+  /** Nothing is due of it any more. */
+  endInvoice(invoice: Row<"invoice">): void {
+    const { amountPaid, credited } = invoice;
+    const isPaid = amountPaid.length > 0;
+    const isBack = isPaid && minus(amountPaid, credited).length === 0;
+    const status = isBack ? "refunded" : isPaid ? "paid" : "cancelled";
+    this.change(invoice, { status, paidAtNs: isPaid ? invoice.paidAtNs || this.now : 0n });
+  }
+
   MsgVoidInvoice({ sender, invoiceId, reason }: own.MsgVoidInvoice): void {
     const invoice = this.find("invoice", invoiceId, 1549);
     const isOpen = ["pending", "overdue"].includes(invoice.status);
     refuse([1505, sender !== this.escrowOf(invoice).recipient]);
     refuse([1503, invoice.amountPaid.length > 0 || !isOpen]);
+    const amount = invoice.amountDue;
     this.change(invoice, { status: "cancelled", amountDue: [], voidReason: reason });
-    this.emit("InvoiceVoided", invoice, { amount: invoice.total, reason });
+    this.emit("InvoiceVoided", invoice, { amount, reason });
   }
 
   MsgCreditInvoice({ sender, invoiceId, amount, reason }: own.MsgCreditInvoice): void {
@@ -331,9 +355,8 @@ export class Payouts extends State {
     const facts = { number: series.nextCreditNote || 1n, invoiceSeq: invoice.seq, amount, reason };
     const note = this.add("creditNote", { ...facts, issuedAtNs: this.now }, "credit");
     this.change(series, { nextCreditNote: (series.nextCreditNote || 1n) + 1n });
-    const credited = plus(invoice.credited, amount);
-    const isWhole = invoice.status === "paid" && minus(invoice.amountPaid, credited).length === 0;
-    this.change(invoice, { credited, status: isWhole ? "refunded" : invoice.status });
+    this.change(invoice, { credited: plus(invoice.credited, amount) });
+    if (invoice.status === "paid") this.endInvoice(invoice);
     this.emit("InvoiceCredited", invoice, {
       creditNoteId: note.id,
       creditNoteNumber: `CN-${`${note.number}`.padStart(6, "0")}`,

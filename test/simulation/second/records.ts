@@ -43,6 +43,8 @@ export interface Beside {
   readonly id: string;
   unpaid: Coin[];
   kept: Coin[];
+  /** Of a settlement's total: what counts for its rewards, with fees that an agreement leaves. */
+  counted: Coin[];
   isGone: boolean;
 }
 export type Row<K extends Kind> = Stored<ReturnType<(typeof KINDS)[K]["decode"]>> & Beside;

@@ -2,7 +2,7 @@ import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import type * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import type { Coin } from "../../../src/gen/cosmos/base/v1beta1/coin.ts";
 import { Payouts } from "./payouts.ts";
-import { bySeq, byText, type Row, type Escrow, type Usage, type Settlement } from "./records.ts";
+import { byText, type Row, type Escrow, type Usage, type Settlement } from "./records.ts";
 import * as rules from "./rules.ts";
 import { SECOND, refuse, amountOf, plus, minus, coin, covers } from "./rules.ts";
 
@@ -48,12 +48,11 @@ export class Rewards extends Payouts {
     },
   >(rows: readonly T[]): T[] {
     const isMinted = this.params.rewardFunding === "mint";
-    if (this.epochMint.epoch !== this.epoch)
-      this.change(this.epochMint, { epoch: this.epoch, minted: 0n });
     const stopped = new Set<string>();
     return rows.filter(({ amount, referenceId }) => {
       const denom = amount[0]?.denom ?? "";
-      const most = BigInt(this.params.rewardEpochMintCap || 0) - this.epochMint.minted;
+      const minted = this.epochMint.epoch === this.epoch ? this.epochMint.minted : 0n;
+      const most = BigInt(this.params.rewardEpochMintCap || 0) - minted;
       const has = isMinted ? coin("uve", most) : this.coinsOf(this.at("reward_pool")).coins;
       if (stopped.has(denom) || !covers(has, amount)) {
         stopped.add(denom);
@@ -61,8 +60,8 @@ export class Rewards extends Payouts {
         return false;
       }
       this.move(isMinted ? "" : this.at("reward_pool"), this.at("rewards"), amount);
-      if (isMinted)
-        this.change(this.epochMint, { minted: this.epochMint.minted + amountOf(amount, "uve") });
+      const sum = minted + amountOf(amount, "uve");
+      if (isMinted) this.change(this.epochMint, { epoch: this.epoch, minted: sum });
       return true;
     });
   }
@@ -130,7 +129,7 @@ export class Rewards extends Payouts {
     });
     const due = rows
       .filter(({ amount }) => amount.length > 0)
-      .sort((a, b) => byText(a.type, b.type));
+      .sort((a, b) => byText(a.type, b.type) || byText(a.referenceId, b.referenceId));
     const funded = this.fund(due);
     for (const { usage, amount } of funded)
       this.change(usage, { reward: amountOf(amount, usage.denom) });
@@ -181,7 +180,6 @@ export class Rewards extends Payouts {
       refuse([1535, usage.disputed], [1509, !isSettled || usage.reward > 0n]);
       return usage;
     });
-    usages.sort(bySeq);
     const rows = usages.map((usage) => {
       const { recipient: address, orderId } = this.escrowOf(usage);
       const row = { usage, address, type: rules.normalised(usage.usageType), orderId };
@@ -195,7 +193,10 @@ export class Rewards extends Payouts {
     const due = rows.filter(({ amount }) => amount.length > 0);
     refuse([1509, due.length === 0]);
     const funded = this.fund(
-      due.sort((a, b) => byText(a.address, b.address) || byText(a.type, b.type)),
+      due.sort((a, b) => {
+        const byOwner = byText(a.address, b.address) || byText(a.type, b.type);
+        return byOwner || byText(a.referenceId, b.referenceId);
+      }),
     );
     refuse([1528, funded.length === 0]);
     for (const { usage, amount } of funded) {

@@ -59,6 +59,13 @@ export const covers = (has: readonly Coin[], wanted: readonly Coin[]): boolean =
 export const text = (coins: readonly Coin[]): string =>
   coins.map(({ denom, amount }) => `${amount}${denom}`).join(",");
 
+/** A price in 10^-18 as events show it: "0.050000000000000000uve". */
+export const priceText = (price: Coin | undefined): string => {
+  if (price === undefined) return "";
+  const digits = `${price.amount}`.padStart(19, "0");
+  return `${digits.slice(0, -18)}.${digits.slice(-18)}${price.denom}`;
+};
+
 /** "0.05" in 10^-18; undefined for what is no decimal. */
 export function decimal(value: string): bigint | undefined {
   const [, whole, part = ""] = /^([0-9]+)(?:\.([0-9]{1,18}))?$/.exec(value) ?? [];
@@ -114,6 +121,22 @@ export function paramsOf(...given: Readonly<Record<string, unknown>>[]): Params 
   return Object.fromEntries(fields) as Params;
 }
 
+/** Which params differ, as events show it: old and new as JSON by name. */
+export function changesOf(before: Params, after: Params) {
+  const named = Object.keys(after).map((key) => {
+    const half = key in WIRE ? "params" : "extended_params";
+    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return { key: key as keyof Params, name: `${half}.${name}` };
+  });
+  const changed = named.filter(({ key }) => before[key] !== after[key]);
+  const of = (params: Params) => {
+    const values = changed.map(({ key, name }) => [name, `${params[key]}`]).sort();
+    return JSON.stringify(Object.fromEntries(values));
+  };
+  const names = changed.map(({ name }) => name).join(",");
+  return { changed: names, old: of(before), new: of(after) };
+}
+
 /** The first param that is not as README, "Params", has it is refused with 1525. */
 export function checkParams(params: Params, isParty: (address: string) => boolean): void {
   const { platformFeeRate, validatorFeeRate, payoutHoldbackRate } = params;
@@ -141,6 +164,7 @@ export function checkParams(params: Params, isParty: (address: string) => boolea
       1525,
       !["mint", "pool"].includes(rewardFunding) ||
         params.maxRecordsPerSettlement === 0 ||
+        params.maxRecordsPerSettlement > 10_000 ||
         params.maxUsagePeriod === 0n,
     ],
     [1525, !["half_up", "half_even", "down", "up"].includes(taxRounding)],
@@ -161,8 +185,8 @@ const ALONE: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   MsgDisputeEscrow: { escrowId: 2, reason: 2, "evidence?": 2 },
   MsgSettleOrder: { orderId: 4, usageRecordIds: 4 },
   MsgRecordUsage: {
-    ...{ orderId: 5, leaseId: 5, usageUnits: 5, usageType: 5, periodEnd: 5, unitPrice: 5 },
-    signature: 6,
+    ...{ orderId: 5, leaseId: 5, usageUnits: 5, usageType: 5, periodEnd: 5, signature: 6 },
+    unitPrice: 5,
   },
   MsgAcknowledgeUsage: { usageId: 5, signature: 6 },
   MsgClaimRewards: { source: 1509 },
@@ -303,8 +327,9 @@ function isCondition(condition: ReleaseCondition): boolean {
 function isDiscount(discount: Discount): boolean {
   const { kind, rateBps, amount, tiers, validFrom, validUntil } = discount;
   const isSpan = validFrom >= 0n && (validUntil === 0n || validUntil >= validFrom);
-  const isEach = [amount, discount.minTotal, discount.maxDiscount].every(areCoins);
-  refuse([3, !isEach]);
+  const sums = [amount, discount.minTotal, discount.maxDiscount];
+  refuse([3, !sums.every(areCoins)]);
+  if (sums.some(({ length }) => length > 8)) return false;
   if (!isSpan || !isText(discount.description, 128)) return false;
   const isAscending = tiers.every(({ minUnits, rateBps: rate }, at) => {
     return rate > 0 && rate <= 10_000 && minUnits > (tiers[at - 1]?.minUnits ?? -1n);
@@ -320,8 +345,10 @@ function isTax({ mode, rates, jurisdiction, customerTaxId }: TaxTerms): boolean 
   const names = [jurisdiction, customerTaxId, ...rates.map(({ name }) => name)];
   if (!names.every((name) => isText(name, 64)) || rates.some(({ name }) => name === ""))
     return false;
-  const parts = rates.map(({ rate }) => decimal(rate) || 2n * ONE);
-  const isWithin = parts.reduce((sum, part) => sum + part, 0n) <= ONE;
+  const together = rates.reduce((sum, { rate, compound }) => {
+    return sum + rounded((compound ? ONE + sum : ONE) * (decimal(rate) || 2n * ONE), "half_even");
+  }, 0n);
+  const isWithin = together <= ONE;
   if (mode === "reverse_charge") return isWithin && rates.length <= 4;
   return (
     ["exclusive", "inclusive"].includes(mode) && isWithin && rates.length > 0 && rates.length <= 4

@@ -39,6 +39,7 @@ export class State {
   pending: Params | undefined;
   epochBase = { epoch: 0n, height: 0n };
   epochMint = { epoch: 0n, minted: 0n };
+  readonly withdrawn = new Map<string, Coin[]>();
   events: ModelEvent[] = [];
   readonly accounts = new Map<string, { coins: Coin[] }>();
   readonly tables = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, []])) as unknown as {
@@ -89,7 +90,16 @@ export class State {
     const isTimed = !["escrow", "dispute"].includes(kind);
     const second = ((fields as Partial<Usage>).submittedAtNs ?? this.now) / SECOND;
     const id = isTimed ? `${prefix}-${second}-${seq}` : `${prefix}-${seq}`;
-    const beside = { kind, id, seq, unpaid: [], kept: [], isGone: false, height: this.height };
+    const beside = {
+      kind,
+      id,
+      seq,
+      unpaid: [],
+      kept: [],
+      counted: [],
+      isGone: false,
+      height: this.height,
+    };
     const record = { ...KINDS[kind].fromPartial({}), ...beside, ...fields };
     table.push(record);
     this.undos.push(() => table.pop());

@@ -240,6 +240,7 @@ export class UsageRecords extends Escrows {
     this.emit("PriceCeilingSet", escrow, {
       customer: sender,
       usageType: type,
+      maxUnitPrice: rules.priceText(maxUnitPrice),
       effectiveFrom: this.second,
     });
   }
@@ -279,7 +280,6 @@ export class UsageRecords extends Escrows {
     );
     refuse([1506, usageRecordIds.length > this.params.maxRecordsPerSettlement]);
     const isProvider = sender === escrow.recipient;
-    let units = 0n;
     const named = usageRecordIds.map((id) => {
       const usage = this.find("usage", id, 1513);
       refuse(
@@ -287,17 +287,19 @@ export class UsageRecords extends Escrows {
         [1515, usage.status !== "open"],
         [1535, usage.disputed],
         [1506, isProvider && !this.isReady(usage)],
-        [1506, (units += usage.units) >= 2n ** 64n],
       );
       return usage;
     });
+    refuse([1506, countableOf(named) < named.length]);
     const open = named.length > 0 ? named.sort(bySeq) : this.openOf(escrow);
     refuse([1535, open.length > 0 && open.every(({ disputed }) => disputed)]);
     const asked = open.filter((usage) => !usage.disputed && (!isProvider || this.isReady(usage)));
     const next = open.slice(0, this.params.maxRecordsPerSettlement);
     const waits = next.some((usage) => isProvider && !usage.disputed && !this.isReady(usage));
-    refuse([1506, isFinal && named.length === 0 && waits]);
-    if (this.settle(escrow, asked, isFinal).isLast)
+    const isWhole = named.length === 0 || named.length === this.openOf(escrow).length;
+    const isEnd = isFinal && isWhole && escrow.openDisputes === 0;
+    refuse([1506, isEnd && waits]);
+    if (this.settle(escrow, asked, isEnd).isLast)
       this.finish(escrow, "released", "final settlement");
   }
 
@@ -308,18 +310,17 @@ export class UsageRecords extends Escrows {
     return acknowledged || this.now >= (correctedAtNs || submittedAtNs) + wait;
   }
 
-  settle(escrow: Escrow, asked: Usage[], isAskedFinal: boolean) {
+  /** @param isEnd whether its last part ends the escrow */
+  settle(escrow: Escrow, asked: Usage[], isEnd: boolean) {
     const part = asked.slice(0, this.params.maxRecordsPerSettlement);
-    const isWhole = asked.length === this.openOf(escrow).length;
-    const isEnd = isAskedFinal && escrow.openDisputes === 0 && isWhole;
     const available = minus(escrow.balance, escrow.reserved);
     const { covered, stoppedAt, isMore } = this.covered(escrow, asked, available);
     const countable = part.slice(0, countableOf(part));
     const taken = isEnd ? countable : this.worthwhile(escrow, covered, available);
     const { net } = this.paidOf(escrow, taken, available);
     refuse([1506, !isEnd && net.length === 0]);
-    const isLast = isEnd && countable.length === asked.length;
-    if (taken.length > 0) this.settleTaken(escrow, taken, isLast, stoppedAt);
+    const isLast = isEnd && countable.length === this.openOf(escrow).length;
+    if (taken.length > 0) this.settleTaken(escrow, taken, isLast, isEnd ? undefined : stoppedAt);
     return { isLast, isMore };
   }
 
@@ -329,15 +330,15 @@ export class UsageRecords extends Escrows {
     const stopped: Usage[] = [];
     const most = this.params.maxRecordsPerSettlement;
     for (const usage of asked) {
-      if (covered.length === most) return { covered, stoppedAt: stopped[0], isMore: true };
       if (stopped.some(({ denom }) => denom === usage.denom)) continue;
+      if (covered.length === most) return { covered, stoppedAt: stopped[0], isMore: true };
       const more = [...covered, usage];
       const isCountable = countableOf(more) === more.length;
       const { charge } = this.bill(escrow, more);
       const isCovered = amountOf(charge, usage.denom) <= amountOf(available, usage.denom);
-      if (isCountable && isCovered) covered = more;
+      if (isCovered && !isCountable) return { covered, stoppedAt: stopped[0], isMore: true };
+      if (isCovered) covered = more;
       else stopped.push(usage);
-      if (!isCountable) break;
     }
     return { covered, stoppedAt: stopped[0], isMore: false };
   }
@@ -382,7 +383,7 @@ export class UsageRecords extends Escrows {
       ? this.issue(escrow, { ...of, ...period }, bill, taken.length)
       : undefined;
     if (settlement !== undefined) this.change(settlement, { invoiceSeq: invoice?.seq ?? 0n });
-    this.closeUsage(taken, bill, { ...of, invoiceSeq: invoice?.seq ?? 0n });
+    const short = this.closeUsage(taken, bill, { ...of, invoiceSeq: invoice?.seq ?? 0n });
     this.useFixed(escrow, bill.given);
     if (settlement === undefined) return;
     this.moveFees("settlement_escrow", platformFee, validatorFee, tax);
@@ -391,9 +392,13 @@ export class UsageRecords extends Escrows {
     this.move(this.at("settlement_escrow"), account, providerShare);
     this.reward(escrow, settlement, taken);
     const counts = { records: taken.length, recordsRemaining: this.openOf(escrow).length };
-    const sums = { totalAmount: total, settlementType: type, stoppedAt: stoppedAt?.id ?? "" };
+    const sums = {
+      totalAmount: total,
+      settlementType: type,
+      stoppedAt: (short ?? stoppedAt)?.id ?? "",
+    };
     this.emit("OrderSettled", settlement, { ...sums, ...counts });
-    if (invoice === undefined) return;
+    if (invoice === undefined || total.length === 0) return;
     const holdback = share(
       providerShare.length > 0 ? total : [],
       rules.rateOf(this.params.payoutHoldbackRate, "0"),
@@ -405,6 +410,7 @@ export class UsageRecords extends Escrows {
     );
   }
 
+  /** @returns the first record that is not paid whole */
   closeUsage(
     taken: readonly Usage[],
     bill: { off: bigint[]; isWithin: boolean },
@@ -418,9 +424,13 @@ export class UsageRecords extends Escrows {
       return { denom, amount: `${paid}` };
     });
     const taxes = rules.spread(bill.isWithin ? tax : [], gross);
+    const short = taken.find((usage, at) => {
+      return BigInt(gross[at]?.amount ?? 0) < usage.cost - (bill.off[at] ?? 0n);
+    });
     for (const [at, usage] of taken.entries()) {
       const settledAmount = BigInt(gross[at]?.amount ?? 0) - (taxes[at] ?? 0n);
       this.change(usage, { status: "settled", settledAmount, discount: bill.off[at] ?? 0n, ...of });
     }
+    return short;
   }
 }
