@@ -10,17 +10,18 @@ import { requireNode } from "./lib/node_version.mjs";
 import { numberFlags } from "./lib/number_flags.mjs";
 import { runMain } from "./lib/root.mjs";
 
-const HELP = `usage: npm run simulate -- [--seed N] [--operations N] [--coverage]
+const HELP = `usage: npm run simulate -- [--seed N] [--operations N] [--state-every N] [--coverage]
 
-Runs random messages, a third of them refused on purpose, on the settlement module and on a model
-that was written from its rules alone (test/simulation), and compares codes, answers and events
-after each, balances and records after blocks. The first disagreement is shrunk and printed as
+Runs random messages, a third of them refused on purpose, on the settlement module and on two models
+that were written from its rules (test/simulation), and compares codes, answers, events and balances
+after each, and all records after blocks. The first disagreement is shrunk and printed as
 blocks to paste into test/simulation/regressions.test.ts; exit code 1.
 
-  --seed N        of the run (default: drawn, and printed)
-  --operations N  messages (default 200000)
-  --coverage      tells at the end which lines of the module's keepers the run did not reach
-  --help          this text
+  --seed N         of the run (default: drawn, and printed)
+  --operations N   messages (default 200000)
+  --state-every N  blocks between two comparisons of all records (default 8)
+  --coverage       tells at the end which lines of the module's keepers the run did not reach
+  --help           this text
 `;
 
 /** Every file of the module that runs inside a block: not its readers, genesis and tables of names. */
@@ -47,9 +48,14 @@ process.exitCode = await main(${JSON.stringify(options)});`;
 async function main(args) {
   if (args.includes("--help")) return void process.stdout.write(HELP);
   const rest = args.filter((arg) => arg !== "--coverage");
-  const defaults = { "--seed": Date.now() % 1_000_000, "--operations": 200_000 };
+  const defaults = {
+    ...{ "--seed": Date.now() % 1_000_000, "--operations": 200_000, "--state-every": 8 },
+  };
   const numbers = numberFlags(rest, defaults, HELP, 0);
-  const options = { seed: numbers["--seed"], operations: numbers["--operations"] };
+  const options = {
+    ...{ seed: numbers["--seed"], operations: numbers["--operations"] },
+    stateEvery: Math.max(1, numbers["--state-every"]),
+  };
   requireNode();
   const note = (line) => void process.stderr.write(`${line}\n`);
   await installIfNeeded(note);

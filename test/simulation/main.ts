@@ -1,11 +1,15 @@
 import { simulate, type Tally } from "./simulate.ts";
 
 /** @returns the exit code: 1 when module and model disagree */
-export async function main(options: { seed: number; operations: number }): Promise<number> {
+export async function main(options: {
+  seed: number;
+  operations: number;
+  stateEvery: number;
+}): Promise<number> {
   const started = performance.now();
-  const { seed, operations } = options;
+  const { seed, operations, stateEvery } = options;
   const { tally, disagreement } = await simulate({
-    ...{ seed, operations },
+    ...{ seed, operations, stateEvery },
     onProgress: (done) => showProgress(done, operations, started),
     onDisagreement: ({ what }) => process.stderr.write(`\n${what}\nshrinking …\n`),
   });
