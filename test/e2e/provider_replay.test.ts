@@ -177,5 +177,5 @@ function shareOfTrace(): string {
   const short = rows.filter((row) => (lifeOf(row) ?? Number.POSITIVE_INFINITY) < 6 * 3600);
   const skipped = rows.filter((row) => lifeOf(row) === undefined);
   const long = rows.find((row) => Math.abs((lifeOf(row) ?? 0) - 400 * 3600) < 50 * 3600) ?? "";
-  return [header, long, ...short.slice(0, 250), ...skipped.slice(0, 20)].join("\n");
+  return [header, long, ...short.slice(0, 150), ...skipped.slice(0, 20)].join("\n");
 }
