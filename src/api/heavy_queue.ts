@@ -13,11 +13,11 @@ const EQUAL_MS = 10;
 const RUNNING_X = 16;
 /** Calls of one client that wait for a place. */
 const WAITING_MAX = 100;
-/** Who has used more than this of late rests while others work, in milliseconds. */
+/** Who has used most of all, and more than this of late, rests between slices, in milliseconds. */
 const GREEDY_MS = 1000;
 /** It rests after a slice for so many times as long as that was. */
 const REST_X = 2;
-/** Others must have used so much of late for that, in milliseconds: who only looks in now and then, waits for little. */
+/** The others must have used so much for that: who only looks in waits for little. */
 const OTHERS_MS = 300;
 /** Addresses of which it is remembered what they have used. */
 const ADDRESSES_MAX = 10_000;
@@ -64,7 +64,7 @@ class Usage {
 
 /** What all clients have taken together. */
 class Everybody extends Usage {
-  /** Who has used most of late; all forget equally fast, so that only who uses something can get there. */
+  /** Who has used most of late: all forget equally fast, so that only use can change it. */
   most: Usage | undefined;
 
   addOf(usage: Usage, tookMs: number, now: number): void {
@@ -98,8 +98,9 @@ interface Paused {
  * Work with a place begins with a pause, and it, and light work that turns out long, pauses after
  * each slice. In one turn of the event loop they go on for a slice in all, again that of the client
  * first who has used least: a short call of anybody else waits for two slices at most, however much
- * work there is. Who has used most of all rests between its slices while the others want much too: it has a
- * third of the thread at most, so that they find it free. Its short calls wait for their turn too.
+ * work there is. Who has used most of all rests between its slices while the others want much too:
+ * it has a third of the thread at most, so that they find it free. Its short calls wait for their
+ * turn too.
  */
 export class HeavyQueue {
   readonly #max: number;
@@ -115,7 +116,7 @@ export class HeavyQueue {
   readonly #placed = new Set<Usage>();
   /** Whether a slice runs, or comes with the next turn of the event loop. */
   #isResuming = false;
-  /** Until when who has used most of the time rests, in milliseconds, and what ends it. */
+  /** Until when who has used most of all rests, in milliseconds, and what ends it. */
   #restsUntil = 0;
   #rest: NodeJS.Timeout | undefined;
 
@@ -163,7 +164,7 @@ export class HeavyQueue {
 
   /**
    * Runs a call that needs no place, because it is mostly short: at once, and with no promise where
-   * `work` gives none; but when it is their turn the calls of who has used most of the time.
+   * `work` gives none; but those of who has used most of all when it is their turn.
    * @throws whatever the call throws; its promise rejects with the reason of `signal` when the
    * client leaves before
    */
@@ -175,12 +176,10 @@ export class HeavyQueue {
     const usage = this.#usageOf(client);
     const pace = new Turns(this.#pause, usage, signal);
     const run = () => {
-      const began = performance.now();
       try {
         return work(pace);
       } finally {
-        const now = performance.now();
-        usage.add(now - began, now);
+        pace.end();
       }
     };
     return this.#rests(usage, performance.now()) ? pace.pause().then(run) : run();

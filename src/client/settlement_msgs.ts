@@ -18,7 +18,6 @@ import {
 import {
   MsgAcknowledgeUsage,
   MsgActivateEscrow,
-  MsgActivateEscrowResponse,
   MsgClaimRewards,
   MsgClaimRewardsResponse,
   MsgCreateEscrow,
@@ -54,7 +53,6 @@ export const disputeUsage = builder("MsgDisputeUsage", MsgDisputeUsage, "settled
 
 /** What the chain answered to each message, from the data of a tx. */
 export const readCreateEscrow = (value: Uint8Array) => MsgCreateEscrowResponse.decode(value);
-export const readActivateEscrow = (value: Uint8Array) => MsgActivateEscrowResponse.decode(value);
 export const readRecordUsage = (value: Uint8Array) => MsgRecordUsageResponse.decode(value);
 export const readSettleOrder = (value: Uint8Array) => MsgSettleOrderResponse.decode(value);
 export const readClaimRewards = (value: Uint8Array) => MsgClaimRewardsResponse.decode(value);

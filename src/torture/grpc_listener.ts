@@ -7,15 +7,15 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TortureError } from "./errors.ts";
 import type { Asking, FaultDesk, MadeKind, RequestFault } from "./fault_desk.ts";
 import { FirstAnswers } from "./first_answers.ts";
 import { Flow } from "./flow.ts";
 import { bytesField, firstMessage, messageFrame, uint32Field } from "./grpc_frames.ts";
 import { CallReset, type GrpcAnswer, GrpcNode, grpcUrl, SESSION_MEMORY_MB } from "./grpc_node.ts";
 import { untilIncluded } from "./inclusion.ts";
+import { listenLocally, localAddress } from "./listen.ts";
 import type { NodeDoor } from "./node_door.ts";
 import { type NodeRequest, readGrpcRequest } from "./requests.ts";
 
@@ -69,19 +69,13 @@ export class GrpcListener {
   /** Listens on 127.0.0.1. @throws TortureError `port_in_use`, `bad_node` */
   static async start(options: GrpcListenerOptions): Promise<GrpcListener> {
     const listener = new GrpcListener(options);
-    await new Promise<void>((resolve, reject) => {
-      listener.#server.once("error", (error) => {
-        const detail = `the proxy cannot listen on port ${options.port}: ${error.message}`;
-        reject(new TortureError("port_in_use", detail));
-      });
-      listener.#server.listen(options.port, "127.0.0.1", resolve);
-    });
+    await listenLocally(listener.#server, options.port);
     return listener;
   }
 
   /** "127.0.0.1:9090", as gRPC clients take it. */
   get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return localAddress(this.#server);
   }
 
   async close(): Promise<void> {

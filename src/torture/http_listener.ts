@@ -1,11 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TortureError } from "./errors.ts";
 import type { Asking, FaultDesk, MadeKind, RequestFault } from "./fault_desk.ts";
 import { FirstAnswers } from "./first_answers.ts";
 import { untilIncluded } from "./inclusion.ts";
 import { type NodeAnswer, NodeDoor } from "./node_door.ts";
+import { listenLocally, localAddress } from "./listen.ts";
 import { type NodeRequest, readRequest, withId } from "./requests.ts";
 import { WebSocketTunnels } from "./web_socket_tunnel.ts";
 
@@ -38,18 +37,12 @@ export class HttpListener {
   /** Listens on 127.0.0.1. @throws TortureError `port_in_use`, `bad_node` */
   static async start(options: HttpListenerOptions): Promise<HttpListener> {
     const listener = new HttpListener(options);
-    await new Promise<void>((resolve, reject) => {
-      listener.#server.once("error", (error) => {
-        const detail = `the proxy cannot listen on port ${options.port}: ${error.message}`;
-        reject(new TortureError("port_in_use", detail));
-      });
-      listener.#server.listen(options.port, "127.0.0.1", resolve);
-    });
+    await listenLocally(listener.#server, options.port);
     return listener;
   }
 
   get address(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://${localAddress(this.#server)}`;
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { pendingRecord } from "./record_steps.ts";
 import type { FateContext, RecordRefusal } from "./tx_fate.ts";
 
 /** Notes of orders that wait. */
-export const HOLD_NOTES = "hold/";
+const HOLD_NOTES = "hold/";
 /** Records of an order that are put off at once; further ones are, when their turn comes. */
 const RECORDS_MAX = 5000;
 const REASON_MAX = 500;
@@ -21,7 +21,7 @@ export interface OrderHold {
   readonly reason: string;
 }
 
-export function holdNote(orderId: string): string {
+function holdNote(orderId: string): string {
   return HOLD_NOTES + encodeURIComponent(orderId);
 }
 

@@ -78,7 +78,6 @@ export const rateOf = (rate: string, whenEmpty: string): bigint => decimal(rate 
 export const share = (coins: readonly Coin[], rate: bigint): Coin[] =>
   perDenom((amount = 0n) => (amount * rate) / ONE, coins);
 
-export const BONUS = 10_000n;
 const WIRE = {
   ...{ platformFeeRate: "0.05", validatorFeeRate: "0.01", minEscrowDuration: 3600n },
   ...{ maxEscrowDuration: 31_536_000n, settlementPeriod: 86_400n, rewardClaimExpiry: 2_592_000n },

@@ -3,23 +3,12 @@ import { describe, expect, test } from "vitest";
 import { EventBus } from "../../../src/node/event_bus.ts";
 import { silentLog } from "../../../src/node/log.ts";
 import { event } from "../../../src/types/event.ts";
+import { indexedTx } from "./indexed_tx.ts";
 
 describe("event bus", () => {
-  const result = {
-    code: 0,
-    codespace: "",
-    log: "",
-    info: "",
-    data: new Uint8Array(0),
-    gasWanted: 0n,
-    gasUsed: 0n,
-  };
   const tx = (first: number) => ({
-    hash: new Uint8Array(32).fill(first),
-    height: 3n,
-    index: first,
-    tx: new Uint8Array(1),
-    result: { ...result, events: [event("pay", { from: `${first}` })] },
+    ...indexedTx(3n, [event("pay", { from: `${first}` })]),
+    ...{ hash: new Uint8Array(32).fill(first), index: first },
   });
   const publish = (bus: EventBus, height = 3n) =>
     bus.publish(

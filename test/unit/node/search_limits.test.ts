@@ -3,7 +3,7 @@ import { bytesOfKey, joinKeys, u64Key } from "../../../src/lib/key.ts";
 import { encodePostings, tagPrefix } from "../../../src/node/block_keys.ts";
 import type { BlockStore } from "../../../src/node/block_store.ts";
 import { SearchTooWideError, searchTxs } from "../../../src/node/search.ts";
-import type { IndexedTx } from "../../../src/node/view.ts";
+import { indexedTx } from "./indexed_tx.ts";
 
 const PAGE = { page: 1, perPage: 1, descending: false };
 /** Needs the events of every candidate. */
@@ -12,22 +12,7 @@ const WIDE = "note.day > 5";
 /** A store of one block, with so many txs of one attribute that all have to be looked at. */
 function wideStore(count: number): { store: BlockStore; reads: () => number } {
   let reads = 0;
-  const tx: IndexedTx = {
-    hash: new Uint8Array(32),
-    height: 1n,
-    index: 0,
-    tx: new Uint8Array(1),
-    result: {
-      code: 0,
-      codespace: "",
-      log: "",
-      info: "",
-      data: new Uint8Array(0),
-      gasWanted: 0n,
-      gasUsed: 0n,
-      events: [],
-    },
-  };
+  const tx = indexedTx(1n);
   const list = encodePostings(Array.from({ length: count }, (_, index) => index));
   const key = bytesOfKey(joinKeys(tagPrefix("tx", "note.day"), u64Key(1n)));
   const parts = {
