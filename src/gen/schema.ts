@@ -1870,6 +1870,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "validator_fees", key: "validatorFees", no: 10, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "rewards", key: "rewards", no: 11, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "rewards_claimable", key: "rewardsClaimable", no: 12, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "taxes", key: "taxes", no: 13, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
     ],
   },
   {

@@ -32,6 +32,10 @@ export async function treasuryOf(chain: TestChain, name: string): Promise<string
   return [text(account?.balance), text(account?.credited), text(account?.withdrawn)];
 }
 
+export function totalsOf(chain: TestChain): Promise<ext.QueryTotalsResponse> {
+  return chain.query(`${OWN}/Totals`);
+}
+
 /** The only payout of the provider that has the highest id. */
 export async function lastPayout(
   chain: TestChain,

@@ -18,6 +18,7 @@ const SUMS = {
   settled: "Totals of all settlements but refunds, in base units.",
   platformFees: "Platform fees taken, in base units.",
   validatorFees: "Validator fees taken, in base units.",
+  taxes: "Taxes taken, less what refunds gave back, in base units.",
   rewards: "Rewards distributed, in base units.",
   rewardsClaimable: "Rewards that wait to be claimed, in base units.",
 } as const;

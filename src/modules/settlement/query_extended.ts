@@ -197,6 +197,7 @@ async function totals(reader: Reader): Promise<ext.QueryTotalsResponse> {
     settled: await sum("settled"),
     platformFees: await sum("platformFees"),
     validatorFees: await sum("validatorFees"),
+    taxes: await sum("taxes"),
     rewards: await sum("distributed"),
     rewardsClaimable: await sum("claimable"),
   };

@@ -17,7 +17,7 @@ import { msg, ORDER } from "../../testkit/messages.ts";
 import { eventsOf } from "../../testkit/outcome.ts";
 import { activeEscrow, acknowledged, recordedCosts, settled } from "../../testkit/orders.ts";
 import { payoutMsg } from "../../testkit/payout_messages.ts";
-import { treasuryOf } from "../../testkit/payouts.ts";
+import { totalsOf, treasuryOf } from "../../testkit/payouts.ts";
 import { DAY } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
 
@@ -133,7 +133,7 @@ describe("RULES 30 tax on top of prices", () => {
     await expect(opened('"rate":"0.19"', '"rate":"1.19"')).rejects.toThrow("billing_terms[0]");
   });
 
-  test("the authority withdraws taxes; the treasury shows them", async () => {
+  test("the authority withdraws taxes; the treasury and the totals show them", async () => {
     await recordedCosts(chain, [1000]);
     await settled(chain);
     expect(await treasuryOf(chain, "tax")).toEqual(["190uve", "190uve", ""]);
@@ -143,6 +143,7 @@ describe("RULES 30 tax on top of prices", () => {
     await chain.refused(withdraw(authority, "191uve"), 1504, "tax holds 190uve");
     await chain.ok(withdraw(authority, "150uve"));
     expect(await treasuryOf(chain, "tax")).toEqual(["40uve", "190uve", "150uve"]);
+    expect(text((await totalsOf(chain)).taxes)).toBe("190uve");
     await chain.refused(msg.send(customer2, TAX, "1uve"), "bank/3");
     await chain.checkFullInvariants();
   });

@@ -156,14 +156,14 @@ export interface QueryBillingTermsResponse {
 export interface InvoiceLedgerLine {
   /** From 1 without gaps. */
   number: number;
-  /** "issued", "payment", "overdue", "cancelled", "credited", "refunded" */
+  /** "issued", "payment", "overdue", "cancelled", "credited", "refunded", "resolved" */
   kind: string;
   previousStatus: string;
   status: string;
   amount: Coin[];
   /** Empty for the chain itself. */
   initiator: string;
-  /** The settlement, payout or credit note; the reason of a void. */
+  /** The settlement, payout, credit note, refund or dispute; the reason of a void. */
   reference: string;
   blockHeight: bigint;
   timeNs: bigint;
@@ -701,6 +701,8 @@ export interface QueryTotalsResponse {
   validatorFees: Coin[];
   rewards: Coin[];
   rewardsClaimable: Coin[];
+  /** Taken by settlements and payments of invoices, less what refunds gave back. */
+  taxes: Coin[];
 }
 
 export interface QueryOpenWorkRequest {
@@ -8027,6 +8029,7 @@ function createBaseQueryTotalsResponse(): QueryTotalsResponse {
     validatorFees: [],
     rewards: [],
     rewardsClaimable: [],
+    taxes: [],
   };
 }
 
@@ -8067,6 +8070,9 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
     }
     for (const v of message.rewardsClaimable) {
       Coin.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.taxes) {
+      Coin.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -8180,6 +8186,14 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
             message.rewardsClaimable.push(Coin.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.taxes.push(Coin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8215,6 +8229,7 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
     message.validatorFees = object.validatorFees?.map((e) => Coin.fromPartial(e)) || [];
     message.rewards = object.rewards?.map((e) => Coin.fromPartial(e)) || [];
     message.rewardsClaimable = object.rewardsClaimable?.map((e) => Coin.fromPartial(e)) || [];
+    message.taxes = object.taxes?.map((e) => Coin.fromPartial(e)) || [];
     return message;
   },
 };
