@@ -12,14 +12,15 @@ import { runMain } from "./lib/root.mjs";
 
 const HELP = `usage: npm run simulate -- [--seed N] [--operations N] [--state-every N] [--coverage]
 
-Runs random messages, a third of them refused on purpose, on the settlement module and on two models
-that were written from its rules (test/simulation), and compares codes, answers, events and balances
-after each, and all records after blocks. The first disagreement is shrunk and printed as
-blocks to paste into test/simulation/regressions.test.ts; exit code 1.
+Runs random messages, a third of them refused on purpose, on the settlement module and on the model
+that was written from its rules (test/simulation), and compares codes, answers, events and balances
+after each tx. Every other chain has blocks of one message at most, and all records are compared
+after each. The first disagreement is shrunk and printed as blocks to paste into
+test/simulation/regressions.test.ts; exit code 1.
 
   --seed N         of the run (default: drawn, and printed)
   --operations N   messages (default 200000)
-  --state-every N  blocks between two comparisons of all records (default 8)
+  --state-every N  blocks between two comparisons of all records on the other chains (default 8)
   --coverage       tells at the end which lines of the module's keepers the run did not reach
   --help           this text
 `;

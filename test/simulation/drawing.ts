@@ -1,3 +1,4 @@
+import type { Coin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
 import type { Discount, TaxTerms } from "../../src/gen/settled/settlement/v1/state.ts";
 import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
 import {
@@ -8,17 +9,16 @@ import {
   isVoidable,
   isWaiting,
 } from "./drawing_own.ts";
-import { type Dispute, disputeId, type ModelMessage, owedId } from "./model_state.ts";
-import { settlementId, type Usage, usageId } from "./model_state.ts";
-import { refundable } from "./model_refunds.ts";
-import { less } from "./model_sums.ts";
-import { PARTIES } from "./parties.ts";
+import { type ModelMessage, PARTIES } from "./parties.ts";
+import type { Row, Settlement, Usage } from "./model/records.ts";
+import { minus } from "./model/coins.ts";
 
 /** All messages; most go to where they mean something. */
 export class Drawing extends DrawingOwn {
   message(): ModelMessage {
     const { model } = this;
-    const live = model.escrows.filter(({ status }) => status === "active").length;
+    const { escrow: escrows, usage, settlement, dispute, receivable } = model.tables;
+    const live = escrows.filter(({ status }) => status === "active").length;
     const open = this.hasOpen();
     const has = (isSome: boolean, weight: number): number => (isSome ? weight * 10 : 1);
     const draw = this.random.weighted<() => ModelMessage>([
@@ -37,19 +37,19 @@ export class Drawing extends DrawingOwn {
       [has(this.escrow("active", "disputed", "pending") !== undefined, 4), () => this.ceiling()],
       [20, () => this.updateParams()],
       [has(open, 10), () => this.correct()],
-      [has(model.usage.some(isFlagged), 4), () => this.clear()],
-      [has(this.invoice((i) => i.amountDue.size > 0) !== undefined, 7), () => this.pay()],
+      [has(usage.some(isFlagged), 4), () => this.clear()],
+      [has(this.invoice((i) => i.amountDue.length > 0) !== undefined, 7), () => this.pay()],
       [has(this.invoice(isVoidable) !== undefined, 3), () => this.void()],
       [has(this.invoice(isCreditable) !== undefined, 4), () => this.credit()],
       [has(this.payout(isWaiting) !== undefined, 5), () => this.hold()],
       [has(this.payout(isWaiting) !== undefined, 5), () => this.releasePayout()],
       [has(this.payout(isHeld) !== undefined, 6), () => this.refundPayout()],
-      [has(model.settlements.length > 0, 2), () => this.withdraw()],
-      [has(open || model.settlements.length > 0, 10), () => this.disputeUsage()],
-      [has(model.disputes.some(isUndecided), 16), () => this.resolve()],
-      [has(model.settlements.length > 0, 4), () => this.refundSettlement()],
-      [has(model.receivables.length > 0, 3), () => this.payReceivable()],
-      [has(model.usage.some(isRewardable), 2), () => this.rewardProviders()],
+      [has(settlement.length > 0, 2), () => this.withdraw()],
+      [has(open || settlement.length > 0, 10), () => this.disputeUsage()],
+      [has(dispute.some(isUndecided), 16), () => this.resolve()],
+      [has(settlement.length > 0, 4), () => this.refundSettlement()],
+      [has(receivable.length > 0, 3), () => this.payReceivable()],
+      [has(usage.some(isRewardable), 2), () => this.rewardProviders()],
       [10, () => this.rewardVerifier()],
       [has(live > 0, 4), () => this.setDiscounts()],
       [has(live > 0, 4), () => this.setTax()],
@@ -68,8 +68,8 @@ export class Drawing extends DrawingOwn {
     const isOpen = random.chance(50);
     const fit = (u: Usage): boolean =>
       u.disputeSeq === 0n && u.status === (isOpen ? "open" : "settled");
-    const recent = model.usage.slice(-12);
-    const usage = this.one(recent, fit) ?? this.one(model.usage, fit);
+    const { usage: all } = model.tables;
+    const usage = this.one(all.slice(-12), fit) ?? this.one(all, fit);
     const sender = usage ? model.escrowOf(usage).depositor : this.anyone();
     const bytes = this.isBad && random.chance(10) ? 31 : random.pick([0, 32]);
     const evidenceHash = new Uint8Array(bytes).fill(random.below(256));
@@ -80,15 +80,15 @@ export class Drawing extends DrawingOwn {
 
   resolve(): ModelMessage {
     const { random, model } = this;
-    const dispute = this.one(model.disputes, isUndecided);
-    const usage = dispute && model.usage[Number(dispute.usageSeq) - 1];
+    const dispute = this.one(model.tables.dispute, isUndecided);
+    const usage = dispute && model.tables.usage[Number(dispute.usageSeq) - 1];
     const { depositor = this.anyone(), recipient = "" } = usage ? model.escrowOf(usage) : {};
     const sender = random.weighted([
       [3, model.params.authority],
       [4, depositor],
       [4, recipient || depositor],
     ]);
-    const disputeSeq = this.id(dispute && disputeId(dispute));
+    const disputeSeq = this.id(dispute?.id);
     const { units = 1n, unitPrice = 0n, denom = "uve" } = usage ?? {};
     const proposed = dispute?.customerProposal ?? dispute?.providerProposal;
     const isEqual = proposed !== undefined && random.chance(60);
@@ -99,31 +99,36 @@ export class Drawing extends DrawingOwn {
     const lower = isSomewhat && units > 1n ? units - 1n : units / 2n;
     const usageUnits = isEqual ? proposed.units : isAmended ? lower || (this.isBad ? 0n : 1n) : 0n;
     const drawnPrice = random.chance(50) ? undefined : { denom, amount: `${unitPrice / 2n}` };
-    const equal = isEqual && isAmended ? { denom, amount: proposed.unitPrice } : undefined;
+    const equal = isEqual && isAmended ? { denom, amount: `${proposed.unitPrice}` } : undefined;
     const odd = this.isBad && random.chance(15) ? { denom: "uother", amount: "1" } : drawnPrice;
     const price = isEqual ? equal : isAmended ? odd : undefined;
     const facts = { sender, disputeId: disputeSeq, resolution, usageUnits, unitPrice: price };
     return { type: "MsgResolveDispute", value: facts satisfies own.MsgResolveDispute };
   }
 
+  /** All that could go back of a settlement, tax left out. */
+  refundable(settlement: Settlement): Coin[] {
+    const { model } = this;
+    if (settlement.type === "refund") return [];
+    return model.refundable(settlement, model.leftOf(settlement));
+  }
+
   refundSettlement(): ModelMessage {
     const { model } = this;
-    const settlement = this.one(model.settlements, (s) => {
-      return s.type !== "refund" && refundable(model, s).size > 0;
-    });
-    const all =
-      settlement && settlement.type !== "refund" ? refundable(model, settlement) : new Map();
+    const settlement = this.one(model.tables.settlement, (s) => this.refundable(s).length > 0);
+    const all = settlement ? this.refundable(settlement) : [];
     const value = {
       ...{ sender: model.params.authority, amount: this.part(all), reason: this.reason() },
-      settlementId: this.id(settlement && settlementId(settlement)),
+      settlementId: this.id(settlement?.id),
     };
     return { type: "MsgRefundSettlement", value: value satisfies own.MsgRefundSettlement };
   }
 
   payReceivable(): ModelMessage {
-    const receivable = this.one(this.model.receivables, (r) => less(r.amount, r.paid).size > 0);
-    const amount = receivable ? this.part(less(receivable.amount, receivable.paid)) : [];
-    const id = this.id(receivable && owedId(receivable));
+    const left = (of: Row<"receivable">): Coin[] => minus(of.amount, of.paid);
+    const receivable = this.one(this.model.tables.receivable, (r) => left(r).length > 0);
+    const amount = receivable ? this.part(left(receivable)) : [];
+    const id = this.id(receivable?.id);
     const value = { sender: this.anyone(), receivableId: id, amount };
     return { type: "MsgPayReceivable", value: value satisfies own.MsgPayReceivable };
   }
@@ -136,8 +141,8 @@ export class Drawing extends DrawingOwn {
 
   rewardProviders(): ModelMessage {
     const { random, model } = this;
-    const fit = model.usage.filter(isRewardable).filter(() => random.chance(70));
-    const ids = (this.isBad ? [...fit, ...this.some()] : fit).slice(0, 8).map(usageId);
+    const fit = model.tables.usage.filter((u) => isRewardable(u) && random.chance(70));
+    const ids = (this.isBad ? [...fit, ...this.some()] : fit).slice(0, 8).map(({ id }) => id);
     if (this.isBad && random.chance(20)) ids.push(this.usageId(undefined));
     const usageIds = ids.length > 0 || this.isBad ? ids : [this.usageId(this.usageTarget())];
     const value = { sender: model.params.authority, reference: this.reference(), usageIds };
@@ -169,11 +174,11 @@ export class Drawing extends DrawingOwn {
       ...{ kind, rateBps: kind === "percentage" ? bps() : 0, description: "", validFrom: 0n },
       amount: kind === "fixed" ? sum() : [],
       tiers: kind === "volume" ? rise.map((minUnits) => ({ minUnits, rateBps: bps() })) : [],
-      validUntil: random.chance(25) ? model.seconds + BigInt(random.below(9000)) : 0n,
+      validUntil: random.chance(25) ? model.second + BigInt(random.below(9000)) : 0n,
       minTotal: random.chance(20) ? sum() : [],
       maxDiscount: random.chance(25) ? sum() : [],
     };
-    if (random.chance(15)) good.validFrom = model.seconds - 60n;
+    if (random.chance(15)) good.validFrom = model.second - 60n;
     if (!this.isBad || random.chance(50)) return good;
     const [tier] = good.tiers;
     const odd = random.pick<Partial<Discount>>([
@@ -218,13 +223,13 @@ export class Drawing extends DrawingOwn {
   }
 
   some(): Usage[] {
-    const { usage } = this.model;
+    const { usage } = this.model.tables;
     return usage.length === 0 ? [] : [this.random.pick(usage)];
   }
 
   rewardVerifier(): ModelMessage {
     const { random, model } = this;
-    const modules = Object.values(model.modules);
+    const modules = Object.values(model.origin.modules);
     const isOdd = this.isBad && random.chance(25);
     const validator = isOdd ? random.pick(["", ...modules]) : this.anyone();
     const score = this.isBad && random.chance(20) ? 101 : random.below(101);
@@ -234,7 +239,7 @@ export class Drawing extends DrawingOwn {
   }
 }
 
-function isUndecided({ status }: Dispute): boolean {
+function isUndecided({ status }: Row<"dispute">): boolean {
   return status === "open" || status === "reviewing";
 }
 

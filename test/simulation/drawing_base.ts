@@ -1,10 +1,9 @@
 import type * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
-import type { Model } from "./model.ts";
-import { costOf, type Escrow, escrowId, isTerminal, type ModelMessage } from "./model_state.ts";
-import { type Usage, usageId } from "./model_state.ts";
-import { text } from "./model_sums.ts";
-import { CUSTOMERS, PARTIES, PROVIDERS, signed } from "./parties.ts";
+import { CUSTOMERS, type ModelMessage, PARTIES, PROVIDERS, signed } from "./parties.ts";
 import type { Random } from "./random.ts";
+import type { Model } from "./model/model.ts";
+import type { Escrow, Usage } from "./model/records.ts";
+import { amountOf, coin, text } from "./model/coins.ts";
 
 const ORDERS = ["order-0", "order-1", "order-2", "order-3", "ordér", "o"];
 const LEASES = ["lease-1", "lease-2"];
@@ -32,13 +31,14 @@ export class DrawingBase {
   }
 
   escrow(...states: string[]): Escrow | undefined {
-    const fit = this.model.escrows.filter(({ status }) => states.includes(status));
+    const fit = this.model.tables.escrow.filter(({ status }) => states.includes(status));
     return fit.length === 0 ? undefined : this.random.pick(fit);
   }
 
   /** An escrow in one of these states, or sometimes any; undefined before there is one. */
   target(...states: string[]): Escrow | undefined {
-    const any = this.model.escrows.length === 0 ? undefined : this.random.pick(this.model.escrows);
+    const { escrow } = this.model.tables;
+    const any = escrow.length === 0 ? undefined : this.random.pick(escrow);
     if (this.isBad && this.random.chance(40)) return any;
     return this.escrow(...states) ?? any;
   }
@@ -47,7 +47,7 @@ export class DrawingBase {
     const bad = ["", "escrow-0", "escrow-01", "escrow-999", "usage-1-1", "escrow"];
     if (escrow === undefined || (this.isBad && this.random.chance(15)))
       return this.random.pick(bad);
-    return escrowId(escrow);
+    return escrow.id;
   }
 
   text(good: string, most: number): string {
@@ -66,10 +66,14 @@ export class DrawingBase {
     ]);
   }
 
+  denomsOf(escrow: Escrow | undefined): string[] {
+    return escrow?.amount.map(({ denom }) => denom) ?? ["uve"];
+  }
+
   freeOrders(): string[] {
     return ORDERS.filter((order) => {
-      const escrow = this.model.newest(order);
-      return escrow === undefined || isTerminal(escrow);
+      const newest = this.model.tables.escrow.findLast(({ orderId }) => orderId === order);
+      return newest === undefined || !this.model.isLive(newest);
     });
   }
 
@@ -108,7 +112,7 @@ export class DrawingBase {
   activate(): ModelMessage {
     const { random, model } = this;
     const escrow = this.target("pending");
-    const others = ["ve1bad", "", escrow?.depositor ?? "", ...Object.values(model.modules)];
+    const others = ["ve1bad", "", escrow?.depositor ?? "", ...Object.values(model.origin.modules)];
     const good = random.pick(PROVIDERS).address;
     const recipient = this.isBad && random.chance(50) ? random.pick(others) : good;
     const sender = random.chance(10)
@@ -122,14 +126,17 @@ export class DrawingBase {
   release(): ModelMessage {
     const { random, model } = this;
     const any = this.target("active", "disputed");
-    const fit = model.escrows.filter((e) => e.status === "active" && model.openOf(e).length === 0);
+    const { escrow: all } = model.tables;
+    const fit = all.filter((e) => e.status === "active" && model.openOf(e).length === 0);
     const bound = fit.filter((each) => each.release !== undefined);
     const some = bound.length > 0 && random.chance(70) ? bound : fit;
     const escrow = some.length > 0 && !this.isBad ? random.pick(some) : any;
-    const part = [...(escrow?.balance ?? [])].map(([denom, amount]) => {
-      const share = amount > 1n && random.chance(60) ? amount / 2n : amount;
+    const part = (escrow?.balance ?? []).map(({ denom, amount }) => {
+      const whole = BigInt(amount);
+      const share = whole > 1n && random.chance(60) ? whole / 2n : whole;
       return { denom, amount: `${share}` };
     });
+    if (random.chance(10)) part.reverse();
     const amount = random.chance(40) ? part.slice(random.below(2)) : [];
     const sender = random.chance(25)
       ? model.params.authority
@@ -165,7 +172,8 @@ export class DrawingBase {
   record(): ModelMessage {
     const { random, model } = this;
     const escrow = this.target("active");
-    const earlier = model.usage.length === 0 ? undefined : random.pick(model.usage);
+    const { usage } = model.tables;
+    const earlier = usage.length === 0 ? undefined : random.pick(usage);
     const period = this.period(escrow, earlier);
     const usageType = random.pick(TYPES);
     const units = random.weighted<bigint>([
@@ -173,7 +181,7 @@ export class DrawingBase {
       [2, random.upTo(40)],
       [1, random.pick([2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n])],
     ]);
-    const denoms = [...(escrow?.amount.keys() ?? ["uve"])];
+    const denoms = this.denomsOf(escrow);
     let value: wire.MsgRecordUsage = {
       ...{ sender: escrow?.recipient || this.anyone(), orderId: escrow?.orderId ?? "order-0" },
       ...{ leaseId: escrow?.leaseId ?? "lease-1", usageUnits: units, usageType, ...period },
@@ -192,11 +200,11 @@ export class DrawingBase {
   period(escrow: Escrow | undefined, earlier: Usage | undefined) {
     const { random, model } = this;
     const length = random.pick([1n, 60n, HOUR, HOUR, 7200n, 86_400n, 100_000n]);
-    const last = model.usage.filter(({ escrowSeq }) => escrowSeq === escrow?.seq);
+    const last = model.tables.usage.filter(({ escrowSeq }) => escrowSeq === escrow?.seq);
     const latest = last.reduce((max, { periodEnd }) => (periodEnd > max ? periodEnd : max), 0n);
-    const recent = model.seconds - BigInt(random.below(200_000));
+    const recent = model.second - BigInt(random.below(200_000));
     let start = latest > 0n && random.chance(70) ? latest : recent;
-    if (start + length > model.seconds + 60n && !this.isBad) start = model.seconds + 60n - length;
+    if (start + length > model.second + 60n && !this.isBad) start = model.second + 60n - length;
     if (earlier !== undefined && random.chance(3)) start = earlier.periodStart + 30n;
     if (random.chance(12)) start = (random.pick(last)?.periodStart ?? start + length) - length;
     return { periodStart: start, periodEnd: start + length };
@@ -204,7 +212,7 @@ export class DrawingBase {
 
   price(escrow: Escrow | undefined, denom: string, units: bigint) {
     const { random } = this;
-    const balance = escrow?.balance.get(denom) ?? 1000n;
+    const balance = amountOf(escrow?.balance ?? [], denom) || 1000n;
     const share = balance / BigInt(1 + random.below(12)) + BigInt(random.below(3));
     const digits = random.chance(50) ? 0n : BigInt(random.bits()) * BigInt(random.bits());
     const whole = (share * 10n ** 18n) / units;
@@ -233,7 +241,7 @@ export class DrawingBase {
       ],
       ...[{ periodEnd: periodStart }, { periodEnd: periodStart - 1n }],
       ...[{ periodStart: periodEnd - 2_678_400n }, { periodStart: periodEnd - 2_678_401n }],
-      { periodStart: model.seconds, periodEnd: model.seconds + 61n },
+      { periodStart: model.second, periodEnd: model.second + 61n },
       ...[{ leaseId: "lease-9" }, { orderId: "order-9" }, { orderId: "" }],
       ...[{ unitPrice: undefined }, { unitPrice: { denom: "unone", amount: "5" } }],
       ...[{ unitPrice: { denom, amount: "-1" } }, { unitPrice: { denom: "?", amount: "1" } }],
@@ -245,18 +253,19 @@ export class DrawingBase {
 
   usageTarget(): Usage | undefined {
     const { random, model } = this;
-    const any = model.usage.length === 0 ? undefined : random.pick(model.usage);
+    const { usage: all } = model.tables;
+    const any = all.length === 0 ? undefined : random.pick(all);
     if (this.isBad && random.chance(40)) return any;
-    const open = model.usage.filter(({ status }) => status === "open");
+    const open = all.filter(({ status }) => status === "open");
     const live = open.filter((usage) => model.escrowOf(usage).status === "active");
     if (live.length > 0) return random.pick(live);
     return open.length === 0 ? any : random.pick(open);
   }
 
   usageId(usage: Usage | undefined): string {
-    const bad = ["", "usage-1-1", "usage-1-999", "escrow-1", `usage-${this.model.seconds}-01`];
+    const bad = ["", "usage-1-1", "usage-1-999", "escrow-1", `usage-${this.model.second}-01`];
     if (usage === undefined || (this.isBad && this.random.chance(20))) return this.random.pick(bad);
-    return usageId(usage);
+    return usage.id;
   }
 
   acknowledge(): ModelMessage {
@@ -266,7 +275,7 @@ export class DrawingBase {
     const usageId = this.usageId(usage);
     const junk = Uint8Array.of(7);
     const empty = this.isBad && random.chance(15);
-    const doc = usage && { usageId, totalCost: text(costOf(usage)) };
+    const doc = usage && { usageId, totalCost: text(coin(usage.denom, usage.cost)) };
     const isSigned = model.params.requireUsageSignature && doc !== undefined && random.chance(85);
     const signature = isSigned ? signed(sender, doc) : empty ? new Uint8Array(0) : junk;
     const value: wire.MsgAcknowledgeUsage = { sender, usageId, signature };
@@ -275,7 +284,7 @@ export class DrawingBase {
 
   settle(): ModelMessage {
     const { random, model } = this;
-    const withOpen = model.escrows.filter((each) => {
+    const withOpen = model.tables.escrow.filter((each) => {
       return each.status === "active" && model.openOf(each).length > 0;
     });
     const escrow =
@@ -289,7 +298,7 @@ export class DrawingBase {
     ]);
     let named: string[] = [];
     const open = escrow === undefined ? [] : model.openOf(escrow);
-    if (random.chance(35)) named = open.filter(() => random.chance(60)).map(usageId);
+    if (random.chance(35)) named = open.filter(() => random.chance(60)).map(({ id }) => id);
     if (random.chance(30)) named.reverse();
     if (this.isBad && random.chance(50)) named.push(this.usageId(this.usageTarget()));
     if (this.isBad && named.length > 0 && random.chance(15)) named.push(named[0] as string);
@@ -303,13 +312,15 @@ export class DrawingBase {
 
   hasOpen(): boolean {
     const { model } = this;
-    return model.usage.some((u) => u.status === "open" && model.escrowOf(u).status === "active");
+    return model.tables.usage.some(
+      (u) => u.status === "open" && model.escrowOf(u).status === "active",
+    );
   }
 
   /** Parties who have something to claim. */
   owners(): string[] {
-    return [...this.model.claimables.values()]
-      .filter(({ address, claimable }) => claimable.size > 0 && isParty(address))
+    return this.model.tables.claimable
+      .filter(({ address, claimable }) => claimable.length > 0 && isParty(address))
       .map(({ address }) => address);
   }
 

@@ -1,72 +1,14 @@
+import type { Coin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
 import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
 import type { ReleaseCondition } from "../../src/gen/virtengine/settlement/v1/query.ts";
 import { DrawingBase, TYPES } from "./drawing_base.ts";
-import { escrowId, type Facts, type Invoice, invoiceId, type ModelMessage } from "./model_state.ts";
-import { type Payout, payoutId, type Usage } from "./model_state.ts";
-import { halvesOf } from "./model_params.ts";
-import { unpaid } from "./model_payouts.ts";
-import { type Coins, kindOf, less } from "./model_sums.ts";
-import { PARTIES, PROVIDERS, signed } from "./parties.ts";
+import { BAD_CHANGES, CHANGES, halvesOf } from "./drawing_params.ts";
+import { type ModelMessage, PARTIES, signed } from "./parties.ts";
+import type { Escrow, Row, Usage } from "./model/records.ts";
+import { minus, plus } from "./model/coins.ts";
 
-/** Changes of params that are good. */
-const CHANGES: readonly Facts[] = [
-  { platformFeeRate: "0.02" },
-  { platformFeeRate: "" },
-  { validatorFeeRate: "0.033333333333333333" },
-  { payoutHoldbackRate: "0.25" },
-  { payoutHoldbackRate: "" },
-  { minSettlementAmount: "" },
-  { minSettlementAmount: "7" },
-  { minEscrowDuration: 60n },
-  { settlementPeriod: 61n },
-  { settlementPeriod: 3_153_600_000n },
-  { rewardClaimExpiry: 0n },
-  { rewardClaimExpiry: 60n },
-  { usageGracePeriod: 0n },
-  { stakingRewardEpochLength: 3n },
-  { stakingRewardEpochLength: 4n },
-  { stakingRewardEpochLength: 2n ** 64n - 1n },
-  { maxPayoutRetries: 2 },
-  { disputeWindowDuration: 61n },
-  { usageRewardGpuMultiplierBps: 20_000 },
-  { usageRewardRateBps: 10_000 },
-  { verificationRewardAmount: "5" },
-  { billingEnabled: false },
-  { billingEnabled: true },
-  { finalRemainder: "provider" },
-  { releaseFees: true },
-  { rewardFunding: "pool" },
-  { rewardFunding: "mint" },
-  { rewardEpochMintCap: `${2n ** 200n}` },
-  { maxRecordsPerSettlement: 3 },
-  { maxRecordsPerSettlement: 10_000 },
-  { maxClockDrift: 0n },
-  { autoSettleAfter: 1n },
-  { rewardPoolAddress: "" },
-  { stakingRewardPerEpoch: "1000" },
-  { invoiceDueAfter: 0n },
-  { payoutDelay: 0n },
-  { payoutDelay: 30n },
-  { autoSettleEnabled: true },
-  { autoSettleEnabled: false },
-  { taxRounding: "half_even" },
-  { fiatConversionStableDenom: "uany" },
-];
-
-const BAD_CHANGES: readonly Facts[] = [
-  ...[{}, { platformFeeRate: "1.1" }, { validatorFeeRate: "-0.1" }, { payoutHoldbackRate: "x" }],
-  ...[{ platformFeeRate: "0.9", validatorFeeRate: "0.09", payoutHoldbackRate: "0.02" }],
-  ...[{ minEscrowDuration: 0n }, { maxEscrowDuration: 1n }, { maxEscrowDuration: 2n ** 63n }],
-  ...[{ settlementPeriod: 0n }, { settlementPeriod: 3_153_600_001n }],
-  ...[{ stakingRewardEpochLength: 0n }, { minSettlementAmount: "-1" }],
-  ...[{ minSettlementAmount: `${2n ** 256n}` }, { rewardEpochMintCap: "1.5" }],
-  ...[{ usageRewardRateBps: 10_001 }, { usageRewardCpuMultiplierBps: 0 }],
-  ...[{ usageRewardAckMultiplierBps: 20_001 }, { fiatConversionEnabled: true }],
-  ...[{ finalRemainder: "" }, { rewardFunding: "burn" }, { maxRecordsPerSettlement: 0 }],
-  ...[{ maxRecordsPerSettlement: 10_001 }, { maxUsagePeriod: 0n }, { authority: "" }],
-  ...[{ authority: "ve1bad" }, { rewardPoolAddress: "me" }, { taxRounding: "" }],
-  ...[{ payoutDelay: 3_153_600_001n }, { invoiceDueAfter: 2n ** 64n - 1n }],
-];
+type Invoice = Row<"invoice">;
+type Payout = Row<"payout">;
 
 /** Messages of settled.settlement.v1 but for those in drawing.ts. */
 export class DrawingOwn extends DrawingBase {
@@ -77,11 +19,11 @@ export class DrawingOwn extends DrawingBase {
   }
 
   invoice(holds: (each: Invoice) => boolean): Invoice | undefined {
-    return this.one(this.model.invoices, holds);
+    return this.one(this.model.tables.invoice, holds);
   }
 
   payout(holds: (each: Payout) => boolean): Payout | undefined {
-    return this.one(this.model.payouts, holds);
+    return this.one(this.model.tables.payout, holds);
   }
 
   id(good: string | undefined): string {
@@ -95,9 +37,10 @@ export class DrawingOwn extends DrawingBase {
   }
 
   /** A part of coins, all of them, or more; sometimes none. */
-  part(all: Coins, mayBeNone = true) {
+  part(all: readonly Coin[], mayBeNone = true) {
     const { random } = this;
-    const whole = [...all].map(([denom, amount]) => {
+    const whole = all.map(({ denom, amount: text }) => {
+      const amount = BigInt(text);
       const share =
         random.chance(50) && amount > 1n ? amount / BigInt(2 + random.below(4)) : amount;
       return { denom, amount: `${this.isBad && random.chance(20) ? amount + 1n : share || 1n}` };
@@ -122,7 +65,7 @@ export class DrawingOwn extends DrawingBase {
     const requiredSigners = isSigned ? (signers.length > 0 ? signers : [this.anyone()]) : [];
     const good: ReleaseCondition = {
       ...{ type, requiredSigners, satisfied: false, satisfiedAt: 0n },
-      unlockAfter: type === "timelock" ? model.seconds + BigInt(random.below(5000)) : 0n,
+      unlockAfter: type === "timelock" ? model.second + BigInt(random.below(5000)) : 0n,
       signatureThreshold: type === "multisig" ? 1 + random.below(requiredSigners.length) : 0,
       minUsageUnits: type === "usage_threshold" ? random.upTo(random.chance(5) ? 64 : 8) : 0n,
       requiredVerificationScore: type === "verification" ? 1 + random.below(100) : 0,
@@ -155,7 +98,7 @@ export class DrawingOwn extends DrawingBase {
   }
 
   withTerms() {
-    const all = this.model.escrows;
+    const all = this.model.tables.escrow;
     return this.one(all, ({ status, release }) => status === "active" && release !== undefined);
   }
 
@@ -166,8 +109,8 @@ export class DrawingOwn extends DrawingBase {
     return { type: "MsgSignRelease", value: { sender, ...this.escrowIdOf(escrow) } };
   }
 
-  escrowIdOf(escrow: { seq: bigint } | undefined): { escrowId: string } {
-    return { escrowId: this.id(escrow && escrowId(escrow)) };
+  escrowIdOf(escrow: Escrow | undefined): { escrowId: string } {
+    return { escrowId: this.id(escrow?.id) };
   }
 
   attest(): ModelMessage {
@@ -180,7 +123,7 @@ export class DrawingOwn extends DrawingBase {
   ceiling(): ModelMessage {
     const { random } = this;
     const escrow = this.target("active", "pending", "disputed");
-    const denom = random.pick([...(escrow?.amount.keys() ?? ["uve"])]);
+    const denom = random.pick(this.denomsOf(escrow));
     const price = random.chance(60) ? { denom, amount: `${random.upTo(90)}` } : undefined;
     const bad = random.pick([{ denom, amount: "x" }, { denom: "", amount: "1" }, price]);
     const maxUnitPrice = this.isBad && random.chance(30) ? bad : price;
@@ -193,7 +136,7 @@ export class DrawingOwn extends DrawingBase {
 
   correct(): ModelMessage {
     const { random, model } = this;
-    const amended = model.usage.filter((u) => u.status === "open" && u.disputeSeq > 0n);
+    const amended = model.tables.usage.filter((u) => u.status === "open" && u.disputeSeq > 0n);
     const isAmended = amended.length > 0 && random.chance(40);
     const usage = isAmended ? random.pick(amended) : this.usageTarget();
     const escrow = usage && model.escrowOf(usage);
@@ -206,7 +149,7 @@ export class DrawingOwn extends DrawingBase {
     if (usageUnits > 2n ** 64n - 1n) usageUnits = 1n;
     const amount = `${random.chance(60) ? unitPrice : (unitPrice * 9n) / 10n}`;
     const isOther = escrow !== undefined && random.chance(15);
-    const price = { denom: isOther ? random.pick([...escrow.amount.keys()]) : denom, amount };
+    const price = { denom: isOther ? random.pick(this.denomsOf(escrow)) : denom, amount };
     const odd = random.pick([undefined, { denom: "unone", amount: "1" }, { denom, amount: "-1" }]);
     const isOdd = this.isBad && random.chance(20);
     const given = isOdd ? odd : isSame ? { denom, amount: `${unitPrice}` } : price;
@@ -239,24 +182,24 @@ export class DrawingOwn extends DrawingBase {
 
   clear(): ModelMessage {
     const { model } = this;
-    const flagged = this.one(model.usage, isFlagged);
+    const flagged = this.one(model.tables.usage, isFlagged);
     const value = { sender: model.params.authority, usageId: this.usageId(flagged) };
     return { type: "MsgClearAnomaly", value: value satisfies own.MsgClearAnomaly };
   }
 
   pay(): ModelMessage {
-    const invoice = this.invoice((each) => each.amountDue.size > 0);
+    const invoice = this.invoice((each) => each.amountDue.length > 0);
     const { depositor = this.anyone() } = invoice ? this.model.escrowOf(invoice) : {};
     const sender = this.random.chance(70) ? depositor : this.anyone();
     const amount = invoice ? this.part(invoice.amountDue) : [];
-    const value = { sender, invoiceId: this.id(invoice && invoiceId(invoice)), amount };
+    const value = { sender, invoiceId: this.id(invoice?.id), amount };
     return { type: "MsgPayInvoice", value: value satisfies own.MsgPayInvoice };
   }
 
   void(): ModelMessage {
     const invoice = this.invoice(isVoidable);
     const { recipient = this.anyone() } = invoice ? this.model.escrowOf(invoice) : {};
-    const ids = { sender: recipient, invoiceId: this.id(invoice && invoiceId(invoice)) };
+    const ids = { sender: recipient, invoiceId: this.id(invoice?.id) };
     const value = { ...ids, reason: this.reason() };
     return { type: "MsgVoidInvoice", value: value satisfies own.MsgVoidInvoice };
   }
@@ -264,17 +207,17 @@ export class DrawingOwn extends DrawingBase {
   credit(): ModelMessage {
     const invoice = this.invoice(this.random.chance(95) ? isCreditable : () => true);
     const { recipient = this.anyone() } = invoice ? this.model.escrowOf(invoice) : {};
-    const left = invoice ? less(invoice.amountPaid, invoice.credited) : new Map();
+    const left = invoice ? minus(invoice.amountPaid, invoice.credited) : [];
     const isEmpty = this.isBad && this.random.chance(10);
     const amount = isEmpty ? [] : this.part(left, false);
-    const ids = { sender: recipient, invoiceId: this.id(invoice && invoiceId(invoice)) };
+    const ids = { sender: recipient, invoiceId: this.id(invoice?.id) };
     const value = { ...ids, amount, reason: this.reason() };
     return { type: "MsgCreditInvoice", value: value satisfies own.MsgCreditInvoice };
   }
 
   ofPayout(payout: Payout | undefined) {
     const { authority } = this.model.params;
-    return { sender: authority, payoutId: this.id(payout && payoutId(payout)) };
+    return { sender: authority, payoutId: this.id(payout?.id) };
   }
 
   hold(): ModelMessage {
@@ -289,7 +232,7 @@ export class DrawingOwn extends DrawingBase {
 
   refundPayout(): ModelMessage {
     const payout = this.payout(isHeld);
-    const amount = payout ? this.part(unpaid(payout)) : [];
+    const amount = payout ? this.part(unpaidOf(payout)) : [];
     const value = { ...this.ofPayout(payout), amount, reason: this.reason() };
     return { type: "MsgRefundPayout", value: value satisfies own.MsgRefundPayout };
   }
@@ -297,9 +240,9 @@ export class DrawingOwn extends DrawingBase {
   withdraw(): ModelMessage {
     const { random, model } = this;
     const name = random.pick(["platform_fee", "validator_fee", "tax"]);
-    const held = model.balance(model.module(`settlement_${name}`));
+    const held = model.accounts.get(model.at(`settlement_${name}`))?.coins ?? [];
     const account = this.isBad && random.chance(25) ? random.pick(["", "rewards"]) : name;
-    const modules = Object.values(model.modules);
+    const modules = Object.values(model.origin.modules);
     const isOdd = this.isBad && random.chance(30);
     const recipient = isOdd ? random.pick(["", ...modules]) : this.anyone();
     const amount = this.part(held, false);
@@ -314,7 +257,7 @@ export class DrawingOwn extends DrawingBase {
     if (this.isBad) changes.push(random.pick(BAD_CHANGES));
     // Another authority is one who can sign.
     if (random.chance(4)) changes.push({ authority: random.pick([this.anyone(), sender]) });
-    if (this.isBad && random.chance(10)) changes.push({ authority: model.module("rewards") });
+    if (this.isBad && random.chance(10)) changes.push({ authority: model.at("rewards") });
     const base = model.pending ?? model.params;
     const { params, extendedParams } = halvesOf(Object.assign({}, base, ...changes));
     const halves = random.weighted<Partial<own.MsgUpdateParams>>([
@@ -339,15 +282,20 @@ export function isFlagged({ status, anomalies }: Usage): boolean {
 }
 
 export function isCreditable({ amountPaid, status }: Invoice): boolean {
-  return amountPaid.size > 0 && status !== "refunded";
+  return amountPaid.length > 0 && status !== "refunded";
 }
 
 export function isVoidable({ amountDue, amountPaid }: Invoice): boolean {
-  return amountDue.size > 0 && amountPaid.size === 0;
+  return amountDue.length > 0 && amountPaid.length === 0;
 }
 
 export function isWaiting(payout: Payout): boolean {
-  return unpaid(payout).size > 0;
+  return unpaidOf(payout).length > 0;
+}
+
+/** What the account `settlement` has of it. */
+function unpaidOf({ unpaid, kept }: Payout): Coin[] {
+  return plus(unpaid, kept);
 }
 
 export function isHeld({ status, holdbackHeld }: Payout): boolean {

@@ -19,7 +19,7 @@ export async function main(options: {
     return 1;
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  process.stdout.write(`module and both models agree on ${operations} operations (${seconds} s)\n`);
+  process.stdout.write(`module and model agree on ${operations} operations (${seconds} s)\n`);
   process.stdout.write(`${linesOf(tally).join("\n")}\n`);
   return 0;
 }

@@ -1,13 +1,16 @@
 import { provider } from "../testkit/accounts.ts";
 import { Drawing } from "./drawing.ts";
-import type { Model } from "./model.ts";
-import type { Facts, ModelMessage } from "./model_state.ts";
+import type { Facts, ModelMessage } from "./parties.ts";
 import { Random } from "./random.ts";
+import type { Model } from "./model/model.ts";
 
 const SECOND = 1_000_000_000n;
 const HOUR = 3600n;
 /** The longest jump of block time: 400 days. Nanoseconds of a time end in the year 2262. */
 const MOST_NS = 400n * 86_400n * SECOND;
+
+/** The step of a block a second after the one before. */
+const SOON = 0;
 
 /** What a block of a plan is drawn from: its time step, and one seed per message of each tx. */
 export interface PlannedBlock {
@@ -20,24 +23,35 @@ export interface PlannedBlock {
 /** A run from genesis as seeds: any part of it can be left out, and the rest still means something. */
 export interface Plan {
   readonly seed: number;
+  /** Whether its blocks have one message at most, and all records are compared after each. */
+  readonly isSingle: boolean;
   readonly blocks: readonly PlannedBlock[];
 }
 
-/** A plan of about so many messages. */
+/** A plan of about so many messages; every other one is of single messages. */
 export function planOf(seed: number, operations: number): Plan {
   const random = new Random(seed);
+  const isSingle = seed % 2 === 0;
   const blocks: PlannedBlock[] = [];
   for (let left = operations; left > 0; ) {
     const txs: number[][] = [];
-    for (let count = random.below(6); count > 0 && left > 0; count -= 1) {
-      const length = random.chance(85) ? 1 : 2 + random.below(2);
+    for (
+      let count = isSingle ? Number(random.chance(90)) : random.below(6);
+      count > 0 && left > 0;
+      count -= 1
+    ) {
+      const length = isSingle || random.chance(85) ? 1 : 2 + random.below(2);
       txs.push(Array.from({ length }, () => random.bits()));
       left -= length;
     }
-    const restart = random.chance(2) ? { restart: random.bits() } : {};
-    blocks.push({ step: random.bits(), txs, ...restart });
+    // As many per message as in the other plans.
+    const isRestarted = random.chance(2) && (!isSingle || random.chance(33));
+    const restart = isRestarted ? { restart: random.bits() } : {};
+    // As much time per message, too.
+    const step = isSingle && random.chance(65) ? SOON : random.bits();
+    blocks.push({ step, txs, ...restart });
   }
-  return { seed, blocks };
+  return { seed, isSingle, blocks };
 }
 
 /** Params of a run: fields of genesis that differ from the defaults. */
@@ -85,22 +99,22 @@ export function paramsOf(seed: number): { params: Facts; extended: Facts; pool: 
 
 /** Time of the next block: now and then just before, at or after something is due. */
 export function timeAfter(model: Model, step: number): bigint {
+  if (step === SOON) return model.now + SECOND;
   const random = new Random(step);
+  const { escrow: escrows, entry, invoice, terms, dispute, settlement, payout } = model.tables;
   const moments = [
-    ...model.escrows.flatMap((e) =>
-      e.status === "active" ? [e.expiresAtNs, e.autoSettleAtNs] : [],
-    ),
-    ...[...model.entries.values()].map(({ expiresAtNs }) => expiresAtNs),
-    ...model.invoices.filter((i) => i.amountDue.size > 0).map(({ dueAtNs }) => dueAtNs),
-    ...model.escrows.flatMap(({ release }) => {
+    ...escrows.flatMap((e) => (e.status === "active" ? [e.expiresAtNs, e.autoSettleAtNs] : [])),
+    ...entry.filter(({ isGone }) => !isGone).map(({ expiresAtNs }) => expiresAtNs),
+    ...invoice.filter((i) => i.amountDue.length > 0).map(({ dueAtNs }) => dueAtNs),
+    ...escrows.flatMap(({ release }) => {
       return (release?.conditions ?? []).map(({ unlockAfter }) => unlockAfter * SECOND);
     }),
-    ...[...model.terms.values()].flatMap(({ discounts }) => {
+    ...terms.flatMap(({ discounts }) => {
       return discounts.map(({ validUntil }) => (validUntil + 1n) * SECOND);
     }),
-    ...model.disputes.map(({ expiresAtNs }) => expiresAtNs),
-    ...model.settlements.map((s) => s.settledAtNs + model.params.disputeWindowDuration * SECOND),
-    ...model.payouts.flatMap(({ dueAtNs, holdbackDueAtNs }) => [dueAtNs, holdbackDueAtNs]),
+    ...dispute.map(({ expiresAtNs }) => expiresAtNs),
+    ...settlement.map((s) => s.settledAtNs + model.params.disputeWindowDuration * SECOND),
+    ...payout.flatMap(({ dueAtNs, holdbackDueAtNs }) => [dueAtNs, holdbackDueAtNs]),
   ].filter((moment) => moment > model.now + 1n && moment < model.now + MOST_NS);
   const chosen = random.weighted<bigint>([
     [4, 1n],
@@ -122,9 +136,11 @@ export function timeAfter(model: Model, step: number): bigint {
  */
 export function misdirectedBy(model: Model, seed: number): bigint {
   const random = new Random(seed);
-  const hasSeries = model.seqs.has(`invoices of ${model.module("fee_collector")}`);
-  const fit = model.escrows.filter(({ status, seq }) => {
-    const isBilled = model.invoices.some(({ escrowSeq }) => escrowSeq === seq);
+  const { escrow: escrows, invoice, series } = model.tables;
+  const recipient = model.at("fee_collector");
+  const hasSeries = series.some(({ provider, next }) => provider === recipient && next > 1n);
+  const fit = escrows.filter(({ status, seq }) => {
+    const isBilled = invoice.some(({ escrowSeq }) => escrowSeq === seq);
     return status === "active" && (hasSeries || !isBilled);
   });
   return fit.length > 0 && random.chance(50) ? random.pick(fit).seq : 0n;

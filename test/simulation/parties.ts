@@ -3,7 +3,15 @@ import { AcknowledgeSignDoc, UsageSignDoc } from "../../src/gen/settled/settleme
 import { authority, customer, customer2, provider, provider2 } from "../testkit/accounts.ts";
 import { stranger, type TestAccount, testAccount } from "../testkit/accounts.ts";
 import { CHAIN_ID } from "../testkit/chain.ts";
-import type { Facts } from "./model_state.ts";
+
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** A message that one of the parties signs. */
+export interface ModelMessage {
+  /** Such as "MsgSettleOrder". */
+  readonly type: string;
+  readonly value: { readonly sender: string };
+}
 
 export const CUSTOMERS = [customer, customer2, testAccount("customer3")];
 export const PROVIDERS = [provider, provider2, testAccount("provider3")];

@@ -1,23 +1,12 @@
-import { expect, test } from "vitest";
-import { type ConcreteBlock, runBlocks, type Setting } from "./compare.ts";
-import { halvesOf, paramsFrom } from "./model_params.ts";
+import { test } from "vitest";
+import { expectAgreed } from "./agreed.ts";
+import { halvesOf } from "./drawing_params.ts";
+import { paramsOf } from "./model/params.ts";
 import { acknowledge, activate, after, authority, correct, create, delayed } from "./steps.ts";
 import { depositor, dispute, idAt, message, ONE, other, recipient, report } from "./steps.ts";
 import { resolve, SETTING, setTax, settle } from "./steps.ts";
 
 // Disputes, and what they meet: blocks that module and model must agree on.
-
-/** Checks that module and model agree, and what was refused, with which code, in this order. */
-async function expectAgreed(
-  blocks: readonly ConcreteBlock[],
-  refused: readonly number[],
-  setting: Setting = SETTING,
-): Promise<void> {
-  const tally = { accepted: 0, refused: new Map<number, number>() };
-  expect(await runBlocks(setting, blocks, tally)).toBeUndefined();
-  const codes = [...tally.refused].flatMap(([code, count]) => Array<number>(count).fill(code));
-  expect(codes.sort()).toEqual([...refused].sort());
-}
 
 function refund(...amounts: readonly number[]) {
   const amount = amounts.map((each) => ({ denom: "uve", amount: `${each}` }));
@@ -48,7 +37,7 @@ test("RULES 21, 31 parties who agree on a record whose payment was all fees get 
     [[dispute(idAt("usage", 3))]],
     [[resolve(depositor, 1, "accepted")], [resolve(recipient, 1, "accepted")]],
   );
-  await expectAgreed(blocks, [], { ...SETTING, params });
+  await expectAgreed(blocks, [], { params });
 });
 
 test("RULES 24 while a record is disputed a final settlement is an ordinary one", async () => {
@@ -167,7 +156,7 @@ test("RULES 21 without a dispute window nothing is disputed", async () => {
     [[settle(false)], [dispute(idAt("usage", 3))]],
     [[dispute(idAt("usage", 3))]],
   );
-  await expectAgreed(blocks, [1503, 1503, 1515], { ...SETTING, params });
+  await expectAgreed(blocks, [1503, 1503, 1515], { params });
 });
 
 test("RULES 21, 30 what is kept for a disputed record is what it would be charged, tax and discounts included", async () => {
@@ -197,12 +186,12 @@ test("RULES 32 a payout that disputes held and refunds emptied cannot be held", 
     [[refund()], [message("MsgHoldPayout", hold)]],
     [[resolve(authority, 1, "rejected")]],
   );
-  await expectAgreed(blocks, [1503], { ...SETTING, extended });
+  await expectAgreed(blocks, [1503], { extended });
 });
 
 test("RULES 33 the authority rewards no record whose settlement gave something back", async () => {
   const setting = { ...SETTING, params: { usage_reward_rate_bps: 0 } };
-  const { params } = halvesOf(paramsFrom({ authority }));
+  const { params } = halvesOf(paramsOf({ authority }));
   const change = { sender: authority, authority, params, extendedParams: undefined };
   const reward = (number: number) => {
     const usageIds = [idAt("usage", 3, number)];

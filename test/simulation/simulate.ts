@@ -16,7 +16,7 @@ export interface Simulation {
   readonly seed: number;
   /** Messages. */
   readonly operations: number;
-  /** Blocks between two comparisons of all records; balances are compared after each tx. */
+  /** Blocks between two comparisons of all records, on chains whose blocks have several messages. */
   readonly stateEvery?: number;
   /** Called after each chain with the operations run so far. */
   readonly onProgress?: (done: number) => void;

@@ -4,7 +4,7 @@ import { simulate } from "./simulate.ts";
 
 const OPERATIONS = LONG ? 200_000 : 5000;
 
-test(`module and both models agree on ${OPERATIONS} operations, many of them refused`, async () => {
+test(`module and model agree on ${OPERATIONS} operations, many of them refused`, async () => {
   const { tally, disagreement } = await simulate({
     ...{ seed: 1, operations: OPERATIONS, stateEvery: LONG ? 8 : 20 },
   });

@@ -1,8 +1,7 @@
 import { customer2, provider } from "../testkit/accounts.ts";
 import { GENESIS, GENESIS_TIME, slot } from "../testkit/times.ts";
 import type { ConcreteBlock } from "./compare.ts";
-import type { Facts, ModelMessage } from "./model_state.ts";
-import { PARTIES } from "./parties.ts";
+import { type Facts, type ModelMessage, PARTIES } from "./parties.ts";
 
 // Messages and blocks of the tests that run what module and model once disagreed about.
 

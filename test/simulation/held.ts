@@ -1,12 +1,12 @@
-import type { Event } from "../../../src/types/event.ts";
-import { minus, plus } from "./rules.ts";
-import type { Coin } from "../../../src/gen/cosmos/base/v1beta1/coin.ts";
+import type { Event } from "../../src/types/event.ts";
+import { minus, plus } from "./model/coins.ts";
+import type { Coin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
 
 /** What the bank's events say that everybody has: balances after each tx, without an export. */
 export class Held {
-  readonly #coins = new Map<string, readonly Coin[]>();
+  readonly #coins = new Map<string, Coin[]>();
 
-  constructor(balances: ReadonlyMap<string, readonly Coin[]>) {
+  constructor(balances: ReadonlyMap<string, Coin[]>) {
     for (const [address, coins] of balances) this.#coins.set(address, plus(coins));
   }
 
@@ -19,11 +19,11 @@ export class Held {
     }
   }
 
-  of(address: string): readonly Coin[] {
+  of(address: string): Coin[] {
     return this.#coins.get(address) ?? [];
   }
 
-  #change(address: string, change: (coins: readonly Coin[]) => readonly Coin[]): void {
+  #change(address: string, change: (coins: Coin[]) => Coin[]): void {
     this.#coins.set(address, change(this.of(address)));
   }
 }

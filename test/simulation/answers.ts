@@ -1,8 +1,9 @@
-import { TxMsgData } from "../../../src/gen/cosmos/base/abci/v1beta1/abci.ts";
-import * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
-import * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
-import { plain, sides } from "../difference.ts";
-import type { ModelEvent } from "./records.ts";
+import { TxMsgData } from "../../src/gen/cosmos/base/abci/v1beta1/abci.ts";
+import * as own from "../../src/gen/settled/settlement/v1/tx.ts";
+import * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
+import { plain, sides } from "./difference.ts";
+import type { Done } from "./model/model.ts";
+import type { Message } from "./model/records.ts";
 
 // Answers of messages: each field says what the event of the message says.
 
@@ -35,24 +36,24 @@ const NAMES: Readonly<Record<string, string>> = {
 
 /** @returns the first field of an answer that differs from what the model's event says */
 export function differenceOfAnswers(
-  types: readonly string[],
-  done: readonly (readonly ModelEvent[])[],
+  tx: readonly Message[],
+  done: readonly Done[],
   { data, second }: { readonly data: Uint8Array; readonly second: bigint },
 ): string | undefined {
   const answers = TxMsgData.decode(data).msgResponses;
-  for (const [index, type] of types.entries()) {
+  for (const [index, { type }] of tx.entries()) {
     const { typeUrl = "", value = new Uint8Array() } = answers[index] ?? {};
     const name = typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
     if (name !== `${type}Response`) return `answer: ${sides(`${type}Response`, name)}`;
     const codec = CODECS[name as "MsgCreateEscrowResponse"];
     const answer = codec.decode(value) as unknown as Record<string, unknown>;
-    const event = done[index]?.find(({ name: event, facts }) => {
+    const { events = [], answer: own = {} } = done[index] ?? {};
+    const event = events.find(({ name: event, facts }) => {
       return EVENTS[type]?.split(" ").includes(event) && facts["records"] !== 0;
     });
     for (const [field, found] of Object.entries(answer)) {
       const isTime = field.endsWith("At") && field !== "expiresAt";
-      if (!isTime && EVENTS[type] === undefined) continue;
-      const fact = isTime ? second : factOf(type, field, event?.facts ?? {});
+      const fact = isTime ? second : factOf(type, field, { ...event?.facts, ...own });
       if (text(fact) !== text(found)) return `answer ${field}: ${sides(text(fact), text(found))}`;
     }
   }

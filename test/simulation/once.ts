@@ -1,7 +1,6 @@
-import { plain, sides } from "../difference.ts";
-import type { SecondModel } from "./model.ts";
-import { type Kind, snake } from "./records.ts";
-import type { Params } from "./rules.ts";
+import { plain, sides, snakeOf } from "./difference.ts";
+import type { Model } from "./model/model.ts";
+import type { Kind, Params } from "./model/records.ts";
 
 type Facts = Readonly<Record<string, unknown>>;
 
@@ -12,11 +11,18 @@ const SEQUENCES: Readonly<Record<string, Kind>> = {
   ...{ dispute: "dispute", refund: "refund", receivable: "receivable" },
 };
 
+/** Names in genesis of what is compared here. */
+export const ONCE = [
+  ...["params", "extended_params", "params_version", "pending_params", "sequences"],
+  ...["epoch_mint", "epoch_base", "taxes_withdrawn"],
+  ...["platform_fees_withdrawn", "validator_fees_withdrawn"],
+];
+
 /** Compares what an export has once: params, the next numbers, epochs and fees withdrawn. */
-export function differenceOfOnce(model: SecondModel, settlement: Facts): string | undefined {
+export function differenceOfOnce(model: Model, settlement: Facts): string | undefined {
   const pending = (settlement["pending_params"] ?? {}) as Facts;
   const of = (half: string, from: Facts) => (from[half] ?? {}) as Facts;
-  const withdrawn = (account: string) => model.withdrawn.get(account) ?? [];
+  const withdrawn = (account: string) => model.withdrawn[account] ?? [];
   const numbers = (settlement["sequences"] ?? {}) as Facts;
   const { epoch, height } = model.epochBase;
   const pairs: [name: string, ours: unknown, theirs: unknown][] = [
@@ -24,6 +30,7 @@ export function differenceOfOnce(model: SecondModel, settlement: Facts): string 
     ...(model.pending === undefined
       ? [["pending params", undefined, settlement["pending_params"]] as [string, unknown, unknown]]
       : pairsOf(model.pending, { ...of("params", pending), ...of("extended_params", pending) })),
+    ["height of pending params", model.pending && model.height, pending["proposed_height"]],
     ["params version", model.version, settlement["params_version"]],
     ["epoch mint", model.epochMint, settlement["epoch_mint"]],
     ["epoch base", { epoch, height }, settlement["epoch_base"]],
@@ -45,5 +52,5 @@ export function differenceOfOnce(model: SecondModel, settlement: Facts): string 
 }
 
 function pairsOf(params: Params, found: Facts): [string, unknown, unknown][] {
-  return Object.entries(params).map(([key, value]) => [snake(key), value, found[snake(key)]]);
+  return Object.entries(params).map(([key, value]) => [snakeOf(key), value, found[snakeOf(key)]]);
 }
