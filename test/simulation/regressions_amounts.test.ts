@@ -103,3 +103,16 @@ test("RULES 32 what was held by a dispute and then by the authority keeps its du
     await expectAgreed(blocks, [], { extended });
   }
 });
+
+test("RULES 31 nothing goes back of a provider's share that a refund of the payout gave back, whatever the parties agree on", async () => {
+  const extended = { ...SETTING.extended, payout_delay: "120" };
+  const gone = { payoutId: idAt("payout", 4), amount: [], reason: "why" };
+  const blocks = after(
+    [[report("l", 0, 5n, 1016n * ONE)], [setTax(authority, "exclusive", ["0.19"])]],
+    [[settle(false)]],
+    [[hold()], [message("MsgRefundPayout", { sender: authority, ...gone })]],
+    [[dispute(idAt("usage", 3))]],
+    [[resolve(depositor, 1, "amended", 4n)], [resolve(recipient, 1, "amended", 4n)]],
+  );
+  await expectAgreed(blocks, [], { extended, params: { payout_holdback_rate: "0.1" } });
+});

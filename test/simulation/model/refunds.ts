@@ -43,8 +43,10 @@ export class Refunds extends Settling {
     const before = this.givenOf(settlement);
     const holdback = this.nth("payout", settlement.payoutSeq)?.holdback ?? [];
     const whole = { platformFee, validatorFee, holdback, net: minus(providerShare, holdback), tax };
-    const own = isAgreed ? perDenom(per, amount, providerShare, total) : amount;
-    const back = plus(isAgreed ? plus(before.holdback, before.net) : this.givenBy(settlement), own);
+    const gave = isAgreed ? plus(before.holdback, before.net) : this.givenBy(settlement);
+    const part = isAgreed ? perDenom(per, amount, providerShare, total) : amount;
+    const own = isAgreed ? least(part, minus(providerShare, gave)) : part;
+    const back = plus(gave, own);
     const shareOf = (leg: Leg) => {
       const all = isAgreed ? providerShare : total;
       const gives = (of: bigint, part: bigint, sum: bigint, was: bigint) =>
@@ -52,7 +54,7 @@ export class Refunds extends Settling {
       return perDenom(gives, back, whole[leg], all, before[leg]);
     };
     const legs: Legs = { platformFee: [], validatorFee: [], holdback: [], net: [], tax: [] };
-    legs.tax = shareOf("tax").filter(({ denom }) => amountOf(amount, denom) > 0n);
+    legs.tax = shareOf("tax").filter(({ denom }) => amountOf(own, denom) > 0n);
     let rest = own;
     const give = (leg: Leg, wanted = minus(whole[leg], before[leg], legs[leg])) => {
       const gives = least(wanted, rest);
