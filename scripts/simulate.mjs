@@ -12,11 +12,11 @@ import { runMain } from "./lib/root.mjs";
 
 const HELP = `usage: npm run simulate -- [--seed N] [--operations N] [--state-every N] [--coverage]
 
-Runs random messages, a third of them refused on purpose, on the settlement module and on the model
-that was written from its rules (test/simulation), and compares codes, answers, events and balances
-after each tx. Every other chain has blocks of one message at most, and all records are compared
-after each. The first disagreement is shrunk and printed as blocks to paste into
-test/simulation/regressions.test.ts; exit code 1.
+Runs random messages, about a third of which are refused, on the settlement module and on the model
+that was written from its documents (test/simulation), and compares codes, answers, events and
+balances after each tx. Every other chain has blocks of one message at most, and the records that
+either side changed are compared after each. The first disagreement, which may be a halt, is shrunk
+and printed as blocks to paste into a test; exit code 1.
 
   --seed N         of the run (default: drawn, and printed)
   --operations N   messages (default 200000)

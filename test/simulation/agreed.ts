@@ -1,5 +1,6 @@
 import { expect } from "vitest";
-import { type ConcreteBlock, runBlocks, type Setting } from "./compare.ts";
+import type { ConcreteBlock, Setting } from "./compare.ts";
+import { runBlocks } from "./runs.ts";
 import { SETTING } from "./steps.ts";
 
 /**

@@ -2,6 +2,7 @@ import { TxMsgData } from "../../src/gen/cosmos/base/abci/v1beta1/abci.ts";
 import * as own from "../../src/gen/settled/settlement/v1/tx.ts";
 import * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
 import { plain, sides } from "./difference.ts";
+import { SECOND } from "./model/coins.ts";
 import type { Done } from "./model/model.ts";
 import type { Message } from "./model/records.ts";
 
@@ -47,13 +48,13 @@ export function differenceOfAnswers(
     if (name !== `${type}Response`) return `answer: ${sides(`${type}Response`, name)}`;
     const codec = CODECS[name as "MsgCreateEscrowResponse"];
     const answer = codec.decode(value) as unknown as Record<string, unknown>;
-    const { events = [], answer: own = {} } = done[index] ?? {};
+    const { events = [], answer: more = {} } = done[index] ?? {};
     const event = events.find(({ name: event, facts }) => {
       return EVENTS[type]?.split(" ").includes(event) && facts["records"] !== 0;
     });
     for (const [field, found] of Object.entries(answer)) {
       const isTime = field.endsWith("At") && field !== "expiresAt";
-      const fact = isTime ? second : factOf(type, field, { ...event?.facts, ...own });
+      const fact = isTime ? second : factOf(type, field, { ...event?.facts, ...more });
       if (text(fact) !== text(found)) return `answer ${field}: ${sides(text(fact), text(found))}`;
     }
   }
@@ -61,7 +62,7 @@ export function differenceOfAnswers(
 }
 
 function factOf(type: string, field: string, facts: Readonly<Record<string, unknown>>): unknown {
-  if (field === "expiresAt") return (facts["expiresAtNs"] as bigint) / 1_000_000_000n;
+  if (field === "expiresAt") return (facts["expiresAtNs"] as bigint) / SECOND;
   return facts[NAMES[`${type}.${field}`] ?? NAMES[field] ?? field];
 }
 

@@ -12,8 +12,7 @@ import { CHAIN_ID, genesisOf, openChain, type TestChain } from "../testkit/chain
 import { openMemoryDb } from "../../src/store/leveldb.ts";
 import { GENESIS_TIME } from "../testkit/times.ts";
 import { plain, sides } from "./difference.ts";
-import { differenceOfEvents, eventsOf, isBegin } from "./events.ts";
-import { messagesOf, misdirectedBy, paramsOf, type Plan, timeAfter } from "./operations.ts";
+import { differenceOfEvents, eventsOf, isBegin, isOf } from "./events.ts";
 import { type Facts, isSigned, type ModelMessage, PARTIES } from "./parties.ts";
 import { type Exported, Records } from "./records.ts";
 import { differenceOfAnswers } from "./answers.ts";
@@ -46,13 +45,17 @@ export interface Disagreement {
   readonly blocks: readonly ConcreteBlock[];
 }
 
+/** Messages by what they came to on both sides. */
+export interface Tally {
+  accepted: number;
+  /** By code. */
+  readonly refused: Map<number, number>;
+}
+
 const MODULES = [
   ...["settlement_escrow", "settlement", "settlement_platform_fee", "settlement_validator_fee"],
   ...["rewards", "reward_pool", "fee_collector", "settlement_tax"],
 ];
-const INVARIANTS_EVERY = 40;
-/** The same for as many messages. */
-const INVARIANTS_EVERY_SINGLE = 120;
 const FEE = { amount: [], gasLimit: 4_000_000n };
 /** Of each denom, for everybody: enough for the largest deposits. */
 const FUNDS = 2n ** 251n;
@@ -155,7 +158,7 @@ export class Comparison {
   async block(
     timeNs: bigint,
     drawTx: (at: number) => readonly ModelMessage[] | undefined,
-    tally?: Counts,
+    tally?: Tally,
     misdirected?: bigint,
   ): Promise<string | undefined> {
     if (misdirected !== undefined) {
@@ -192,7 +195,7 @@ export class Comparison {
     { txResults, events }: BlockOutput,
   ): string | undefined {
     const { height } = this.chain;
-    const atBegin = this.#differenceOfBalances(events.filter(isBegin), begun.coins);
+    const atBegin = this.#differenceOfWork(begun, events.filter(isBegin));
     if (atBegin !== undefined) return `begin of block ${height}: ${atBegin}`;
     for (const [at, { outcome, coins }] of delivered.entries()) {
       const [tx, result] = [txs[at] as readonly ModelMessage[], txResults[at] as TxResult];
@@ -203,12 +206,20 @@ export class Comparison {
       const names = tx.map(({ type }) => type).join(", ");
       return `tx ${at + 1} (${names}) of block ${height}: ${differs}; log: ${result.log}`;
     }
-    const own = [...begun.outcome, ...ended.outcome];
     const rest = events.filter((event) => !isBegin(event));
-    const differs =
-      differenceOfEvents(own, events, this.model.second) ??
-      this.#differenceOfBalances(rest, ended.coins);
-    return differs && `block ${height} itself: ${differs}`;
+    const atEnd = this.#differenceOfWork(ended, rest);
+    return atEnd && `end of block ${height}: ${atEnd}`;
+  }
+
+  /** What a block does by itself, before its txs or after them. */
+  #differenceOfWork(
+    { outcome, coins }: Expected<readonly ModelEvent[]>,
+    events: readonly Event[],
+  ): string | undefined {
+    return (
+      differenceOfEvents(outcome, events, this.model.second) ??
+      this.#differenceOfBalances(events, coins)
+    );
   }
 
   /** All balances as the bank's events have them. */
@@ -217,15 +228,19 @@ export class Comparison {
     expected: ReadonlyMap<string, Coin[]>,
   ): string | undefined {
     this.#held.apply(events);
-    return this.#differenceOfHeld((address) => this.#held.of(address), expected);
+    const found = [...this.#held.addresses()].map((each): [string, Coin[]] => {
+      return [each, this.#held.of(each)];
+    });
+    return this.#differenceOfHeld(new Map(found), expected);
   }
 
+  /** Of everybody whom either side knows. */
   #differenceOfHeld(
-    theirsOf: (address: string) => Coin[],
-    expected: ReadonlyMap<string, Coin[]> = heldIn(this.model),
+    found: ReadonlyMap<string, Coin[]>,
+    expected: ReadonlyMap<string, Coin[]>,
   ): string | undefined {
-    for (const [address, coins] of expected) {
-      const theirs = theirsOf(address);
+    for (const address of new Set([...expected.keys(), ...found.keys()])) {
+      const [coins, theirs] = [expected.get(address) ?? [], found.get(address) ?? []];
       if (areSame(coins, theirs)) continue;
       return `balance of ${this.#nameOf(address)}: ${sides(plain(coins), plain(theirs))}`;
     }
@@ -240,12 +255,16 @@ export class Comparison {
     const ours = typeof outcome === "number" ? `settlement/${outcome}` : "success";
     const theirs = code === 0 ? "success" : `${codespace}/${code}`;
     if (ours !== theirs) return sides(ours, theirs);
-    if (typeof outcome === "number") return undefined;
+    const { second } = this.model;
+    if (typeof outcome === "number") return differenceOfEvents([], events, second);
     for (const [index, { events: done }] of outcome.entries()) {
-      const differs = differenceOfEvents(done, eventsOf(events, index), this.model.second);
+      const differs = differenceOfEvents(done, eventsOf(events, index), second);
       if (differs !== undefined) return `message ${index + 1}: ${differs}`;
     }
-    return differenceOfAnswers(tx, outcome, { data, second: this.model.second });
+    const none = events.filter((event) => !outcome.some((_, index) => isOf(event, index)));
+    return (
+      differenceOfEvents([], none, second) ?? differenceOfAnswers(tx, outcome, { data, second })
+    );
   }
 
   /** A tx with the next number of its signer, which a message that is wrong alone does not cost. */
@@ -265,8 +284,8 @@ export class Comparison {
   async state(): Promise<string | undefined> {
     const { bank, settlement } = (await this.chain.app.exportGenesis()).appState;
     const { balances } = bank as { balances: readonly { address: string; coins: Coin[] }[] };
-    const theirs = new Map(balances.map(({ address, coins }) => [address, coins]));
-    const differs = this.#differenceOfHeld((address) => theirs.get(address) ?? []);
+    const found = new Map(balances.map(({ address, coins }) => [address, coins]));
+    const differs = this.#differenceOfHeld(found, heldIn(this.model));
     return differs ?? this.#records.all(settlement as Exported);
   }
 
@@ -282,74 +301,6 @@ export class Comparison {
     const module = MODULES.find((name) => this.model.origin.modules[name] === address);
     return party ?? module ?? address;
   }
-}
-
-/** Where a run counts what came of its messages. */
-interface Counts {
-  accepted: number;
-  readonly refused: Map<number, number>;
-}
-
-export interface RunOptions {
-  /** Blocks between two comparisons of all records, where blocks have several messages. */
-  readonly stateEvery?: number;
-  readonly tally?: Counts;
-  /** Makes the model wrong, so that a test sees a disagreement. */
-  readonly meddle?: (model: Model) => void;
-}
-
-/**
- * Runs a plan on both sides. All records are compared at the end, and every `stateEvery` blocks or,
- * where these have one message at most, after each.
- * @returns the first disagreement
- */
-export async function runPlan(
-  plan: Plan,
-  options: RunOptions = {},
-): Promise<Disagreement | undefined> {
-  const { stateEvery = 8, tally, meddle } = options;
-  const both = await Comparison.open(paramsOf(plan.seed));
-  const { setting, blocks, model } = both;
-  const invariantsEvery = plan.isSingle ? INVARIANTS_EVERY_SINGLE : INVARIANTS_EVERY;
-  meddle?.(model);
-  for (const [at, { step, txs, restart }] of plan.blocks.entries()) {
-    const drawTx = (index: number) => {
-      const seeds = txs[index];
-      return seeds === undefined ? undefined : messagesOf(model, seeds);
-    };
-    const misdirected = restart === undefined ? restart : misdirectedBy(model, restart);
-    let what = await both.block(timeAfter(model, step), drawTx, tally, misdirected);
-    if (at % invariantsEvery === 0) await both.chain.checkFullInvariants();
-    const isLast = at === plan.blocks.length - 1;
-    const isDue = isLast || (!plan.isSingle && at % stateEvery === 0);
-    if (what === undefined && isDue) what = await both.state();
-    else if (what === undefined && plan.isSingle) what = await both.changes();
-    if (what !== undefined) return { what, setting, blocks };
-  }
-  await both.chain.checkFullInvariants();
-  return undefined;
-}
-
-/** Runs blocks as they are, everything compared after each. @returns the first disagreement */
-export async function runBlocks(
-  setting: Setting,
-  blocks: readonly ConcreteBlock[],
-  tally?: Counts,
-): Promise<string | undefined> {
-  const both = await Comparison.open(setting);
-  for (const { timeNs, txs, misdirected } of blocks) {
-    const drawTx = (at: number) => txs[at];
-    const ran = await both.block(timeNs, drawTx, tally, misdirected);
-    const what = ran ?? (await both.state());
-    if (what !== undefined) return what;
-  }
-  await both.chain.checkFullInvariants();
-  return undefined;
-}
-
-function count(tally: Counts, outcome: Outcome): void {
-  if (typeof outcome !== "number") tally.accepted += outcome.length;
-  else tally.refused.set(outcome, (tally.refused.get(outcome) ?? 0) + 1);
 }
 
 function wired({ type, value }: ModelMessage) {
@@ -389,19 +340,7 @@ function areSame(a: Coin[], b: Coin[]): boolean {
   return isEach && a.length === b.length;
 }
 
-/** What to paste into a test, so that it runs the same blocks. */
-export function asSource({ setting, blocks }: Disagreement): string {
-  const { params, extended, pool } = setting;
-  const lines = blocks.map((block) => `  ${literal(block)},`);
-  const head = `const setting = ${literal({ params, extended, pool })};`;
-  return [head, "const blocks = [", ...lines, "];", `// chain id ${CHAIN_ID}`].join("\n");
-}
-
-function literal(value: unknown): string {
-  if (typeof value === "bigint") return `${value}n`;
-  if (value instanceof Uint8Array) return `Uint8Array.of(${[...value].join(", ")})`;
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "undefined";
-  const fields = Object.entries(value).map(([key, each]) => `${key}: ${literal(each)}`);
-  return `{ ${fields.join(", ")} }`;
+function count(tally: Tally, outcome: Outcome): void {
+  if (typeof outcome !== "number") tally.accepted += outcome.length;
+  else tally.refused.set(outcome, (tally.refused.get(outcome) ?? 0) + 1);
 }

@@ -1,6 +1,7 @@
 import type { Coin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
 import type { Facts } from "./parties.ts";
 import { text } from "./model/coins.ts";
+import { snake, WORDS } from "./model/records.ts";
 
 // How two sides of a record are compared: as text.
 
@@ -10,22 +11,13 @@ const UNKNOWN = ["journal_seq", "tx_hash"];
 /** Fields that the model has. Both sides name them alike, in camel or snake case. */
 export function differenceOfRecord(record: object, found: Facts): string | undefined {
   for (const [key, value] of Object.entries(record)) {
-    const snake = snakeOf(key);
-    const [ours, theirs] = [plain(value), plain(found[key] ?? found[snake])];
-    if (UNKNOWN.includes(snake) || ours === theirs) continue;
-    return `${snake}: ${sides(ours, theirs)}`;
+    const name = snake(key);
+    const [ours, theirs] = [plain(value), plain(found[key] ?? found[name])];
+    const areAlike = ours === WORDS ? theirs !== "" : ours === theirs;
+    if (UNKNOWN.includes(name) || areAlike) continue;
+    return `${name}: ${sides(ours, theirs)}`;
   }
   return undefined;
-}
-
-const snakes = new Map<string, string>();
-
-export function snakeOf(key: string): string {
-  const known = snakes.get(key);
-  if (known !== undefined) return known;
-  const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  snakes.set(key, snake);
-  return snake;
 }
 
 /** A value as text, whatever side it is of: "" is 0, null, no coins, and a record of nothing. */
@@ -47,7 +39,7 @@ function ofList(list: readonly unknown[]): string {
 function ofRecord(record: object): string {
   const fields = Object.entries(record).flatMap(([key, value]) => {
     const shown = plain(value);
-    return shown === "" ? [] : [`${snakeOf(key)}: ${shown}`];
+    return shown === "" ? [] : [`${snake(key)}: ${shown}`];
   });
   return fields.length === 0 ? "" : `{${fields.sort().join(", ")}}`;
 }

@@ -49,7 +49,13 @@ export class Drawing extends DrawingOwn {
       [has(dispute.some(isUndecided), 16), () => this.resolve()],
       [has(settlement.length > 0, 4), () => this.refundSettlement()],
       [has(receivable.length > 0, 3), () => this.payReceivable()],
-      [has(usage.some(isRewardable), 2), () => this.rewardProviders()],
+      [
+        has(
+          usage.some((u) => this.isRewardable(u)),
+          4,
+        ),
+        () => this.rewardProviders(),
+      ],
       [10, () => this.rewardVerifier()],
       [has(live > 0, 4), () => this.setDiscounts()],
       [has(live > 0, 4), () => this.setTax()],
@@ -133,23 +139,36 @@ export class Drawing extends DrawingOwn {
     return { type: "MsgPayReceivable", value: value satisfies own.MsgPayReceivable };
   }
 
-  /** Often one that was used. */
+  /** Now and then one that was used. */
   reference(): string {
-    const { random } = this;
+    const { random, model } = this;
+    const used = model.tables.distribution.filter(({ reference }) => reference !== "");
+    if (this.isBad && used.length > 0 && random.chance(60)) return random.pick(used).reference;
     return this.isBad && random.chance(40) ? this.id("ref-0") : `ref-${random.below(200)}`;
+  }
+
+  /** Whether the authority can reward it by the params of now. */
+  isRewardable(usage: Usage): boolean {
+    const { model } = this;
+    const settlement = model.settlementOf(usage);
+    const isFit = usage.status === "settled" && usage.reward === 0n && !usage.disputed;
+    if (!isFit || settlement === undefined || model.rewardOf(usage) === 0n) return false;
+    return model.givenBy(settlement).length === 0;
   }
 
   rewardProviders(): ModelMessage {
     const { random, model } = this;
-    const fit = model.tables.usage.filter((u) => isRewardable(u) && random.chance(70));
+    const fit = model.tables.usage.filter((u) => this.isRewardable(u) && random.chance(70));
     const ids = (this.isBad ? [...fit, ...this.some()] : fit).slice(0, 8).map(({ id }) => id);
     if (this.isBad && random.chance(20)) ids.push(this.usageId(undefined));
+    if (this.isBad && random.chance(8))
+      ids.push(...Array.from({ length: 1001 }, (_, at) => `usage-1-${at}`));
     const usageIds = ids.length > 0 || this.isBad ? ids : [this.usageId(this.usageTarget())];
     const value = { sender: model.params.authority, reference: this.reference(), usageIds };
     return { type: "MsgDistributeProviderRewards", value };
   }
 
-  /** Terms of an order: its sender, or the authority. */
+  /** An order, and who may set terms of it. */
   orderOf(party: "recipient" | "depositor") {
     const { random, model } = this;
     const escrow = this.target("active");
@@ -171,7 +190,8 @@ export class Drawing extends DrawingOwn {
     const tiers = [0n, 5n, 100n].filter(() => random.chance(60));
     const rise = tiers.length > 0 ? tiers : [1n];
     const good: Discount = {
-      ...{ kind, rateBps: kind === "percentage" ? bps() : 0, description: "", validFrom: 0n },
+      ...{ kind, rateBps: kind === "percentage" ? bps() : 0, validFrom: 0n },
+      description: random.pick(["", "", "loyalty", "naïve ‖"]),
       amount: kind === "fixed" ? sum() : [],
       tiers: kind === "volume" ? rise.map((minUnits) => ({ minUnits, rateBps: bps() })) : [],
       validUntil: random.chance(25) ? model.second + BigInt(random.below(9000)) : 0n,
@@ -209,7 +229,12 @@ export class Drawing extends DrawingOwn {
     const some = Array.from({ length: count }, () => {
       return { name: "VAT", rate: random.pick(rates), compound: random.chance(40) };
     });
-    const good: TaxTerms = { mode, jurisdiction: "DE", rates: some, customerTaxId: "" };
+    const good: TaxTerms = {
+      mode,
+      jurisdiction: "DE",
+      rates: some,
+      customerTaxId: random.pick(["", "DE1"]),
+    };
     const rate = { name: "VAT", rate: random.pick(["0", "1.1", "x", "-0.1", ""]), compound: false };
     const odd = random.pick<Partial<TaxTerms>>([
       ...[{ mode: "" }, { rates: [] }, { rates: [rate] }, { jurisdiction: "x".repeat(65) }],
@@ -231,7 +256,7 @@ export class Drawing extends DrawingOwn {
     const { random, model } = this;
     const modules = Object.values(model.origin.modules);
     const isOdd = this.isBad && random.chance(25);
-    const validator = isOdd ? random.pick(["", ...modules]) : this.anyone();
+    const validator = isOdd ? random.pick(["", this.badAddress(), ...modules]) : this.anyone();
     const score = this.isBad && random.chance(20) ? 101 : random.below(101);
     const facts = { reference: this.reference(), score };
     const value = { sender: model.params.authority, validator, ...facts };
@@ -241,8 +266,4 @@ export class Drawing extends DrawingOwn {
 
 function isUndecided({ status }: Row<"dispute">): boolean {
   return status === "open" || status === "reviewing";
-}
-
-function isRewardable({ status, reward, settledAmount, disputed }: Usage): boolean {
-  return status === "settled" && reward === 0n && settledAmount > 0n && !disputed;
 }

@@ -1,5 +1,5 @@
 import type * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
-import { CUSTOMERS, type ModelMessage, PARTIES, PROVIDERS, signed } from "./parties.ts";
+import { CUSTOMERS, type Facts, type ModelMessage, PARTIES, PROVIDERS, signed } from "./parties.ts";
 import type { Random } from "./random.ts";
 import type { Model } from "./model/model.ts";
 import type { Escrow, Usage } from "./model/records.ts";
@@ -12,6 +12,8 @@ export const TYPES = [
   ...["GPU-hour", "network", "bandwidth", "foo", "Foo ", "naïve"],
 ];
 const HOUR = 3600n;
+/** Of secp256k1. */
+const CURVE_ORDER = BigInt("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
 
 /** One message, drawn against the state of the model. */
 export class DrawingBase {
@@ -30,6 +32,29 @@ export class DrawingBase {
     return this.random.pick(PARTIES).address;
   }
 
+  /** An address with another letter at its end or in its middle, or in capitals. */
+  badAddress(): string {
+    const address = this.anyone();
+    const at = this.random.pick([20, address.length - 1]);
+    const letter = address[at] === "q" ? "p" : "q";
+    const other = address.slice(0, at) + letter + address.slice(at + 1);
+    return this.random.pick([other, other, address.toUpperCase(), address.slice(0, -1)]);
+  }
+
+  /** Signatures of as many bytes as a good one: of somebody else, of other facts, with a high s. */
+  badSignature(sender: string, doc: Facts): Uint8Array {
+    const { random } = this;
+    const good = signed(sender, doc);
+    const s = BigInt(`0x${Buffer.from(good.slice(32)).toString("hex")}`);
+    const high = (CURVE_ORDER - s).toString(16).padStart(64, "0");
+    return random.pick([
+      signed(this.anyone(), { ...doc, usageType: "other" }),
+      signed(PARTIES.at(-1)?.address ?? "", doc),
+      Uint8Array.from([...good.slice(0, 32), ...Buffer.from(high, "hex")]),
+      new Uint8Array(64),
+    ]);
+  }
+
   escrow(...states: string[]): Escrow | undefined {
     const fit = this.model.tables.escrow.filter(({ status }) => states.includes(status));
     return fit.length === 0 ? undefined : this.random.pick(fit);
@@ -44,7 +69,7 @@ export class DrawingBase {
   }
 
   escrowId(escrow: Escrow | undefined): string {
-    const bad = ["", "escrow-0", "escrow-01", "escrow-999", "usage-1-1", "escrow"];
+    const bad = ["", "escrow-0", "escrow-01", "escrow-999", "usage-1-1", "e".repeat(129)];
     if (escrow === undefined || (this.isBad && this.random.chance(15)))
       return this.random.pick(bad);
     return escrow.id;
@@ -112,7 +137,13 @@ export class DrawingBase {
   activate(): ModelMessage {
     const { random, model } = this;
     const escrow = this.target("pending");
-    const others = ["ve1bad", "", escrow?.depositor ?? "", ...Object.values(model.origin.modules)];
+    const others = [
+      "ve1bad",
+      "",
+      this.badAddress(),
+      escrow?.depositor ?? "",
+      ...Object.values(model.origin.modules),
+    ];
     const good = random.pick(PROVIDERS).address;
     const recipient = this.isBad && random.chance(50) ? random.pick(others) : good;
     const sender = random.chance(10)
@@ -143,7 +174,7 @@ export class DrawingBase {
       : (escrow?.depositor ?? this.anyone());
     const value: wire.MsgReleaseEscrow = {
       ...{ sender, escrowId: this.escrowId(escrow), amount: this.coins(amount) },
-      reason: random.pick(["work done", ""]),
+      reason: this.text(random.pick(["work done", ""]), 1024),
     };
     return { type: "MsgReleaseEscrow", value };
   }
@@ -156,7 +187,7 @@ export class DrawingBase {
       recipient || depositor,
       this.model.params.authority,
     ]);
-    const value = { sender, escrowId: this.escrowId(escrow), reason: this.text("why", 100) };
+    const value = { sender, escrowId: this.escrowId(escrow), reason: this.text("why", 1024) };
     return { type: "MsgRefundEscrow", value: value satisfies wire.MsgRefundEscrow };
   }
 
@@ -164,8 +195,8 @@ export class DrawingBase {
     const escrow = this.target("active");
     const { depositor = this.anyone(), recipient = "" } = escrow ?? {};
     const sender = this.random.pick([depositor, recipient || depositor]);
-    const reason = this.text("slow", 100);
-    const value = { sender, escrowId: this.escrowId(escrow), reason, evidence: "log" };
+    const [reason, evidence] = [this.text("slow", 1024), this.text("log", 1024)];
+    const value = { sender, escrowId: this.escrowId(escrow), reason, evidence };
     return { type: "MsgDisputeEscrow", value: value satisfies wire.MsgDisputeEscrow };
   }
 
@@ -189,9 +220,11 @@ export class DrawingBase {
       signature: Uint8Array.of(1 + random.below(255)),
     };
     if (this.isBad) value = { ...value, ...this.badReport(value, earlier) };
-    if (model.params.requireUsageSignature && random.chance(85)) {
+    if (model.params.requireUsageSignature && random.chance(90)) {
       const { sender, signature: _, ...doc } = value;
-      value = { ...value, signature: signed(sender, doc) };
+      const isWrong = random.chance(10);
+      const signature = isWrong ? this.badSignature(sender, doc) : signed(sender, doc);
+      value = { ...value, signature };
     }
     return { type: "MsgRecordUsage", value };
   }
@@ -274,10 +307,11 @@ export class DrawingBase {
     const sender = usage === undefined ? this.anyone() : model.escrowOf(usage).depositor;
     const usageId = this.usageId(usage);
     const junk = Uint8Array.of(7);
-    const empty = this.isBad && random.chance(15);
+    const isEmpty = this.isBad && random.chance(15);
     const doc = usage && { usageId, totalCost: text(coin(usage.denom, usage.cost)) };
     const isSigned = model.params.requireUsageSignature && doc !== undefined && random.chance(85);
-    const signature = isSigned ? signed(sender, doc) : empty ? new Uint8Array(0) : junk;
+    const good = doc && (random.chance(10) ? this.badSignature(sender, doc) : signed(sender, doc));
+    const signature = isSigned ? (good ?? junk) : isEmpty ? new Uint8Array(0) : junk;
     const value: wire.MsgAcknowledgeUsage = { sender, usageId, signature };
     return { type: "MsgAcknowledgeUsage", value };
   }
@@ -328,7 +362,15 @@ export class DrawingBase {
     const { random } = this;
     const owners = this.owners();
     const sender = owners.length === 0 || this.isBad ? this.anyone() : random.pick(owners);
-    const sources = ["", "", "usage", "staking", ...(this.isBad ? ["mining", "provider"] : [])];
+    const sources = [
+      "",
+      "",
+      "usage",
+      "staking",
+      "verification",
+      "provider",
+      ...(this.isBad ? ["mining"] : []),
+    ];
     const value: wire.MsgClaimRewards = { sender, source: random.pick(sources) };
     return { type: "MsgClaimRewards", value };
   }

@@ -82,7 +82,11 @@ export class DrawingOwn extends DrawingBase {
           { requiredSigners: [twice, twice] },
         ],
         ...[{ signatureThreshold: 17 }, { minUsageUnits: 0n }, { requiredVerificationScore: 101 }],
-        ...[{ requiredSigners: ["ve1bad"] }, { signatureThreshold: 0 }],
+        ...[
+          { requiredSigners: ["ve1bad"] },
+          { requiredSigners: [this.badAddress()] },
+          { signatureThreshold: 0 },
+        ],
       ]),
     };
   }
@@ -127,8 +131,8 @@ export class DrawingOwn extends DrawingBase {
     const price = random.chance(60) ? { denom, amount: `${random.upTo(90)}` } : undefined;
     const bad = random.pick([{ denom, amount: "x" }, { denom: "", amount: "1" }, price]);
     const maxUnitPrice = this.isBad && random.chance(30) ? bad : price;
-    const blank = this.isBad && random.chance(5);
-    const usageType = blank ? " " : this.text(random.pick(TYPES.slice(0, 4)), 64);
+    const isBlank = this.isBad && random.chance(5);
+    const usageType = isBlank ? " " : this.text(random.pick(TYPES.slice(0, 4)), 64);
     const orderId = this.isBad ? this.id(escrow?.orderId) : (escrow?.orderId ?? "order-0");
     const value = { sender: escrow?.depositor ?? this.anyone(), orderId, usageType, maxUnitPrice };
     return { type: "MsgSetPriceCeiling", value: value satisfies own.MsgSetPriceCeiling };
@@ -164,9 +168,11 @@ export class DrawingOwn extends DrawingBase {
       periodEnd,
       unitPrice: shown,
     };
-    const needs = model.params.requireUsageSignature && random.chance(85);
-    const signature = needs
-      ? signed(sender, doc)
+    const isSigned = model.params.requireUsageSignature && random.chance(90);
+    const signature = isSigned
+      ? random.chance(10)
+        ? this.badSignature(sender, doc)
+        : signed(sender, doc)
       : new Uint8Array(this.isBad ? random.below(300) : 1);
     const reason = random.chance(50) ? "" : this.text("wrong", 1024);
     const value = {
@@ -244,7 +250,7 @@ export class DrawingOwn extends DrawingBase {
     const account = this.isBad && random.chance(25) ? random.pick(["", "rewards"]) : name;
     const modules = Object.values(model.origin.modules);
     const isOdd = this.isBad && random.chance(30);
-    const recipient = isOdd ? random.pick(["", ...modules]) : this.anyone();
+    const recipient = isOdd ? random.pick(["", this.badAddress(), ...modules]) : this.anyone();
     const amount = this.part(held, false);
     const value = { sender: model.params.authority, account, recipient, amount };
     return { type: "MsgWithdrawFees", value: value satisfies own.MsgWithdrawFees };

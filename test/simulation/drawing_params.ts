@@ -52,6 +52,10 @@ export const CHANGES: readonly Facts[] = [
   { autoSettleEnabled: false },
   { taxRounding: "half_even" },
   { fiatConversionStableDenom: "uany" },
+  { verificationRewardAmount: "" },
+  { validatorFeeRate: "" },
+  { rewardEpochMintCap: "" },
+  { stakingRewardPerEpoch: "" },
 ];
 
 export const BAD_CHANGES: readonly Facts[] = [

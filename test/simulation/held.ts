@@ -19,6 +19,10 @@ export class Held {
     }
   }
 
+  addresses(): Iterable<string> {
+    return this.#coins.keys();
+  }
+
   of(address: string): Coin[] {
     return this.#coins.get(address) ?? [];
   }

@@ -1,4 +1,5 @@
-import { simulate, type Tally } from "./simulate.ts";
+import type { Tally } from "./compare.ts";
+import { simulate } from "./simulate.ts";
 
 /** @returns the exit code: 1 when module and model disagree */
 export async function main(options: {

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { asSource, runPlan } from "./compare.ts";
 import { plus } from "./model/coins.ts";
 import type { Model } from "./model/model.ts";
 import { planOf } from "./operations.ts";
+import { runPlan } from "./runs.ts";
 import { shrink } from "./shrink.ts";
+import { asSource } from "./source.ts";
 
 // That the model agrees with the module is shown by simulation.test.ts.
 

@@ -1,6 +1,6 @@
-import { plain, sides, snakeOf } from "./difference.ts";
+import { plain, sides } from "./difference.ts";
 import type { Model } from "./model/model.ts";
-import type { Kind, Params } from "./model/records.ts";
+import { type Kind, type Params, snake } from "./model/records.ts";
 
 type Facts = Readonly<Record<string, unknown>>;
 
@@ -46,11 +46,13 @@ export function differenceOfOnce(model: Model, settlement: Facts): string | unde
     pairs.push([`next ${name}`, model.tables[kind].length + 1, numbers[name]]);
   }
   for (const [name, ours, theirs] of pairs) {
-    if (plain(ours) !== plain(theirs)) return `${name}: ${sides(plain(ours), plain(theirs))}`;
+    // The default of an empty rate is not 0.
+    const areAlike = typeof ours === "string" ? ours === theirs : plain(ours) === plain(theirs);
+    if (!areAlike) return `${name}: ${sides(plain(ours), plain(theirs))}`;
   }
   return undefined;
 }
 
 function pairsOf(params: Params, found: Facts): [string, unknown, unknown][] {
-  return Object.entries(params).map(([key, value]) => [snakeOf(key), value, found[snakeOf(key)]]);
+  return Object.entries(params).map(([key, value]) => [snake(key), value, found[snake(key)]]);
 }

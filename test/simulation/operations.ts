@@ -1,10 +1,10 @@
 import { provider } from "../testkit/accounts.ts";
 import { Drawing } from "./drawing.ts";
 import type { Facts, ModelMessage } from "./parties.ts";
-import { Random } from "./random.ts";
+import { SECOND } from "./model/coins.ts";
 import type { Model } from "./model/model.ts";
+import { Random } from "./random.ts";
 
-const SECOND = 1_000_000_000n;
 const HOUR = 3600n;
 /** The longest jump of block time: 400 days. Nanoseconds of a time end in the year 2262. */
 const MOST_NS = 400n * 86_400n * SECOND;
@@ -23,7 +23,7 @@ export interface PlannedBlock {
 /** A run from genesis as seeds: any part of it can be left out, and the rest still means something. */
 export interface Plan {
   readonly seed: number;
-  /** Whether its blocks have one message at most, and all records are compared after each. */
+  /** Whether its blocks have one message at most, and what changed is compared after each. */
   readonly isSingle: boolean;
   readonly blocks: readonly PlannedBlock[];
 }
@@ -35,11 +35,8 @@ export function planOf(seed: number, operations: number): Plan {
   const blocks: PlannedBlock[] = [];
   for (let left = operations; left > 0; ) {
     const txs: number[][] = [];
-    for (
-      let count = isSingle ? Number(random.chance(90)) : random.below(6);
-      count > 0 && left > 0;
-      count -= 1
-    ) {
+    const most = isSingle ? Number(random.chance(90)) : random.below(6);
+    for (let count = most; count > 0 && left > 0; count -= 1) {
       const length = isSingle || random.chance(85) ? 1 : 2 + random.below(2);
       txs.push(Array.from({ length }, () => random.bits()));
       left -= length;
@@ -136,12 +133,13 @@ export function timeAfter(model: Model, step: number): bigint {
  */
 export function misdirectedBy(model: Model, seed: number): bigint {
   const random = new Random(seed);
-  const { escrow: escrows, invoice, series } = model.tables;
+  const { escrow: escrows, invoice, payout, series } = model.tables;
   const recipient = model.at("fee_collector");
   const hasSeries = series.some(({ provider, next }) => provider === recipient && next > 1n);
   const fit = escrows.filter(({ status, seq }) => {
     const isBilled = invoice.some(({ escrowSeq }) => escrowSeq === seq);
-    return status === "active" && (hasSeries || !isBilled);
+    const isKept = payout.some(({ escrowSeq, kept }) => escrowSeq === seq && kept.length > 0);
+    return (status === "active" || isKept) && (hasSeries || !isBilled);
   });
   return fit.length > 0 && random.chance(50) ? random.pick(fit).seq : 0n;
 }

@@ -1,8 +1,8 @@
-import { differenceOfRecord, plain, sides, snakeOf } from "./difference.ts";
+import { differenceOfRecord, plain, sides } from "./difference.ts";
 import type { Facts } from "./parties.ts";
 import type { Model } from "./model/model.ts";
-import { differenceOfOnce } from "./once.ts";
-import { KINDS, type Kind } from "./model/records.ts";
+import { differenceOfOnce, ONCE } from "./once.ts";
+import { KINDS, type Kind, snake } from "./model/records.ts";
 
 // How the records of the model are compared with those of an exported genesis.
 
@@ -48,9 +48,9 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   series: ["provider"],
 };
 const SEQ = ["seq"];
-/** Fields of the state's records: the last error is words for people. */
+/** Fields of the state's records. */
 const FIELDS = Object.entries(KINDS).map(([kind, [{ fromPartial }]]): [Kind, readonly string[]] => {
-  return [kind as Kind, Object.keys(fromPartial({})).filter((name) => name !== "lastError")];
+  return [kind as Kind, Object.keys(fromPartial({}))];
 });
 
 export class Records {
@@ -67,6 +67,9 @@ export class Records {
     const once = differenceOfOnce(this.#model, settlement);
     if (once !== undefined) return once;
     const lists = this.#lists();
+    const known = [...ONCE, ...lists.map(({ name }) => name)];
+    const unknown = Object.keys(settlement).filter((name) => !known.includes(name));
+    if (unknown.length > 0) return `${unknown.join(", ")} of the export is compared with nothing`;
     for (const list of lists) {
       const differs = differenceOfList(list, settlement[list.name] ?? []);
       if (differs !== undefined) return `${list.name}: ${differs}`;
@@ -123,18 +126,13 @@ export class Records {
       return { kind, name: NAMES[kind], records, fieldsOf: () => fields, isFixed: false };
     });
     const invoice = { kind: "invoiceLedger", name: "invoice_ledger", fieldsOf: Object.keys };
-    const payout = { kind: "payoutLedger", name: "payout_ledger", fieldsOf: fieldsOfStep };
+    const payout = { kind: "payoutLedger", name: "payout_ledger", fieldsOf: Object.keys };
     return [
       { ...invoice, records: entries(ledgers.invoice), isFixed: true },
       { ...payout, records: entries(ledgers.payout), isFixed: true },
       ...tabled,
     ];
   }
-}
-
-/** Why a payout failed is words for people. */
-function fieldsOfStep(step: Facts): string[] {
-  return Object.keys(step).filter((name) => name !== "reason" || step["kind"] !== "failed");
 }
 
 function differenceOfList(list: List, theirs: readonly Facts[]): string | undefined {
@@ -194,5 +192,5 @@ function isAsSeen({ kind, fieldsOf }: List, record: Facts, before: Seen | undefi
 
 function keyOf(kind: string, record: Facts): string {
   const names = KEYS[kind] ?? SEQ;
-  return names.map((name) => record[name] ?? record[snakeOf(name)]).join(" ");
+  return names.map((name) => record[name] ?? record[snake(name)]).join(" ");
 }

@@ -4,7 +4,7 @@ import { expectAgreed } from "./agreed.ts";
 import { after, authority, depositor, dispute, idAt, report, resolve } from "./steps.ts";
 import { SETTING, setTax, settle } from "./steps.ts";
 
-// Blocks that module and model once disagreed about, as `npm run simulate` prints them.
+// Blocks that module and model once disagreed about.
 
 test("RULES 25 a final settlement of records that cost nothing issues an invoice of nothing, paid", async () => {
   const blocks = after([[report("l", 0, 1n, 0n)]], [[settle(true)]]);

@@ -1,6 +1,7 @@
 import { test } from "vitest";
 import { expectAgreed } from "./agreed.ts";
-import { after, authority, delayed, depositor, dispute, idAt, message, ONE } from "./steps.ts";
+import { ONE } from "./model/coins.ts";
+import { after, authority, delayed, depositor, dispute, idAt, message } from "./steps.ts";
 import { recipient, report, resolve, SETTING, setTax, settle } from "./steps.ts";
 
 // Amounts, and who may settle what: blocks that module and model once disagreed about.
@@ -115,4 +116,30 @@ test("RULES 31 nothing goes back of a provider's share that a refund of the payo
     [[resolve(depositor, 1, "amended", 4n)], [resolve(recipient, 1, "amended", 4n)]],
   );
   await expectAgreed(blocks, [], { extended, params: { payout_holdback_rate: "0.1" } });
+});
+
+test("RULES 29 a payment of tax alone has no payout", async () => {
+  const pay = (amount: string) => {
+    const facts = { invoiceId: idAt("invoice", 4), amount: [{ denom: "uve", amount }] };
+    return message("MsgPayInvoice", { sender: depositor, ...facts });
+  };
+  const blocks = after(
+    [[report("l", 0, 12n, 1000n * ONE)], [setTax(authority, "exclusive", ["1"])]],
+    [[settle(true)]],
+    [[pay("1")], [pay("1")], [pay("3")], [pay("13995")]],
+    [[pay("1")]],
+  );
+  await expectAgreed(blocks, [1503]);
+});
+
+test("RULES 21 an invoice of which nothing was paid is cancelled when all of it is waived", async () => {
+  const blocks = after(
+    [[report("l", 0, 10n, 1000n * ONE)]],
+    [[settle(false)]],
+    [[report("l", 1, 5n, 100n * ONE)]],
+    [[settle(true)]],
+    [[dispute(idAt("usage", 5, 2))]],
+    [[resolve(authority, 1, "accepted")]],
+  );
+  await expectAgreed(blocks);
 });

@@ -1,9 +1,10 @@
 import { test } from "vitest";
 import { expectAgreed } from "./agreed.ts";
 import { halvesOf } from "./drawing_params.ts";
+import { ONE } from "./model/coins.ts";
 import { paramsOf } from "./model/params.ts";
 import { acknowledge, activate, after, authority, correct, create, delayed } from "./steps.ts";
-import { depositor, dispute, idAt, message, ONE, other, recipient, report } from "./steps.ts";
+import { depositor, dispute, idAt, message, other, recipient, report } from "./steps.ts";
 import { resolve, SETTING, setTax, settle } from "./steps.ts";
 
 // Disputes, and what they meet: blocks that module and model must agree on.

@@ -1,5 +1,6 @@
-import { type Disagreement, type RunOptions, runPlan } from "./compare.ts";
+import type { Disagreement } from "./compare.ts";
 import type { Plan, PlannedBlock } from "./operations.ts";
+import { type RunOptions, runPlan } from "./runs.ts";
 
 /** Trials after which what is left is shown as it is. */
 const TRIALS_MAX = 1500;
@@ -21,7 +22,7 @@ export async function shrink(
   const tries = async (candidate: readonly PlannedBlock[]): Promise<boolean> => {
     if (trials >= TRIALS_MAX) return false;
     trials += 1;
-    const found = await runPlan({ ...plan, blocks: candidate }, own).catch(() => undefined);
+    const found = await runPlan({ ...plan, blocks: candidate }, own);
     if (found === undefined || kindOf(found) !== kind) return false;
     [blocks, best] = [candidate.slice(0, found.blocks.length), found];
     return true;

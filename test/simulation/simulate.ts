@@ -1,16 +1,11 @@
-import { asSource, type Disagreement, runPlan } from "./compare.ts";
+import type { Disagreement, Tally } from "./compare.ts";
 import { planOf } from "./operations.ts";
+import { runPlan } from "./runs.ts";
 import { shrink } from "./shrink.ts";
+import { asSource } from "./source.ts";
 
 /** Operations on one chain; the next one has other params. */
 const PER_CHAIN = 250;
-
-/** Messages by what they came to on both sides. */
-export interface Tally {
-  accepted: number;
-  /** By code. */
-  readonly refused: Map<number, number>;
-}
 
 export interface Simulation {
   readonly seed: number;

@@ -1,6 +1,7 @@
 import { customer2, provider } from "../testkit/accounts.ts";
 import { GENESIS, GENESIS_TIME, slot } from "../testkit/times.ts";
 import type { ConcreteBlock } from "./compare.ts";
+import { SECOND } from "./model/coins.ts";
 import { type Facts, type ModelMessage, PARTIES } from "./parties.ts";
 
 // Messages and blocks of the tests that run what module and model once disagreed about.
@@ -11,9 +12,6 @@ export const recipient = provider.address;
 export const other = customer2.address;
 export const authority = PARTIES.find(({ name }) => name === "authority")?.address ?? "";
 
-const SECOND = 1_000_000_000n;
-/** One coin in 10^-18. */
-export const ONE = 10n ** 18n;
 const NO_BYTES = new Uint8Array(0);
 
 export function message(type: string, value: Facts & { readonly sender: string }): ModelMessage {

@@ -1,7 +1,7 @@
 import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import { amountOf, coin, type Coins, least, lower, minus, perDenom, plus } from "./coins.ts";
 import { spread } from "./coins.ts";
-import { type Escrow, isSame, refuse, type Usage } from "./records.ts";
+import { type Escrow, isSame, refuse, type Usage, WORDS } from "./records.ts";
 import { State } from "./state.ts";
 import { discountsOf, fitting, taxOf } from "./terms.ts";
 
@@ -14,9 +14,11 @@ export class Billing extends State {
     const escrow = this.newest(orderId);
     const isGiver = ["active", "disputed"].includes(escrow.status);
     this.only(sender, this.params.authority, isGiver ? escrow.recipient : "");
-    refuse([1506, isSame(this.termsOf(orderId)?.discounts ?? [], discounts)]);
+    const before = this.termsOf(orderId)?.discounts ?? [];
+    refuse([1506, isSame(before, discounts)]);
     this.setTerms(orderId, { discounts });
-    this.emit("DiscountsSet", escrow, { setBy: sender });
+    const [old, now] = [before, discounts].map((each) => (each.length > 0 ? WORDS : ""));
+    this.emit("DiscountsSet", escrow, { setBy: sender, old, new: now });
   }
 
   MsgSetTax({ sender, orderId, tax }: own.MsgSetTax): void {
@@ -30,7 +32,8 @@ export class Billing extends State {
     this.only(sender, this.params.authority, ...(isBearer ? [depositor, recipient] : []));
     refuse([1506, isSame(before, tax)]);
     this.setTerms(orderId, { tax });
-    this.emit("TaxSet", escrow, { setBy: sender });
+    const [old, now] = [before, tax].map((each) => (each === undefined ? "" : WORDS));
+    this.emit("TaxSet", escrow, { setBy: sender, old, new: now });
   }
 
   /** What a settlement of these records costs. */

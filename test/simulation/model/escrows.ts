@@ -1,6 +1,7 @@
 import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import type * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import { coin, type Coins, covers, lower, minus, plus, SECOND } from "./coins.ts";
+import { lowered } from "./fields.ts";
 import { type Escrow, type Facts, refuse, type Settlement, type Usage } from "./records.ts";
 import { Rewards } from "./rewards.ts";
 
@@ -23,7 +24,8 @@ export class Escrows extends Rewards {
     this.emit("EscrowCreated", escrow, { blockHeight: this.height });
   }
 
-  MsgActivateEscrow({ sender, escrowId, leaseId, recipient }: wire.MsgActivateEscrow): void {
+  MsgActivateEscrow({ sender, escrowId, leaseId, ...of }: wire.MsgActivateEscrow): void {
+    const recipient = lowered(of.recipient);
     const escrow = this.find("escrow", escrowId, 1501);
     this.only(sender, escrow.depositor, this.params.authority);
     refuse([1518, this.isOver(escrow)], [1503, escrow.status !== "pending"]);
@@ -148,7 +150,8 @@ export class Escrows extends Rewards {
     this.only(sender, escrow.depositor);
     refuse([1503, escrow.status !== "pending"]);
     const conditions = of.conditions.map(({ type, satisfied: _, satisfiedAt: __, ...rest }) => {
-      return { ...rest, kind: type, satisfiedAtNs: 0n };
+      const requiredSigners = rest.requiredSigners.map(lowered);
+      return { ...rest, requiredSigners, kind: type, satisfiedAtNs: 0n };
     });
     const none = { recordedUnits: 0n, signatures: [], verificationScore: 0, verifiedAtNs: 0n };
     this.change(escrow, { release: conditions.length > 0 ? { conditions, ...none } : undefined });
@@ -183,10 +186,10 @@ export class Escrows extends Rewards {
   /** Units recorded for the escrow, as corrected: what a condition may wait for. */
   countUnits(escrow: Escrow, units: bigint): void {
     const { release } = escrow;
-    const asks = release?.conditions.some(({ kind, satisfiedAtNs }) => {
+    const isAsked = release?.conditions.some(({ kind, satisfiedAtNs }) => {
       return kind === "usage_threshold" && satisfiedAtNs === 0n;
     });
-    if (release === undefined || asks !== true) return;
+    if (release === undefined || isAsked !== true) return;
     const recordedUnits = lower(release.recordedUnits + units, 2n ** 64n - 1n);
     this.change(release, { recordedUnits });
     this.areConditionsMet(escrow, "usage_threshold");

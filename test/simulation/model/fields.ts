@@ -64,7 +64,8 @@ function isRight(name: string, value: never, message: Facts): boolean {
   if (name === "periodEnd") return value > (message["periodStart"] as bigint);
   if (name === "unitPrice") return message["usageUnits"] === 0n || isPrice(value);
   if (name === "maxUnitPrice") return isPrice(value);
-  if (name === "usageRecordIds" || name === "usageIds") return areIds(value);
+  if (name === "usageIds") return areIds(value) && (value as string[]).length <= 1000;
+  if (name === "usageRecordIds") return areIds(value);
   if (name === "source") return /^(staking|usage|verification|provider)$/.test(value);
   if (name === "score") return value <= 100;
   if (name === "conditions") return areEach(value, 16, isCondition);
@@ -76,7 +77,27 @@ function isRight(name: string, value: never, message: Facts): boolean {
   return isBare && /^(accepted|rejected)$/.test(value);
 }
 
-export const isAddress = (value: string): boolean => /^ve1[02-9ac-hj-np-z]{38}$/.test(value);
+/** A bech32 address of 20 bytes, with the checksum of BIP-173; capitals are the same address. */
+export function isAddress(value: string): boolean {
+  const [, letters] = /^ve1([02-9ac-hj-np-z]{38})$/.exec(lowered(value)) ?? [];
+  const ofPrefix = [3, 3, 0, 22, 5];
+  const digits = [...(letters ?? "")].map((each) =>
+    "qpzry9x8gf2tvdw0s3jn54khce6mua7l".indexOf(each),
+  );
+  const sum = [...ofPrefix, ...digits].reduce((before, digit) => {
+    const next = ((before & 0x1ffffff) << 5) ^ digit;
+    return GENERATORS.reduce(
+      (now, each, bit) => ((before >>> (25 + bit)) & 1 ? now ^ each : now),
+      next,
+    );
+  }, 1);
+  return letters !== undefined && sum === 1;
+}
+/** What is in capitals whole, in small letters. */
+export const lowered = (value: string): string =>
+  value === value.toUpperCase() ? value.toLowerCase() : value;
+const GENERATORS = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
+
 export const isWhole = (value: string): boolean =>
   /^[0-9]+$/.test(value) && BigInt(value) < 2n ** 256n;
 const isDenom = (value: string): boolean => /^[a-zA-Z][a-zA-Z0-9/:._-]{2,127}$/.test(value);

@@ -1,7 +1,8 @@
 import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import { type Coins, covers, higher, least, lower, minus, plus, SECOND, share } from "./coins.ts";
+import { lowered } from "./fields.ts";
 import { Ledgers, type Step } from "./ledgers.ts";
-import { refuse, type Row } from "./records.ts";
+import { refuse, type Row, WORDS } from "./records.ts";
 import type { Shares } from "./state.ts";
 
 // README, "Payouts", "Holdback" and "Hold, release, refund".
@@ -51,8 +52,10 @@ export class Payouts extends Ledgers {
   fail(payout: Payout, fields: Partial<Payout>, most: number): void {
     const { attempts } = payout;
     const nextAttemptHeight = attempts > most ? 0n : this.height + 2n ** BigInt(attempts);
-    this.log(payout, "failed", {}, { ...fields, nextAttemptHeight });
-    this.emit("PayoutFailed", payout, { nextAttemptHeight: nextAttemptHeight || "", paid: [] });
+    const failed = { ...fields, nextAttemptHeight, lastError: WORDS };
+    this.log(payout, "failed", { reason: WORDS }, failed);
+    const height = nextAttemptHeight || "";
+    this.emit("PayoutFailed", payout, { nextAttemptHeight: height, error: WORDS, paid: [] });
   }
 
   /** Gives the holdback to the provider. */
@@ -150,10 +153,10 @@ export class Payouts extends Ledgers {
   ): void {
     const [unpaid, kept] = [minus(payout.unpaid, ofNet), minus(payout.kept, ofHoldback)];
     const isPaid = payout.status === "completed";
-    const isGone = kept.length === 0;
-    const end = !isPaid && isGone && unpaid.length === 0 ? { status: "refunded", ...due } : {};
+    const isEmpty = kept.length === 0;
+    const end = !isPaid && isEmpty && unpaid.length === 0 ? { status: "refunded", ...due } : {};
     const free = { holdbackHeld: false, holdbackDueAtNs: 0n };
-    const rest = { ...(isGone && free), ...(isGone && isPaid && { nextAttemptHeight: 0n }) };
+    const rest = { ...(isEmpty && free), ...(isEmpty && isPaid && { nextAttemptHeight: 0n }) };
     this.log(payout, "refunded", step, { unpaid, kept, ...rest, ...end });
   }
 
@@ -174,7 +177,8 @@ export class Payouts extends Ledgers {
     this.emit("PayoutPostponed", payout, { until: isAgain ? "" : until / SECOND, untilHeight });
   }
 
-  MsgWithdrawFees({ sender, account, recipient, ...of }: own.MsgWithdrawFees): void {
+  MsgWithdrawFees({ sender, account, ...of }: own.MsgWithdrawFees): void {
+    const recipient = lowered(of.recipient);
     this.onlyAuthority(sender);
     refuse([1521, !Object.hasOwn(this.withdrawn, account) || !this.canBePaid(recipient)]);
     const amount = plus(of.amount);

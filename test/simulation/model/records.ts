@@ -64,6 +64,9 @@ export type Facts = Readonly<Record<string, unknown>>;
 export type Message = { readonly type: string; readonly value: Facts };
 export type ModelEvent = { readonly name: string; readonly facts: Facts };
 
+/** Stands for a text for people: whatever it says, it says something. */
+export const WORDS = "(words)";
+
 export class Refusal extends Error {
   readonly code: number;
   constructor(code: number) {
@@ -77,8 +80,14 @@ export function refuse(...checks: (readonly [code: number, isRefused: boolean])[
   for (const [code, isRefused] of checks) if (isRefused) throw new Refusal(code);
 }
 
-export const snake = (name: string): string =>
-  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const snakes = new Map<string, string>();
+/** "usageUnits" as "usage_units". */
+export function snake(name: string): string {
+  const known = snakes.get(name);
+  const made = known ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  if (known === undefined) snakes.set(name, made);
+  return made;
+}
 export const isSame = (a: unknown, b: unknown): boolean => written(a) === written(b);
 const written = (value: unknown): string =>
   JSON.stringify(value ?? null, (_, each) => (typeof each === "bigint" ? `${each}` : each));

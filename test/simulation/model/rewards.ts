@@ -1,8 +1,9 @@
 import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import type * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
-import { amountOf, coin, type Coins, covers, minus, plus, SECOND } from "./coins.ts";
+import { amountOf, coin, type Coins, covers, lower, minus, plus, SECOND } from "./coins.ts";
+import { lowered } from "./fields.ts";
 import { Invoices } from "./invoices.ts";
-import { normalised, refuse, type Row, type Settlement, type Usage } from "./records.ts";
+import { normalised, refuse, type Row, type Settlement, type Usage, WORDS } from "./records.ts";
 
 // README, "Rewards" and "Rewards by the authority".
 
@@ -47,7 +48,7 @@ export class Rewards extends Invoices {
       const has = isMinted ? coin("uve", left) : this.coinsOf(this.at("reward_pool")).coins;
       if (stopped.has(denom) || !covers(has, amount)) {
         stopped.add(denom);
-        this.emit("RewardSkipped", undefined, { referenceId, amount });
+        this.emit("RewardSkipped", undefined, { referenceId, amount, reason: WORDS });
         return false;
       }
       this.move(isMinted ? "" : "reward_pool", "rewards", amount);
@@ -173,7 +174,8 @@ export class Rewards extends Invoices {
     this.setRewards(funded, { rewardSource: "provider" });
     const rows = [...new Set(funded.map(({ address }) => address))].map((address) => {
       const own = funded.filter((row) => row.address === address);
-      const usageUnits = own.reduce((sum, { usage }) => sum + usage.units, 0n);
+      const units = own.reduce((sum, { usage }) => sum + usage.units, 0n);
+      const usageUnits = lower(units, 2n ** 64n - 1n);
       const amount = plus(...own.map((row) => row.amount));
       const line = { address, amount, usageUnits, reason: "provider usage reward" };
       return { ...line, referenceId: own[0]?.orderId ?? "", verificationScore: 0 };
@@ -184,7 +186,8 @@ export class Rewards extends Invoices {
   }
 
   MsgDistributeVerificationReward(message: own.MsgDistributeVerificationReward): void {
-    const { sender, validator: address, reference, score: verificationScore } = message;
+    const { sender, reference, score: verificationScore } = message;
+    const address = lowered(message.validator);
     this.onlyAuthority(sender);
     refuse([1521, !this.canBePaid(address)]);
     this.onlyOnce("verification", reference);

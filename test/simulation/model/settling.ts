@@ -1,7 +1,7 @@
 import type * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import { amountOf, type Coins, higher, lower, minus, plus, SECOND } from "./coins.ts";
 import { type Escrow, refuse, type Usage } from "./records.ts";
-import { Reports } from "./usage.ts";
+import { UsageRecords } from "./usage.ts";
 
 // README, "A provider", "Not final", "Parts" and "Automatic settlement".
 
@@ -12,7 +12,7 @@ function countableOf(usages: readonly Usage[]): number {
   return end < 0 ? usages.length : end;
 }
 
-export class Settling extends Reports {
+export class Settling extends UsageRecords {
   MsgSettleOrder({ sender, orderId, usageRecordIds, isFinal }: wire.MsgSettleOrder): void {
     const escrow = this.newest(orderId);
     this.only(sender, ...this.partiesOf(escrow));

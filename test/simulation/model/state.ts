@@ -1,5 +1,5 @@
 import { type Coins, covers, minus, plus, SECOND, share } from "./coins.ts";
-import { type Escrow, type Facts, isSame, KINDS, type Kind, type Leg } from "./records.ts";
+import { type Escrow, type Facts, KINDS, type Kind, type Leg } from "./records.ts";
 import { type ModelEvent, type Params, Refusal, refuse, type Row } from "./records.ts";
 import type { Settlement, Usage } from "./records.ts";
 
@@ -13,7 +13,7 @@ export interface Shares {
 }
 
 /** What a model begins with. */
-export interface Origin {
+interface Origin {
   readonly balances: ReadonlyMap<string, Coins>;
   readonly modules: Readonly<Record<string, string>>;
   readonly params: Params;
@@ -109,10 +109,12 @@ export class State {
     this.events.push({ name, facts });
   }
 
+  /** Block time in unix seconds. */
   get second(): bigint {
     return this.now / SECOND;
   }
 
+  /** @returns nanoseconds, so many seconds from now */
   after(seconds: bigint): bigint {
     return this.now + seconds * SECOND;
   }
@@ -131,7 +133,10 @@ export class State {
     return found;
   }
 
-  /** Between addresses, or module accounts by name; "" mints and burns. */
+  /**
+   * Between addresses, or module accounts by name; "" mints and burns.
+   * @throws Refusal (1504) when the source has less
+   */
   move(from: string, to: string, amount: Coins): void {
     const accounts = [from, to].map((name) => this.coinsOf(this.origin.modules[name] ?? name));
     const [source, target] = accounts as [{ coins: Coins }, { coins: Coins }];
@@ -156,6 +161,7 @@ export class State {
     this.move(from, to, shares.providerShare);
   }
 
+  /** @throws Refusal (1505) when the sender is none of them */
   only(sender: string, ...allowed: string[]): void {
     refuse([1505, sender === "" || !allowed.includes(sender)]);
   }
@@ -164,6 +170,7 @@ export class State {
     this.only(sender, this.params.authority);
   }
 
+  /** @throws Refusal (1501) when the order never had an escrow */
   newest(orderId: string): Escrow {
     const found = this.tables.escrow.findLast((escrow) => escrow.orderId === orderId);
     if (found === undefined) throw new Refusal(1501);
@@ -229,9 +236,5 @@ export class State {
 
   setTerms(orderId: string, terms: Partial<Row<"terms">>): void {
     this.change(this.termsOf(orderId) ?? this.add("terms", { orderId }), terms);
-  }
-
-  isNews(before: unknown, after: unknown): void {
-    refuse([1506, isSame(before, after)]);
   }
 }

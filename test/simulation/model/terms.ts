@@ -45,8 +45,8 @@ export function discountsOf(
       const tier = tiers.findLast(({ minUnits }) => at.unitsOf(denom) >= minUnits)?.rateBps ?? 0;
       const part = (BigInt(cost) * BigInt(kind === "percentage" ? rateBps : tier)) / 10_000n;
       const asked = kind === "fixed" ? amountOf(amount, denom) : part;
-      const cap = maxDiscount.some((each) => each.denom === denom);
-      return coin(denom, cap ? lower(asked, amountOf(maxDiscount, denom)) : asked);
+      const isCapped = maxDiscount.some((each) => each.denom === denom);
+      return coin(denom, isCapped ? lower(asked, amountOf(maxDiscount, denom)) : asked);
     });
     const gives = least(given, left);
     left = minus(left, gives);

@@ -12,7 +12,7 @@ type Signed = { readonly sender: string; readonly signature: Uint8Array };
 const gapsOf = (periods: readonly Pick<Usage, "periodStart" | "periodEnd">[]): number =>
   periods.filter((each) => !periods.some(({ periodEnd }) => periodEnd === each.periodStart)).length;
 
-export class Reports extends Escrows {
+export class UsageRecords extends Escrows {
   /** Records of a meter: an order's lease and usage type. */
   meterOf(orderId: string, leaseId: string, usageType: string): Usage[] {
     return this.tables.usage.filter((usage) => {
