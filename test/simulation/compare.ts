@@ -13,12 +13,12 @@ import { openMemoryDb } from "../../src/store/leveldb.ts";
 import { GENESIS_TIME } from "../testkit/times.ts";
 import { plain, sides } from "./difference.ts";
 import { differenceOfEvents, eventsOf, isBegin, isOf } from "./events.ts";
-import { type Facts, isSigned, type ModelMessage, PARTIES } from "./parties.ts";
+import { isSigned, type ModelMessage, PARTIES } from "./parties.ts";
 import { type Exported, Records } from "./records.ts";
 import { differenceOfAnswers } from "./answers.ts";
 import { Held } from "./held.ts";
 import { type Done, Model } from "./model/model.ts";
-import type { ModelEvent } from "./model/records.ts";
+import type { Facts, ModelEvent } from "./model/records.ts";
 import { paramsOf as modelParams } from "./model/params.ts";
 import { Written } from "./written.ts";
 

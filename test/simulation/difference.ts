@@ -1,7 +1,6 @@
 import type { Coin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
-import type { Facts } from "./parties.ts";
 import { text } from "./model/coins.ts";
-import { snake, WORDS } from "./model/records.ts";
+import { type Facts, snake, WORDS } from "./model/records.ts";
 
 // How two sides of a record are compared: as text.
 

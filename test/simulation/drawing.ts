@@ -1,17 +1,12 @@
 import type { Coin } from "../../src/gen/cosmos/base/v1beta1/coin.ts";
 import type { Discount, TaxTerms } from "../../src/gen/settled/settlement/v1/state.ts";
 import type * as own from "../../src/gen/settled/settlement/v1/tx.ts";
-import {
-  DrawingOwn,
-  isCreditable,
-  isFlagged,
-  isHeld,
-  isVoidable,
-  isWaiting,
-} from "./drawing_own.ts";
-import { type ModelMessage, PARTIES } from "./parties.ts";
-import type { Row, Settlement, Usage } from "./model/records.ts";
+import { DrawingOwn, isCreditable, isFlagged, isVoidable, isWaiting } from "./drawing_own.ts";
 import { minus } from "./model/coins.ts";
+import { isUndecided } from "./model/disputes.ts";
+import { isHeld } from "./model/payouts.ts";
+import type { Row, Settlement, Usage } from "./model/records.ts";
+import { isParty, type ModelMessage } from "./parties.ts";
 
 /** All messages; most go to where they mean something. */
 export class Drawing extends DrawingOwn {
@@ -64,8 +59,7 @@ export class Drawing extends DrawingOwn {
     const sender = this.isBad && this.random.chance(25) ? this.anyone() : value.sender;
     const signer = type === "MsgUpdateParams" ? { authority: sender } : {};
     // Nobody signs for a module account that a restart made a recipient.
-    const isParty = PARTIES.some(({ address }) => address === sender);
-    if (!isParty) return this.message();
+    if (!isParty(sender)) return this.message();
     return { type, value: { ...value, sender, ...signer } };
   }
 
@@ -262,8 +256,4 @@ export class Drawing extends DrawingOwn {
     const value = { sender: model.params.authority, validator, ...facts };
     return { type: "MsgDistributeVerificationReward", value };
   }
-}
-
-function isUndecided({ status }: Row<"dispute">): boolean {
-  return status === "open" || status === "reviewing";
 }

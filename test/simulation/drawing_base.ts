@@ -1,8 +1,8 @@
 import type * as wire from "../../src/gen/virtengine/settlement/v1/tx.ts";
-import { CUSTOMERS, type Facts, type ModelMessage, PARTIES, PROVIDERS, signed } from "./parties.ts";
+import { CUSTOMERS, isParty, type ModelMessage, PARTIES, PROVIDERS, signed } from "./parties.ts";
 import type { Random } from "./random.ts";
 import type { Model } from "./model/model.ts";
-import type { Escrow, Usage } from "./model/records.ts";
+import type { Escrow, Facts, Usage } from "./model/records.ts";
 import { amountOf, coin, text } from "./model/coins.ts";
 
 const ORDERS = ["order-0", "order-1", "order-2", "order-3", "ordér", "o"];
@@ -374,8 +374,4 @@ export class DrawingBase {
     const value: wire.MsgClaimRewards = { sender, source: random.pick(sources) };
     return { type: "MsgClaimRewards", value };
   }
-}
-
-function isParty(address: string): boolean {
-  return PARTIES.some((party) => party.address === address);
 }

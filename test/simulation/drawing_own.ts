@@ -6,6 +6,7 @@ import { BAD_CHANGES, CHANGES, halvesOf } from "./drawing_params.ts";
 import { type ModelMessage, PARTIES, signed } from "./parties.ts";
 import type { Escrow, Row, Usage } from "./model/records.ts";
 import { minus, plus } from "./model/coins.ts";
+import { isHeld } from "./model/payouts.ts";
 
 type Invoice = Row<"invoice">;
 type Payout = Row<"payout">;
@@ -302,8 +303,4 @@ export function isWaiting(payout: Payout): boolean {
 /** What the account `settlement` has of it. */
 function unpaidOf({ unpaid, kept }: Payout): Coin[] {
   return plus(unpaid, kept);
-}
-
-export function isHeld({ status, holdbackHeld }: Payout): boolean {
-  return status === "held" || holdbackHeld;
 }

@@ -1,7 +1,6 @@
 import { Params as Extended } from "../../src/gen/settled/settlement/v1/params.ts";
 import { Params as Wire } from "../../src/gen/virtengine/settlement/v1/query.ts";
-import type { Facts } from "./parties.ts";
-import type { Params } from "./model/records.ts";
+import type { Facts, Params } from "./model/records.ts";
 
 // Params as MsgUpdateParams has them, and changes of them.
 

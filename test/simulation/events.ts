@@ -2,8 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Event } from "../../src/types/event.ts";
 import { sides } from "./difference.ts";
-import type { Facts } from "./parties.ts";
-import { type ModelEvent, WORDS } from "./model/records.ts";
+import { type Facts, type ModelEvent, WORDS } from "./model/records.ts";
 import { SECOND } from "./model/coins.ts";
 
 // How events are compared: all attributes that the README of the module names. Words for people,

@@ -1,8 +1,6 @@
 import { plain, sides } from "./difference.ts";
 import type { Model } from "./model/model.ts";
-import { type Kind, type Params, snake } from "./model/records.ts";
-
-type Facts = Readonly<Record<string, unknown>>;
+import { type Facts, type Kind, type Params, snake } from "./model/records.ts";
 
 /** Names in genesis of the numbers that records get. */
 const SEQUENCES: Readonly<Record<string, Kind>> = {

@@ -1,6 +1,7 @@
 import { provider } from "../testkit/accounts.ts";
 import { Drawing } from "./drawing.ts";
-import type { Facts, ModelMessage } from "./parties.ts";
+import type { Facts } from "./model/records.ts";
+import type { ModelMessage } from "./parties.ts";
 import { SECOND } from "./model/coins.ts";
 import type { Model } from "./model/model.ts";
 import { Random } from "./random.ts";

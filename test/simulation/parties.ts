@@ -3,8 +3,7 @@ import { AcknowledgeSignDoc, UsageSignDoc } from "../../src/gen/settled/settleme
 import { authority, customer, customer2, provider, provider2 } from "../testkit/accounts.ts";
 import { stranger, type TestAccount, testAccount } from "../testkit/accounts.ts";
 import { CHAIN_ID } from "../testkit/chain.ts";
-
-export type Facts = Readonly<Record<string, unknown>>;
+import type { Facts } from "./model/records.ts";
 
 /** A message that one of the parties signs. */
 export interface ModelMessage {
@@ -17,6 +16,10 @@ export const CUSTOMERS = [customer, customer2, testAccount("customer3")];
 export const PROVIDERS = [provider, provider2, testAccount("provider3")];
 /** Everybody who signs. */
 export const PARTIES: readonly TestAccount[] = [...CUSTOMERS, ...PROVIDERS, authority, stranger];
+
+export function isParty(address: string): boolean {
+  return PARTIES.some((party) => party.address === address);
+}
 
 /** @param doc facts of a usage report, or of an acknowledgement (RULES 18) */
 export function signed(sender: string, doc: Facts): Uint8Array {

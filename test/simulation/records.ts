@@ -1,8 +1,7 @@
 import { differenceOfRecord, plain, sides } from "./difference.ts";
-import type { Facts } from "./parties.ts";
 import type { Model } from "./model/model.ts";
 import { differenceOfOnce, ONCE } from "./once.ts";
-import { KINDS, type Kind, snake } from "./model/records.ts";
+import { type Facts, KINDS, type Kind, snake } from "./model/records.ts";
 
 // How the records of the model are compared with those of an exported genesis.
 

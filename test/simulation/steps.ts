@@ -2,7 +2,8 @@ import { customer2, provider } from "../testkit/accounts.ts";
 import { GENESIS, GENESIS_TIME, slot } from "../testkit/times.ts";
 import type { ConcreteBlock } from "./compare.ts";
 import { SECOND } from "./model/coins.ts";
-import { type Facts, type ModelMessage, PARTIES } from "./parties.ts";
+import type { Facts } from "./model/records.ts";
+import { type ModelMessage, PARTIES } from "./parties.ts";
 
 // Messages and blocks of the tests that run what module and model once disagreed about.
 

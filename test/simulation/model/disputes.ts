@@ -1,6 +1,7 @@
 import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import { amountOf, coin, type Coins, least, lower, minus, ONE, per, plus } from "./coins.ts";
 import { priceText, SECOND } from "./coins.ts";
+import { isHeld } from "./payouts.ts";
 import { type Escrow, isSame, refuse, type Row, type Usage } from "./records.ts";
 import { Refunds } from "./refunds.ts";
 
@@ -9,7 +10,8 @@ import { Refunds } from "./refunds.ts";
 type Dispute = Row<"dispute">;
 type Resolution = NonNullable<Dispute["resolution"]>;
 
-const isUndecided = ({ status }: Dispute): boolean => status === "open" || status === "reviewing";
+export const isUndecided = ({ status }: Dispute): boolean =>
+  status === "open" || status === "reviewing";
 
 export class Disputes extends Refunds {
   MsgDisputeUsage({ sender, usageId, reason, evidenceHash }: own.MsgDisputeUsage): void {
@@ -35,8 +37,7 @@ export class Disputes extends Refunds {
     const payout = this.nth("payout", this.settlementOf(usage)?.payoutSeq);
     if (isOpen || payout === undefined) return;
     this.change(payout, { openDisputes: payout.openDisputes + 1, disputeSeq: dispute.seq });
-    const isHeld = payout.status === "held" || payout.holdbackHeld;
-    if (isHeld || !this.hold(payout, dispute.id)) return;
+    if (isHeld(payout) || !this.hold(payout, dispute.id)) return;
     this.change(payout, { heldByDispute: true });
     this.emit("PayoutHeld", payout, { disputeId: dispute.id, reason: dispute.id });
   }

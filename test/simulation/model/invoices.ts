@@ -18,7 +18,6 @@ export class Invoices extends Payouts {
   /** @param of the settlement, its period and records, and what it paid */
   issue(escrow: Escrow, bill: Bill, paid: Coins, taxPaid: Coins, of: Partial<Invoice>): Invoice {
     const { discounts: terms, isWithin, costs: subtotal, charge: total, given, taxOn } = bill;
-    const net = perDenom((all) => fitting(taxOn, all, all), total);
     const amountPaid = plus(paid, taxPaid);
     const amountDue = minus(total, amountPaid);
     const isPaid = amountDue.length === 0;
@@ -27,7 +26,12 @@ export class Invoices extends Payouts {
       const amount = given[at] ?? [];
       return amount.length > 0 ? [{ kind, description, amount }] : [];
     });
-    const tax = isWithin ? minus(total, net) : bill.tax;
+    const within = () =>
+      minus(
+        total,
+        perDenom((all) => fitting(taxOn, all, all), total),
+      );
+    const tax = isWithin ? within() : bill.tax;
     const sums = { subtotal, discounts, tax, total, amountPaid, amountDue, taxPaid };
     const dueAtNs = this.after(this.params.invoiceDueAfter);
     const times = { dueAtNs, paidAtNs: isPaid ? this.now : 0n };

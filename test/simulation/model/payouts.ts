@@ -10,7 +10,8 @@ import type { Shares } from "./state.ts";
 type Payout = Row<"payout">;
 
 const isOpen = ({ status }: Payout): boolean => ["pending", "failed", "held"].includes(status);
-const isHeld = ({ status, holdbackHeld }: Payout): boolean => status === "held" || holdbackHeld;
+export const isHeld = ({ status, holdbackHeld }: Payout): boolean =>
+  status === "held" || holdbackHeld;
 
 export class Payouts extends Ledgers {
   payOut(of: Partial<Payout>, { total: gross, platformFee, validatorFee }: Shares): Payout {

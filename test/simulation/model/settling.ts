@@ -1,4 +1,5 @@
 import type * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
+import type { Bill } from "./billing.ts";
 import { amountOf, type Coins, higher, lower, minus, plus, SECOND } from "./coins.ts";
 import { type Escrow, refuse, type Usage } from "./records.ts";
 import { UsageRecords } from "./usage.ts";
@@ -48,35 +49,36 @@ export class Settling extends UsageRecords {
   settle(escrow: Escrow, asked: readonly Usage[], isEnd: boolean) {
     const part = asked.slice(0, this.params.maxRecordsPerSettlement);
     const available = minus(escrow.balance, escrow.reserved);
-    const { covered, stoppedAt, isMore } = this.covered(escrow, asked, available);
     const countable = part.slice(0, countableOf(part));
-    const taken = isEnd ? countable : this.worthwhile(escrow, covered, available);
-    const { net } = this.paidOf(this.bill(escrow, taken), available);
-    refuse([1506, !isEnd && net.length === 0]);
-    const isLast = isEnd && countable.length === this.openOf(escrow).length;
-    const stopped = isEnd ? undefined : stoppedAt;
-    if (taken.length > 0) this.settleTaken(escrow, taken, available, isLast, stopped);
+    const all = { covered: countable, stoppedAt: undefined, isMore: false };
+    const { covered, stoppedAt, isMore } = isEnd ? all : this.covered(escrow, asked, available);
+    const taken = isEnd ? covered : this.worthwhile(escrow, covered, available);
+    const bill = this.bill(escrow, taken);
+    const paid = this.paidOf(bill, available);
+    refuse([1506, !isEnd && paid.net.length === 0]);
+    const isLast = isEnd && covered.length === this.openOf(escrow).length;
+    if (taken.length > 0) this.settleTaken(escrow, taken, { bill, ...paid }, isLast, stoppedAt);
     return { isLast, isMore };
   }
 
   /** Records until, per denom, the first that is not covered. */
   covered(escrow: Escrow, asked: readonly Usage[], available: Coins) {
-    let covered: Usage[] = [];
+    let taken: Usage[] = [];
     const stopped: Usage[] = [];
     const isStopped = (usage: Usage) => stopped.some(({ denom }) => denom === usage.denom);
     for (const usage of asked) {
       if (isStopped(usage)) continue;
-      const more = [...covered, usage];
-      const isFull = covered.length === this.params.maxRecordsPerSettlement;
+      const more = [...taken, usage];
+      const isFull = taken.length === this.params.maxRecordsPerSettlement;
       const charge = isFull ? [] : this.bill(escrow, more).charge;
       const isCovered = amountOf(charge, usage.denom) <= amountOf(available, usage.denom);
       const isCountable = countableOf(more) === more.length;
       if (isFull || (isCovered && !isCountable))
-        return { covered, stoppedAt: stopped[0], isMore: true };
-      if (isCovered) covered = more;
+        return { covered: taken, stoppedAt: stopped[0], isMore: true };
+      if (isCovered) taken = more;
       else stopped.push(usage);
     }
-    return { covered, stoppedAt: stopped[0], isMore: false };
+    return { covered: taken, stoppedAt: stopped[0], isMore: false };
   }
 
   /** Without denoms that are below the minimum. */
@@ -90,12 +92,10 @@ export class Settling extends UsageRecords {
   settleTaken(
     escrow: Escrow,
     taken: readonly Usage[],
-    available: Coins,
+    { bill, net: total, tax }: { bill: Bill; net: Coins; tax: Coins },
     isFinal: boolean,
     stoppedAt: Usage | undefined,
   ): void {
-    const bill = this.bill(escrow, taken);
-    const { net: total, tax } = this.paidOf(bill, available);
     const shares = this.sharesOf(total);
     const periodStart = taken.map((usage) => usage.periodStart).reduce(lower);
     const periodEnd = taken.map((usage) => usage.periodEnd).reduce(higher);
