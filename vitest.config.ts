@@ -6,9 +6,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // One more than cores: many tests wait for processes that they started.
     maxWorkers: availableParallelism() + 1,
-    // Chains in a process make much garbage that is short-lived: a seventh of their time. Workers
-    // keep all cores busy, where threads that collect beside them cost more than they save (7 %).
-    execArgv: ["--max-semi-space-size=32", "--single-threaded-gc"],
+    // Chains in a process make much garbage that is short-lived: a seventh of their time.
+    execArgv: ["--max-semi-space-size=32"],
     // No test changes what is global: files share what is loaded and compiled, half of the time.
     isolate: false,
     // Tests of node processes share the cores with what they start, and any machine may be busy:
