@@ -26,7 +26,6 @@ import {
   temporaryFolder,
 } from "./node_process.ts";
 
-const LONG = 60_000;
 const WINDOW_SECONDS = 2;
 const FED_START = Math.floor(Date.now() / 2000) * 2 - 600;
 const ROWS = 60;
@@ -137,7 +136,7 @@ feeds:
   - {kind: ndjson, name: fed, file: ${feed}}
 `,
   );
-}, LONG);
+});
 afterAll(async () => {
   await (daemon as Program | undefined)?.end("SIGKILL");
   await node.program.end("SIGTERM");
@@ -145,9 +144,7 @@ afterAll(async () => {
 });
 
 describe("the daemon", () => {
-  it("bills a feed and live workloads once, through SIGKILL, and drains on SIGTERM", {
-    timeout: LONG,
-  }, async () => {
+  it("bills a feed and live workloads once, through SIGKILL, and drains on SIGTERM", async () => {
     await append(0, 20);
     await startDaemon();
     await daemon.until("first records", async () =>
@@ -223,9 +220,7 @@ describe("the daemon", () => {
 });
 
 describe("the settings of examples/provider.yaml", () => {
-  it("bill the four hours of their file on a dev chain, and stand a doctor's look", {
-    timeout: LONG,
-  }, async () => {
+  it("bill the four hours of their file on a dev chain, and stand a doctor's look", async () => {
     const config = ["--config", inRoot("examples/provider.yaml"), ...place()];
     const doctor = await settled(["provider", "doctor", ...config]);
     expect(doctor.code, doctor.stdout).toBe(0);

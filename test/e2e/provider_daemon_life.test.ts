@@ -23,7 +23,6 @@ import { inRoot } from "../architecture/repository.ts";
 import { cli } from "../unit/cli/fake_io.ts";
 import { initHome, type NodeProcess, Program, startNodeProcess } from "./node_process.ts";
 
-const LONG = 120_000;
 const WINDOW_SECONDS = 2;
 const START = Math.floor(Date.now() / 2000) * 2 - 1000;
 const ORDERS = ["events", "key", "hung", "disk"];
@@ -39,7 +38,7 @@ beforeAll(async () => {
   await initHome(nodeHome);
   node = await startNodeProcess(nodeHome);
   await openEscrows();
-}, LONG);
+});
 afterAll(async () => {
   await node.program.end("SIGTERM");
   await rm(nodeHome, { recursive: true, force: true });
@@ -130,9 +129,7 @@ function row(order: string, at: number, hours: number) {
 const line = (...of: Parameters<typeof row>) => `${JSON.stringify(row(...of))}\n`;
 
 describe("usage that is posted as CloudEvents", () => {
-  it("is billed once, though the daemon is killed between and clients post again", {
-    timeout: LONG,
-  }, async () => {
+  it("is billed once, though the daemon is killed between and clients post again", async () => {
     const port = await freePort();
     await daemonHome(`${KEY}feeds:\n  - {kind: cloudevents, name: posted, port: ${port}}\n`);
     await ready(await start());
@@ -193,9 +190,7 @@ describe("usage that is posted as CloudEvents", () => {
 });
 
 describe("the key in a file keyring", () => {
-  it("is opened by a password file, or by the environment, and by no other password", {
-    timeout: LONG,
-  }, async () => {
+  it("is opened by a password file, or by the environment, and by no other password", async () => {
     const feeds = "feeds:\n  - {kind: ndjson, name: f, file: ../usage.ndjson, follow: false}\n";
     await daemonHome(`${KEY}${feeds}`);
     await writeFile(join(home, "usage.ndjson"), line("key", 0, 3));
@@ -225,7 +220,7 @@ describe("the key in a file keyring", () => {
 });
 
 describe("a source that hangs", () => {
-  it("is named on SIGTERM, and does not keep the process", { timeout: LONG }, async () => {
+  it("is named on SIGTERM, and does not keep the process", async () => {
     const sockets: Socket[] = [];
     const exporter = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
     await once(exporter, "listening");
@@ -274,9 +269,7 @@ describe.skipIf(!canMount)("a full disk (skipped where none can be mounted)", ()
     mountedAt = "";
   });
 
-  it("is waited for by what meters and by what sends; nothing is lost or doubled", {
-    timeout: LONG,
-  }, async () => {
+  it("is waited for by what meters and by what sends; nothing is lost or doubled", async () => {
     const feeds = "feeds:\n  - {kind: ndjson, name: f, file: ../usage.ndjson}\n";
     await daemonHome(`${KEY}batch: {age_ms: 3000}\nretry: {max_ms: 1000}\n${feeds}`, true);
     const file = join(home, "usage.ndjson");

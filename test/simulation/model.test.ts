@@ -73,7 +73,7 @@ test("a model that reckons differently is noticed, and the disagreement is shrun
   expect(least.what).toContain("usage_units");
   expect(least.blocks.flatMap(({ txs }) => txs).length).toBeLessThan(8);
   expect(asSource(least)).toContain("MsgRecordUsage");
-}, 60_000);
+});
 
 test("the model imports nothing from src but generated messages", () => {
   const folder = join(import.meta.dirname, "model");

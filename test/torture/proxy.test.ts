@@ -13,7 +13,7 @@ let proxy: TortureProxy | undefined;
 
 beforeAll(async () => {
   chain = await PayingChain.start();
-}, 60_000);
+});
 
 afterEach(async () => {
   await proxy?.close();

@@ -30,7 +30,7 @@ let client: Client | undefined;
 
 beforeAll(async () => {
   chain = await PayingChain.start();
-}, 60_000);
+});
 
 afterEach(async () => {
   client?.close();

@@ -101,7 +101,7 @@ test("a careful daemon is billed exactly, whatever becomes of its requests", asy
   expect(Object.keys(report.faults.applied).length).toBeGreaterThan(2);
   // A node that is not ours to kill is not killed, and that is said.
   expect(report.faults.leftOut.map(({ kind }) => kind)).toEqual(["kill_node"]);
-}, 60_000);
+});
 
 test("a daemon that sends again under another period bills twice, after one lost answer", async () => {
   const save = join(folder.path, "twice.json");
@@ -181,7 +181,7 @@ test("a careful daemon that speaks REST alone is billed exactly, as a deployed c
   } finally {
     deployed.close();
   }
-}, 60_000);
+});
 
 /** The node of this file, but for the queries that are of this project alone. */
 async function startDeployedNode(): Promise<{ url: string; close: () => void }> {
@@ -234,7 +234,7 @@ test("the daemon of this project passes, by its feed and by its own export", asy
   ]);
   expect(again).toMatchObject({ code: 0, stderr: "" });
   expect((JSON.parse(again.stdout) as Report).metered).toEqual(first.metered);
-}, 60_000);
+});
 
 test("with a node of its own the node is killed too", async () => {
   const ready = `"${process.execPath}" "${script("ready.mjs")}" {dir} tiny-{try} {dir}/node/keyring-test`;
@@ -247,7 +247,7 @@ test("with a node of its own the node is killed too", async () => {
   const report = JSON.parse(stdout) as Report;
   expect(report.verdict).toBe("exact");
   expect(report.faults.applied).toMatchObject({ kill_node: expect.any(Number) });
-}, 60_000);
+});
 
 test("the test itself that cannot be done says nothing of the daemon", async () => {
   const [empty, bad] = [join(folder.path, "empty.ndjson"), join(folder.path, "bad.ndjson")];
@@ -279,13 +279,13 @@ test("the test itself that cannot be done says nothing of the daemon", async () 
     expect({ code, stderr }).toEqual({ code: exit, stderr: expect.stringMatching(words) });
   });
   await Promise.all(outcomes);
-}, 60_000);
+});
 
 test("a daemon that goes past the proxy is told so, not praised", async () => {
   const { code, stderr } = await tortureOver(["rpc", node.rpc], "careful", "--profile", "calm");
   expect(code).toBe(25);
   expect(stderr).toMatch(/passed_by.*no request through the proxy/);
-}, 60_000);
+});
 
 test("a line of shell kills the node and starts it again; its end is waited for", async () => {
   const home = join(folder.path, "restarted");
@@ -308,7 +308,7 @@ test("a line of shell kills the node and starts it again; its end is waited for"
   } finally {
     spawnSync("kill", ["-9", (await readFile(pidFile, "utf8")).trim()]);
   }
-}, 60_000);
+});
 
 async function statusOf(url: string) {
   return (await Client.connect(url)).status();
@@ -324,7 +324,7 @@ test("a command dies with all that it has started", async () => {
   await command.kill();
   const pid = await pidOf();
   await expect.poll(() => isRunning(pid)).toBe(false);
-}, 30_000);
+});
 
 /** Not a process that has ended and waits to be asked for its exit code. */
 async function isRunning(pid: number): Promise<boolean> {

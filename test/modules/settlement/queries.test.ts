@@ -317,7 +317,7 @@ describe("RULES 36", () => {
     const summary = await see.summary(chain, { orderId: ORDER });
     expect([summary.totalUsageUnits, summary.usageRecordIds]).toEqual([10_001n, []]);
     expect(text(summary.totalCost)).toBe("10001uve");
-  }, 60_000);
+  });
 });
 
 test("R-003-20 several settlements of an order are listed in order of creation", async () => {

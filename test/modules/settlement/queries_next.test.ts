@@ -277,4 +277,4 @@ test("R-003-37 a filter that matches nothing ends a page after 2,000 records, an
   const answer = await chain.ask(`${OWN}/UsageRecords`, far);
   expect(answer.log).toContain("code = ResourceExhausted");
   expect(answer.log).toContain("go on by next_key");
-}, 60_000);
+});

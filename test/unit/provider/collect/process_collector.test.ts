@@ -35,10 +35,8 @@ const burn = (ms: number) => `{ const end = process.cpuUsage().user + ${ms}e3;
 const onLine = (body: string) => `console.log("ready");
   process.stdin.on("data", () => { ${body} });`;
 
-const LONG = 30_000;
-
 describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (needs /proc)", () => {
-  it("counts a child that came and went between two reads", { timeout: LONG }, async () => {
+  it("counts a child that came and went between two reads", async () => {
     const inner = `${burn(150)} console.log(process.cpuUsage().user + process.cpuUsage().system)`;
     const { pid, tell } = await start(
       onLine(`const { execFileSync } = require("node:child_process");
@@ -55,9 +53,7 @@ describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (ne
     expect(observed?.processes).toBe(1n);
   });
 
-  it("sums up to what the kernel has for the whole tree, however often it looks", {
-    timeout: LONG,
-  }, async () => {
+  it("sums up to what the kernel has for the whole tree, however often it looks", async () => {
     const spin = "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done";
     const nested = `sh -c '${spin}' & sh -c '${spin}'; ${spin}; wait`;
     const chain = `for turn in 1 2 3 4 5 6 7 8; do (${nested}) & ${spin}; wait; done`;
@@ -102,9 +98,7 @@ describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (ne
     expect(total).toBe((ticks(after) - ticks(before)) * 10n);
   });
 
-  it("counts pages that processes share once, unless told otherwise", {
-    timeout: LONG,
-  }, async () => {
+  it("counts pages that processes share once, unless told otherwise", async () => {
     const { pid, tell } = await start(
       onLine(`require("node:child_process")
         .spawn(process.execPath, ["-e", "setInterval(() => {}, 1e3); console.log(1)"])
@@ -123,7 +117,7 @@ describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (ne
     );
   });
 
-  it("counts all memory that is touched", { timeout: LONG }, async () => {
+  it("counts all memory that is touched", async () => {
     const { pid, tell } = await start(
       onLine("globalThis.held = Buffer.alloc(64 << 20, 1); console.log(held.length)"),
     );
@@ -144,7 +138,7 @@ describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (ne
     expect(after).toBeLessThan((64 << 20) + 200e6);
   });
 
-  it("goes on after a restart of the meter", { timeout: LONG }, async () => {
+  it("goes on after a restart of the meter", async () => {
     const { pid, tell } = await start(onLine(`${burn(120)} console.log("done")`));
     const settings = { kind: "process", pid, memory: "none" } as const;
     const before = await openProcessCollector(settings, undefined, realNow());
@@ -157,9 +151,7 @@ describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (ne
     expect(faults).toEqual([]);
   });
 
-  it("says once that the process has ended, and bills nothing after", {
-    timeout: LONG,
-  }, async () => {
+  it("says once that the process has ended, and bills nothing after", async () => {
     const { pid, child } = await start(onLine(""));
     const collector = await openProcessCollector({ kind: "process", pid }, undefined, realNow());
     child.kill("SIGKILL");
@@ -171,7 +163,7 @@ describe.skipIf(!existsSync("/proc/self/smaps_rollup"))("a process collector (ne
     expect(later.metrics.cpuMilliseconds).toBe(0n);
   });
 
-  it("follows a pid file to the next process, and no stranger", { timeout: LONG }, async () => {
+  it("follows a pid file to the next process, and no stranger", async () => {
     const pidFile = join(scratch, "service.pid");
     const settings = { kind: "process", pidFile, memory: "none" } as const;
     const collector = await openProcessCollector(settings, undefined, realNow());
