@@ -165,6 +165,44 @@ describe("following the chain", () => {
     expect(outbox.counts()).toMatchObject({ acknowledged: 6, sent: 0 });
   });
 
+  it("stays before a block whose tx was found while that is written down", async () => {
+    const write = outbox.write.bind(outbox);
+    let open = () => undefined as void;
+    const gate = new Promise<void>((done) => {
+      open = done;
+    });
+    let found: string | undefined;
+    outbox.write = async (change) => {
+      if (change.resolved !== undefined) {
+        [found] = change.resolved;
+        await gate;
+      }
+      await write(change);
+    };
+    const subject = quickDispatcher(outbox, quickPool(proxy.url, 8), 8);
+    const stop = new AbortController();
+    const running = subject.run(stop.signal);
+    // It is found when the chain is a block on, with what the watcher must not miss.
+    proxy.decide = (method) => (method === "tx" ? "lost" : "none");
+    const records = [usageRecord(8, 7)];
+    await outbox.write({ records });
+    subject.wake();
+    const ids = await idsOnChain(records);
+    await sendFrom(
+      node.client,
+      ids.map((id) => msg.acknowledge(customer, id)),
+    );
+    proxy.decide = () => "none";
+    await until(() => found !== undefined, "a tx that was found");
+    const tx = await node.client.tx(found ?? "");
+    expect(subject.clearedHeight).toBeLessThan(tx?.height ?? 0n);
+    open();
+    await until(() => subject.clearedHeight === undefined, "the end of the flight");
+    expect(outbox.counts()).toMatchObject({ included: 1, sent: 0 });
+    stop.abort();
+    await running;
+  });
+
   it("passes over nothing that is sent while it asks for the height", async () => {
     const records = [usageRecord(9, 6)];
     const subject = quickDispatcher(outbox, quickPool(proxy.url, 6), 6);

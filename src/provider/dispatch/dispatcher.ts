@@ -385,10 +385,12 @@ export class Dispatcher {
     const { found, past } = await this.#call(async (client) => {
       const sighting = await lookFor(this.#options.pool, client, txs);
       const { height } = sighting;
-      const isFound = sighting.found[0] !== undefined;
-      const oldest = isFound ? undefined : await this.#fateOfOldest(client, first, height);
-      if (oldest === undefined && height > first.absentHeight) first.absentHeight = height;
-      return { found: sighting.found, past: oldest };
+      if (sighting.found[0] !== undefined) return { found: sighting.found, past: undefined };
+      const past = await this.#fateOfOldest(client, first, height);
+      // The index of txs of some nodes is a block behind.
+      const absent = height - 1n;
+      if (past === undefined && absent > first.absentHeight) first.absentHeight = absent;
+      return { found: sighting.found, past };
     });
     if (past !== undefined) {
       await this.#landPast(first, past);
