@@ -1,6 +1,10 @@
 import type { Context } from "../../baseapp/context.ts";
 import { isolated } from "../../baseapp/isolated.ts";
-import { EscrowStatus, RewardEntryState } from "../../gen/settled/settlement/v1/state.ts";
+import {
+  type EscrowState,
+  EscrowStatus,
+  RewardEntryState,
+} from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { i64FromKey, type Key } from "../../lib/key.ts";
 import { subCoins } from "../../types/coins.ts";
@@ -15,7 +19,7 @@ import type { SettlementKeeper } from "./keeper_settlement.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { markOverdueInvoices } from "./invoice_due.ts";
 import * as keys from "./keys.ts";
-import { settleExpired } from "./settle_order.ts";
+import { type ExpiryPart, expiryPart, settleExpired } from "./settle_order.ts";
 import { listNewUsage } from "./usage_lists.ts";
 
 /** Bounds of a block's own work (RULES 14). */
@@ -39,10 +43,13 @@ export function beginBlock(ctx: Context, workers: BlockWorkers): void {
   for (const seq of due) {
     if (budget === 0) return;
     const failure = isolated(ctx, (inner) => {
-      budget -= expire(inner, workers, seq, budget);
+      const part = expiryPart(inner, workers, escrowOf(inner, workers.records, seq), budget);
+      // Before it is tried: one that fails has cost the block as much.
+      budget -= part.selected.length;
+      expire(inner, workers, part);
     });
     if (failure === undefined) continue;
-    const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
+    const escrow = escrowOf(ctx, workers.records, seq);
     const attempts = escrow.expiryAttempts + 1;
     workers.records.setEscrow(ctx, escrow, { ...escrow, expiryAttempts: attempts });
     const error = failure.message;
@@ -59,22 +66,27 @@ function dueEscrows(ctx: Context, records: Records): bigint[] {
     if (!past || due.length === ESCROWS_MAX || scanned === SCANNED_MAX) break;
     scanned += 1;
     const seq = keys.seqAtEnd(key);
-    const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
+    const escrow = escrowOf(ctx, records, seq);
     if (mayRetry(ctx, escrow.expiryAttempts)) due.push(seq);
   }
   return due;
 }
 
-function expire(ctx: Context, workers: BlockWorkers, seq: bigint, budget: number): number {
-  const escrow = must(workers.records.escrow(ctx, seq), "settlement: a queued escrow exists");
-  const taken = settleExpired(ctx, workers, escrow, budget);
-  const after = must(workers.records.escrow(ctx, seq), "settlement: an escrow is never deleted");
-  if (after.status !== EscrowStatus.ESCROW_STATUS_EXPIRED) return taken;
+function escrowOf(ctx: Context, records: Records, seq: bigint): EscrowState {
+  return must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
+}
+
+function expire(ctx: Context, workers: BlockWorkers, part: ExpiryPart): void {
+  const { escrow: before } = part;
+  settleExpired(ctx, workers, part);
+  const after = escrowOf(ctx, workers.records, before.seq);
+  if (after.status !== EscrowStatus.ESCROW_STATUS_EXPIRED) return;
   const { orderId } = after;
   // What went back to the depositor with the expiry, not by a refund before.
-  const balance = subCoins(coinsIn(after.refunded), coinsIn(escrow.refunded));
-  ctx.emit(events.escrowExpired({ escrowId: escrowId(seq), orderId, balance, at: ctx.time }));
-  return taken;
+  const balance = subCoins(coinsIn(after.refunded), coinsIn(before.refunded));
+  ctx.emit(
+    events.escrowExpired({ escrowId: escrowId(before.seq), orderId, balance, at: ctx.time }),
+  );
 }
 
 /**

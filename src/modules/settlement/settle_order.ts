@@ -96,27 +96,41 @@ export function mayEnd({ openDisputes }: EscrowState, { isFinal }: SettleRequest
   return isFinal && openDisputes === 0;
 }
 
-/**
- * One part of ending an expired escrow: settles at most `budget` records as a final settlement
- * without minimum, and ends the escrow when none is left. Returns how many records it took.
- */
-export function settleExpired(
+/** One part of ending an expired escrow: the records that it settles, none for the end alone. */
+export interface ExpiryPart {
+  readonly escrow: EscrowState;
+  readonly billing: BillingRules | undefined;
+  readonly selected: readonly UsageState[];
+}
+
+/** Selects what one part settles: at most `budget` records, and no more than any settlement. */
+export function expiryPart(
   ctx: Context,
-  keepers: SettleKeepers,
+  { records }: SettleKeepers,
   escrow: EscrowState,
   budget: number,
-): number {
-  const { records, settlements, escrows } = keepers;
+): ExpiryPart {
   const limit = minSize(budget, records.params(ctx).extended.maxRecordsPerSettlement);
   const billing = billingRules(ctx, records, escrow.orderId);
   const all = { limit, eligible: () => true, isFinal: true, billing };
-  const selected = firstOpen(ctx, records, escrow, all);
+  return { escrow, billing, selected: firstOpen(ctx, records, escrow, all) };
+}
+
+/**
+ * Settles a part of an expired escrow as a final settlement without minimum, and ends the escrow
+ * when nothing is left open.
+ */
+export function settleExpired(
+  ctx: Context,
+  { records, settlements, escrows }: SettleKeepers,
+  { escrow, billing, selected }: ExpiryPart,
+): void {
   const open = records.openUsageCount(ctx, escrow.seq);
   const status = EscrowStatus.ESCROW_STATUS_EXPIRED;
   const end = { status, reason: "expired", kind: "escrow_expiry" };
   if (selected.length === 0) {
     escrows.close(ctx, escrow, end);
-    return 0;
+    return;
   }
   const allocation = allocateUnder(billing, selected, coinsIn(escrow.balance), true);
   const remaining = open - BigInt(selected.length);
@@ -127,7 +141,6 @@ export function settleExpired(
   const plan = { escrow, allocation, type, isFinal, remaining, initiator: "" };
   const outcome = settlements.settle(ctx, plan);
   if (isFinal) escrows.close(ctx, outcome.escrow, end);
-  return selected.length;
 }
 
 function finishEmpty(ctx: Context, keepers: SettleKeepers, escrow: EscrowState): SettlementOutcome {

@@ -160,14 +160,18 @@ describe("RULES 14 bounds", () => {
 });
 
 describe("RULES 32 / D-26 isolation", () => {
-  /** Settlements of one escrow fail after they have written all that they write. */
-  function failing(machine: Machine, escrowSeq: bigint): BlockWorkers {
+  /** Settlements of escrows up to one fail after they have written all that they write. */
+  function failing(
+    machine: Machine,
+    escrowSeq: bigint,
+    onTried?: (records: number) => void,
+  ): BlockWorkers {
     const { settlements } = machine.workers;
     const failingSettlements = Object.create(settlements) as typeof settlements;
     failingSettlements.settle = (ctx, plan) => {
       const outcome = settlements.settle(ctx, plan);
-      if (plan.escrow.seq === escrowSeq)
-        throw new ChainError(ErrInvalidEscrow, "broken on purpose");
+      onTried?.(plan.allocation.taken.length);
+      if (plan.escrow.seq <= escrowSeq) throw new ChainError(ErrInvalidEscrow, "broken on purpose");
       return outcome;
     };
     return { ...machine.workers, settlements: failingSettlements };
@@ -213,6 +217,31 @@ describe("RULES 32 / D-26 isolation", () => {
     // Whole again, it ends the escrow.
     beginBlock({ ...machine.ctx, height: 1024n }, machine.workers);
     expect(machine.workers.records.escrow(machine.ctx, 1n)?.balance).toEqual([]);
+  });
+
+  test("RULES 14 what fails is of the block's 1,000 records too", async () => {
+    const orders = [1, 2, 3, 4].map((n) => `order-${n}`);
+    for (const order of orders) {
+      await activeEscrow(chain, "9999uve", { order, expiresIn: HOUR });
+      for (let batch = 0; batch < 4; batch += 1) {
+        const messages = Array.from({ length: 100 }, (_, n) => {
+          return msg.record(provider, { ...slot(100 * batch + n, 10n), order, price: "2uve" });
+        });
+        await chain.ok(...messages);
+      }
+    }
+    chain.skip(2n * HOUR);
+    const machine = await machineOf(chain);
+    const tried: number[] = [];
+    const workers = failing(machine, 4n, (count) => tried.push(count));
+    beginBlock(machine.ctx, workers);
+    // 400, 400, and the 200 that are left of 1,000: the fourth escrow waits for the next block.
+    expect(tried).toEqual([400, 400, 200]);
+    expect(eventsOf(machine, "EscrowExpiryFailed").map((event) => event["escrow_id"])).toEqual([
+      ...["escrow-1", "escrow-2", "escrow-3"],
+    ]);
+    beginBlock({ ...machine.ctx, height: 7n }, workers);
+    expect(tried.slice(3)).toEqual([400]);
   });
 
   test("R-003-41 a reward that would take the supply too high does not fail the settlement", async () => {
