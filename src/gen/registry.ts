@@ -295,6 +295,7 @@ export const CODECS: readonly (readonly [string, MessageCodec])[] = [
   ["settled.settlement.v1.PriceCeilingState", m29.PriceCeilingState],
   ["settled.settlement.v1.PriceCeilingStep", m29.PriceCeilingStep],
   ["settled.settlement.v1.PendingParams", m29.PendingParams],
+  ["settled.settlement.v1.ParamsVersion", m29.ParamsVersion],
   ["settled.settlement.v1.DisputeResolution", m29.DisputeResolution],
   ["settled.settlement.v1.DisputeState", m29.DisputeState],
   ["settled.settlement.v1.BillingTerms", m29.BillingTerms],

@@ -2119,6 +2119,14 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "settled.settlement.v1.ParamsVersion",
+    fields: [
+      { name: "version", key: "version", no: 1, kind: "uint64" },
+      { name: "params", key: "params", no: 2, kind: "message", typeName: "virtengine.settlement.v1.Params" },
+      { name: "extended_params", key: "extendedParams", no: 3, kind: "message", typeName: "settled.settlement.v1.Params" },
+    ],
+  },
+  {
     name: "settled.settlement.v1.DisputeResolution",
     fields: [
       { name: "status", key: "status", no: 1, kind: "enum", typeName: "settled.settlement.v1.DisputeStatus" },
@@ -2510,6 +2518,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "refunds", key: "refunds", no: 33, kind: "message", typeName: "settled.settlement.v1.RefundState", repeated: true },
       { name: "receivables", key: "receivables", no: 34, kind: "message", typeName: "settled.settlement.v1.ReceivableState", repeated: true },
       { name: "taxes_withdrawn", key: "taxesWithdrawn", no: 35, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "params_versions", key: "paramsVersions", no: 36, kind: "message", typeName: "settled.settlement.v1.ParamsVersion", repeated: true },
     ],
   },
   {

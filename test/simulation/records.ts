@@ -44,9 +44,10 @@ const NAMES: Readonly<Record<Kind, string>> = {
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   ...{ claimable: ["address"], ceiling: ["orderId", "usageType"], terms: ["orderId"] },
   ...{ invoiceLedger: ["invoiceSeq", "number"], payoutLedger: ["payoutSeq", "number"] },
-  series: ["provider"],
+  ...{ series: ["provider"], paramsVersion: ["version"] },
 };
 const SEQ = ["seq"];
+const VERSION = ["version", "params", "extendedParams"];
 /** Fields of the state's records. */
 const FIELDS = Object.entries(KINDS).map(([kind, [{ fromPartial }]]): [Kind, readonly string[]] => {
   return [kind as Kind, Object.keys(fromPartial({}))];
@@ -118,7 +119,7 @@ export class Records {
   }
 
   #lists(): List[] {
-    const { tables, ledgers } = this.#model;
+    const { tables, ledgers, versions } = this.#model;
     const entries = (records: readonly object[]) => records as readonly Facts[];
     const tabled = FIELDS.map(([kind, fields]): List => {
       const records = entries(tables[kind]);
@@ -126,7 +127,9 @@ export class Records {
     });
     const invoice = { kind: "invoiceLedger", name: "invoice_ledger", fieldsOf: Object.keys };
     const payout = { kind: "payoutLedger", name: "payout_ledger", fieldsOf: Object.keys };
+    const version = { kind: "paramsVersion", name: "params_versions", fieldsOf: () => VERSION };
     return [
+      { ...version, records: entries(versions), isFixed: true },
       { ...invoice, records: entries(ledgers.invoice), isFixed: true },
       { ...payout, records: entries(ledgers.payout), isFixed: true },
       ...tabled,

@@ -5,7 +5,7 @@ import { fromUtf8 } from "../../lib/bytes.ts";
 import { bytesOfKey, type Key, keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
 import * as keys from "./keys.ts";
-import { readParams } from "./query_params.ts";
+import { readParams, readParamsVersions } from "./query_params.ts";
 import { totalOf } from "./query_totals.ts";
 
 /** Params, records and sequences as genesis JSON; what follows from them is left out. */
@@ -36,6 +36,7 @@ export async function exportSettlement(reader: Reader): Promise<unknown> {
   genesis.refunds = await all(reader, keys.REFUND_PREFIX, state.RefundState);
   genesis.receivables = await all(reader, keys.RECEIVABLE_PREFIX, state.ReceivableState);
   genesis.disputes = await all(reader, keys.DISPUTE_PREFIX, state.DisputeState);
+  genesis.paramsVersions = await readParamsVersions(reader);
   if (pending !== undefined) genesis.pendingParams = pending;
   const ceilings = await all(reader, keys.PRICE_CEILING_PREFIX, state.PriceCeilingState);
   genesis.priceCeilings = ceilings;

@@ -4,12 +4,14 @@ import { messageToJson } from "../../codec/proto_json.ts";
 import {
   type EpochBase,
   type GenesisState,
+  type ParamsVersion,
   PendingParams,
 } from "../../gen/settled/settlement/v1/state.ts";
 import { setEpochBase } from "./epoch.ts";
 import * as keys from "./keys.ts";
 import { DEFAULT_EXTENDED_PARAMS, DEFAULT_WIRE_PARAMS, validateParams } from "./params.ts";
-import { type BothParams, canonicalExtended } from "./params_change.ts";
+import { type BothParams, canonicalExtended, changesOf } from "./params_change.ts";
+import { writeParamsVersion } from "./params_versions.ts";
 import type { Records } from "./records.ts";
 
 /** Fills the params that a hand-written genesis does not name. */
@@ -33,8 +35,9 @@ export function writeParams(ctx: Context, records: Records, genesis: GenesisStat
   const wire = genesis.params ?? DEFAULT_WIRE_PARAMS;
   const extended = genesis.extendedParams ?? DEFAULT_EXTENDED_PARAMS;
   const now = checked(ctx, { wire, extended }, "settlement");
-  records.setParams(ctx, now.wire, now.extended);
-  records.setParamsVersion(ctx, genesis.paramsVersion === 0n ? 1n : genesis.paramsVersion);
+  const version = genesis.paramsVersion === 0n ? 1n : genesis.paramsVersion;
+  writeVersions(ctx, genesis.paramsVersions, { version, now });
+  records.setParams(ctx, version, now);
   if (genesis.epochBase !== undefined) writeEpochBase(ctx, genesis.epochBase);
   if (genesis.pendingParams === undefined) return;
   const path = "settlement.pending_params";
@@ -46,6 +49,42 @@ export function writeParams(ctx: Context, records: Records, genesis: GenesisStat
     ...{ params: next.wire, extendedParams: next.extended, proposedHeight },
   });
   ctx.kv.set(keys.PENDING_PARAMS_KEY, bytes.finish());
+}
+
+/**
+ * Writes the params of every version. The last row is that of the params in force; a genesis of a
+ * program that kept none has none.
+ * @throws ChainError genesis/2 naming the field
+ */
+function writeVersions(
+  ctx: Context,
+  rows: readonly ParamsVersion[],
+  { version, now }: { version: bigint; now: BothParams },
+): void {
+  const path = (index: number): string => `settlement.params_versions[${index}]`;
+  rows.forEach((row, index) => {
+    const expected = version - BigInt(rows.length - 1 - index);
+    if (row.version !== expected || expected < 1n) {
+      const rule = `expected versions one by one, at least 1 and up to params_version ${version}`;
+      throw fieldError(`${path(index)}.version`, `${rule}, found ${row.version}`);
+    }
+    const { params, extendedParams } = row;
+    if (params === undefined) throw fieldError(`${path(index)}.params`, "is missing");
+    if (extendedParams === undefined) {
+      throw fieldError(`${path(index)}.extended_params`, "is missing");
+    }
+    const kept = checked(ctx, { wire: params, extended: extendedParams }, path(index));
+    if (expected === version) requireInForce(kept, now, path(index));
+    writeParamsVersion(ctx, row.version, kept);
+  });
+}
+
+/** @throws ChainError genesis/2 naming the first param of a row that is not the one in force. */
+function requireInForce(row: BothParams, now: BothParams, path: string): void {
+  const [first] = changesOf(now, row);
+  if (first === undefined) return;
+  const detail = `expected "${first.before}", which is in force, found "${first.after}"`;
+  throw fieldError(`${path}.${first.name}`, detail);
 }
 
 function writeEpochBase(ctx: Context, base: EpochBase): void {

@@ -12,6 +12,7 @@ import { unauthorized } from "./keeper_escrow.ts";
 import { PENDING_PARAMS_KEY } from "./keys.ts";
 import { validateParams } from "./params.ts";
 import { type BothParams, canonicalExtended, changesOf, paramField } from "./params_change.ts";
+import { writeParamsVersion } from "./params_versions.ts";
 import type { Records } from "./records.ts";
 
 /** Changes of params: proposed in one block, in force from the start of the next (RULES 7). */
@@ -68,10 +69,11 @@ export class ParamsKeeper {
     const before = this.#records.params(ctx);
     const version = this.#records.paramsVersion(ctx) + 1n;
     ctx.kv.delete(PENDING_PARAMS_KEY);
+    // A state that an earlier program wrote has no row of the params that end here.
+    writeParamsVersion(ctx, version - 1n, before);
     const length = before.wire.stakingRewardEpochLength;
     if (after.wire.stakingRewardEpochLength !== length) rebaseEpochs(ctx, length);
-    this.#records.setParams(ctx, after.wire, after.extended);
-    this.#records.setParamsVersion(ctx, version);
+    this.#records.setParams(ctx, version, after);
     ctx.emit(events.paramsUpdated({ version, changes: changesOf(before, after) }));
   }
 

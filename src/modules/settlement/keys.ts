@@ -77,6 +77,8 @@ export const RECEIVABLE_PREFIX = prefix(0x03, 0x1b);
 export const BILLING_TERMS_PREFIX = prefix(0x03, 0x1c);
 /** 0x03 1d | reward source | len | reference → distribution seq, 8 bytes */
 export const DISTRIBUTION_REFERENCE_PREFIX = prefix(0x03, 0x1d);
+/** 0x03 1e | version, 8 bytes → ParamsVersion (the first is read where one is not known) */
+export const PARAMS_VERSIONS_PREFIX = prefix(0x03, 0x1e);
 
 /** 0x83 01 | escrow seq | first usage seq → list of usage seqs not yet settled (walked by a settlement) */
 export const OPEN_USAGE_PREFIX = prefix(0x83, 0x01);
@@ -177,6 +179,8 @@ export const ITERABLE_PREFIXES: readonly Key[] = [
   // Looked at in every block and mostly absent: what is not there is known without the disk.
   PENDING_PARAMS_KEY,
   EPOCH_BASE_KEY,
+  // One row per change.
+  PARAMS_VERSIONS_PREFIX,
   REWARD_ENTRY_PREFIX,
   TOTAL_PREFIX,
   OPEN_USAGE_PREFIX,
@@ -298,6 +302,10 @@ const sequenceKeys: Readonly<Record<SequenceName, Key>> = {
 
 export function totalKey(name: TotalName, denom: string): Key {
   return joinKeys(TOTAL_PREFIX, byteKey(TOTALS[name]), denom as Key);
+}
+
+export function paramsVersionKey(version: bigint): Key {
+  return joinKeys(PARAMS_VERSIONS_PREFIX, u64Key(version));
 }
 
 export function recordKey(recordPrefix: Key, seq: bigint): Key {

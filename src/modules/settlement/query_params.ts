@@ -1,5 +1,5 @@
 import { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
-import { PendingParams } from "../../gen/settled/settlement/v1/state.ts";
+import { ParamsVersion, PendingParams } from "../../gen/settled/settlement/v1/state.ts";
 import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
 import { keyOfBytes, u64FromKey } from "../../lib/key.ts";
 import type { Reader } from "../../store/read_view.ts";
@@ -23,4 +23,13 @@ export async function readParams(reader: Reader): Promise<{
     version: version === undefined ? 1n : u64FromKey(keyOfBytes(version), 0),
     pending: pending === undefined ? undefined : PendingParams.decode(pending),
   };
+}
+
+/** The params of every version that the chain knows, oldest first. */
+export async function readParamsVersions(reader: Reader): Promise<ParamsVersion[]> {
+  const rows: ParamsVersion[] = [];
+  for await (const [, value] of reader.range(keys.PARAMS_VERSIONS_PREFIX)) {
+    rows.push(ParamsVersion.decode(value));
+  }
+  return rows;
 }

@@ -22,6 +22,8 @@ import {
   type RuleParams,
   ruleParams,
 } from "./params.ts";
+import type { BothParams } from "./params_change.ts";
+import { writeParamsVersion } from "./params_versions.ts";
 import { lookUpEscrow, lookUpSettlement } from "./party_lookups.ts";
 import { type PayoutParties, unpaid, writePayout } from "./payout_state.ts";
 import { SeqCache } from "./seq_cache.ts";
@@ -80,17 +82,16 @@ export class Records {
     return rules;
   }
 
-  setParams(ctx: Context, wire: WireParams, extended: ExtendedParams): void {
-    ctx.kv.set(keys.PARAMS_KEY, WireParams.encode(wire).finish());
-    ctx.kv.set(keys.EXTENDED_PARAMS_KEY, ExtendedParams.encode(extended).finish());
+  /** Puts params into force, and keeps them for what is computed with them. */
+  setParams(ctx: Context, version: bigint, params: BothParams): void {
+    ctx.kv.set(keys.PARAMS_KEY, WireParams.encode(params.wire).finish());
+    ctx.kv.set(keys.EXTENDED_PARAMS_KEY, ExtendedParams.encode(params.extended).finish());
+    ctx.kv.set(keys.PARAMS_VERSION_KEY, u64Bytes(version));
+    writeParamsVersion(ctx, version, params);
   }
 
   paramsVersion(ctx: Context): bigint {
     return readU64(ctx, keys.PARAMS_VERSION_KEY, 1n);
-  }
-
-  setParamsVersion(ctx: Context, version: bigint): void {
-    ctx.kv.set(keys.PARAMS_VERSION_KEY, u64Bytes(version));
   }
 
   /** Takes the next number of a sequence, from 1. */

@@ -1,7 +1,7 @@
 import type * as own from "../../../src/gen/settled/settlement/v1/tx.ts";
 import { Disputes } from "./disputes.ts";
 import { checkAlone } from "./fields.ts";
-import { changesOf, checkParams } from "./params.ts";
+import { changesOf, checkParams, versionOf } from "./params.ts";
 import { type Facts, isSame, type Message, type ModelEvent, type Params } from "./records.ts";
 import { refuse } from "./records.ts";
 
@@ -74,6 +74,7 @@ export class Model extends Disputes {
     if (isOther) this.epochBase = { epoch: base + passed, height: height + passed * length };
     const changes = changesOf(this.params, params);
     [this.params, this.pending, this.version] = [params, undefined, this.version + 1n];
+    this.versions.push(versionOf(this.version, params));
     this.emit("ParamsUpdated", undefined, { paramsVersion: this.version, ...changes });
   }
 

@@ -40,6 +40,14 @@ export function paramsOf(...given: Facts[]): Params {
   return Object.fromEntries(fields) as Params;
 }
 
+/** Params as a record of their version has them. */
+export function versionOf(version: bigint, params: Params) {
+  const half = (names: object) => {
+    return Object.fromEntries(Object.entries(params).filter(([key]) => Object.hasOwn(names, key)));
+  };
+  return { version, params: half(WIRE), extendedParams: half(EXTENDED), all: params };
+}
+
 /** Refuses what is not as README, "Params", has it. */
 export function checkParams(params: Params, isParty: (address: string) => boolean): void {
   const { platformFeeRate, validatorFeeRate, payoutHoldbackRate, rewardPoolAddress } = params;

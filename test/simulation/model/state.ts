@@ -1,4 +1,5 @@
 import { type Coins, covers, minus, plus, SECOND, share } from "./coins.ts";
+import { versionOf } from "./params.ts";
 import { type Escrow, type Facts, KINDS, type Kind, type Leg } from "./records.ts";
 import { type ModelEvent, type Params, Refusal, refuse, type Row } from "./records.ts";
 import type { Settlement, Usage } from "./records.ts";
@@ -27,6 +28,8 @@ export class State {
   height = 0n;
   params: Params;
   version = 1n;
+  /** Of every version, from the first on. */
+  readonly versions: ReturnType<typeof versionOf>[];
   pending: Params | undefined;
   epochBase = { epoch: 0n, height: 0n };
   epochMint = { epoch: 0n, minted: 0n };
@@ -43,6 +46,7 @@ export class State {
   constructor(origin: Origin) {
     for (const [address, coins] of origin.balances) this.accounts.set(address, { coins });
     [this.origin, this.params, this.now] = [origin, origin.params, origin.timeNs];
+    this.versions = [versionOf(this.version, origin.params)];
   }
 
   /** Does all of it, or nothing when it is refused. @returns the code of the refusal */

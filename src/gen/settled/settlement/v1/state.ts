@@ -496,6 +496,13 @@ export interface PendingParams {
   proposedHeight: bigint;
 }
 
+/** The params of one version. Every version that was ever in force is kept. */
+export interface ParamsVersion {
+  version: bigint;
+  params: Params | undefined;
+  extendedParams: Params1 | undefined;
+}
+
 /** How a dispute is, or would be, resolved. */
 export interface DisputeResolution {
   /** accepted, rejected or amended. */
@@ -934,6 +941,11 @@ export interface GenesisState {
   receivables: ReceivableState[];
   /** What was ever taken out of the account of taxes. */
   taxesWithdrawn: Coin[];
+  /**
+   * Ascending without gaps; the last one is params_version with the params above. Where there are
+   * none, the chain knows the params that are in force only.
+   */
+  paramsVersions: ParamsVersion[];
 }
 
 function createBaseEscrowState(): EscrowState {
@@ -2691,6 +2703,89 @@ export const PendingParams: MessageFns<PendingParams> = {
     message.proposedHeight = (object.proposedHeight !== undefined && object.proposedHeight !== null)
       ? BigInt(object.proposedHeight)
       : 0n;
+    return message;
+  },
+};
+
+function createBaseParamsVersion(): ParamsVersion {
+  return { version: 0n, params: undefined, extendedParams: undefined };
+}
+
+export const ParamsVersion: MessageFns<ParamsVersion> = {
+  encode(message: ParamsVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0n) {
+      writer.uint32(8).uint64(message.version);
+    }
+    if (message.params !== undefined) {
+      Params.encode(message.params, writer.uint32(18).fork()).join();
+    }
+    if (message.extendedParams !== undefined) {
+      Params1.encode(message.extendedParams, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ParamsVersion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseParamsVersion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.params = Params.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.extendedParams = Params1.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ParamsVersion>): ParamsVersion {
+    return ParamsVersion.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ParamsVersion>): ParamsVersion {
+    const message = createBaseParamsVersion();
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    message.params = (object.params !== undefined && object.params !== null)
+      ? Params.fromPartial(object.params)
+      : undefined;
+    message.extendedParams = (object.extendedParams !== undefined && object.extendedParams !== null)
+      ? Params1.fromPartial(object.extendedParams)
+      : undefined;
     return message;
   },
 };
@@ -7012,6 +7107,7 @@ function createBaseGenesisState(): GenesisState {
     refunds: [],
     receivables: [],
     taxesWithdrawn: [],
+    paramsVersions: [],
   };
 }
 
@@ -7097,6 +7193,9 @@ export const GenesisState: MessageFns<GenesisState> = {
     }
     for (const v of message.taxesWithdrawn) {
       Coin.encode(v!, writer.uint32(282).fork()).join();
+    }
+    for (const v of message.paramsVersions) {
+      ParamsVersion.encode(v!, writer.uint32(290).fork()).join();
     }
     return writer;
   },
@@ -7330,6 +7429,14 @@ export const GenesisState: MessageFns<GenesisState> = {
             message.taxesWithdrawn.push(Coin.decode(reader, reader.uint32()));
             continue;
           }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            message.paramsVersions.push(ParamsVersion.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7388,6 +7495,7 @@ export const GenesisState: MessageFns<GenesisState> = {
     message.refunds = object.refunds?.map((e) => RefundState.fromPartial(e)) || [];
     message.receivables = object.receivables?.map((e) => ReceivableState.fromPartial(e)) || [];
     message.taxesWithdrawn = object.taxesWithdrawn?.map((e) => Coin.fromPartial(e)) || [];
+    message.paramsVersions = object.paramsVersions?.map((e) => ParamsVersion.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { canonicalJson } from "../../../src/codec/canonical_json.ts";
+import type { GenesisDoc } from "../../../src/types/application.ts";
+import { openChain, type TestChain } from "../../testkit/chain.ts";
+import { type ParamsJson, updateParams } from "../../testkit/params.ts";
+
+type Json = Record<string, unknown>;
+
+/** Puts params into force: one version more. */
+async function change(chain: TestChain, given: ParamsJson): Promise<void> {
+  await chain.ok(await updateParams(chain, given));
+  await chain.block();
+}
+
+async function stateOf(chain: TestChain): Promise<Record<string, Json[]>> {
+  const { appState } = await chain.app.exportGenesis();
+  return appState["settlement"] as Record<string, Json[]>;
+}
+
+/** A chain of three versions: fees of 5 %, 20 % and 5 % again. */
+async function thrice(): Promise<TestChain> {
+  const chain = await openChain();
+  await change(chain, { params: { platform_fee_rate: "0.2" } });
+  await change(chain, { params: { platform_fee_rate: "0.05" } });
+  return chain;
+}
+
+/** The genesis of such a chain with other parts of its settlement state. */
+async function genesisWith(edit: (state: Record<string, Json[]>) => Json): Promise<GenesisDoc> {
+  const genesis = structuredClone(await (await thrice()).app.exportGenesis());
+  const state = genesis.appState["settlement"] as Record<string, Json[]>;
+  return {
+    ...genesis,
+    appState: { ...genesis.appState, settlement: { ...state, ...edit(state) } },
+  };
+}
+
+const rates = (state: Record<string, Json[]>) =>
+  (state["params_versions"] ?? []).map(({ version, params }) => {
+    return `${version}: ${(params as Json)["platform_fee_rate"]}`;
+  });
+
+describe("RULES 7 the params of every version are kept", () => {
+  test("from genesis on, each with both params", async () => {
+    const state = await stateOf(await thrice());
+    expect(rates(state)).toEqual(["1: 0.05", "2: 0.2", "3: 0.05"]);
+    const [first, , last] = state["params_versions"] ?? [];
+    expect(last).toEqual({
+      ...{ version: "3", params: state["params"], extended_params: state["extended_params"] },
+    });
+    expect(first).toEqual({ ...last, version: "1" });
+  });
+
+  test("an import keeps them byte for byte", async () => {
+    const genesis = await (await thrice()).app.exportGenesis();
+    const copy = await openChain({ genesis });
+    const { appState } = await copy.app.exportGenesis();
+    expect(canonicalJson(appState as never)).toBe(canonicalJson(genesis.appState as never));
+    await change(copy, { params: { platform_fee_rate: "0.1" } });
+    expect(rates(await stateOf(copy))).toEqual(["1: 0.05", "2: 0.2", "3: 0.05", "4: 0.1"]);
+  });
+
+  test("a genesis without them starts with the version that is in force", async () => {
+    const chain = await openChain({ genesis: await genesisWith(() => ({ params_versions: [] })) });
+    expect(rates(await stateOf(chain))).toEqual(["3: 0.05"]);
+    await change(chain, { params: { platform_fee_rate: "0.1" } });
+    expect(rates(await stateOf(chain))).toEqual(["3: 0.05", "4: 0.1"]);
+  });
+
+  test.each<[name: string, edit: (rows: Json[]) => Json[], field: string]>([
+    ["a gap", (rows) => rows.filter((_, at) => at !== 1), "[0].version: expected"],
+    ["another order", ([a, b, c]) => [b, a, c] as Json[], "[0].version: expected"],
+    ["one too many", (rows) => [...rows, { ...rows[2], version: "4" }], "[0].version: expected"],
+    ["a version 0", (rows) => [{ ...rows[0], version: "0" }, ...rows], "[0].version: expected"],
+    [
+      "a row without params",
+      ([a, b, c]) => [a, { ...b, params: undefined }, c].map(plain),
+      "[1].params: is missing",
+    ],
+    [
+      "a row without extended params",
+      ([a, b, c]) => [a, b, { ...c, extended_params: undefined }].map(plain),
+      "[2].extended_params: is missing",
+    ],
+    [
+      "a param out of bounds",
+      ([a, b, c]) => [withParam(a, "platform_fee_rate", "1.5"), b, c] as Json[],
+      "[0].params.platform_fee_rate: ",
+    ],
+    [
+      "a newest row that is not in force",
+      ([a, b, c]) => [a, b, withParam(c, "platform_fee_rate", "0.06")] as Json[],
+      '[2].params.platform_fee_rate: expected "0.05", which is in force, found "0.06"',
+    ],
+  ])("%s is refused, naming the field", async (_, edit, field) => {
+    const genesis = await genesisWith((state) => ({
+      params_versions: edit(state["params_versions"] ?? []),
+    }));
+    await expect(openChain({ genesis })).rejects.toThrow(`settlement.params_versions${field}`);
+  });
+});
+
+const plain = (row: Json | undefined): Json => JSON.parse(JSON.stringify(row)) as Json;
+
+function withParam(row: Json | undefined, name: string, value: unknown): Json {
+  return { ...row, params: { ...(row?.["params"] as Json), [name]: value } };
+}
