@@ -268,6 +268,8 @@ export const CODECS: readonly (readonly [string, MessageCodec])[] = [
   ["settled.settlement.v1.QueryReceivablesResponse", m27.QueryReceivablesResponse],
   ["settled.settlement.v1.QueryRewardEntriesRequest", m27.QueryRewardEntriesRequest],
   ["settled.settlement.v1.QueryRewardEntriesResponse", m27.QueryRewardEntriesResponse],
+  ["settled.settlement.v1.QueryRewardRowsRequest", m27.QueryRewardRowsRequest],
+  ["settled.settlement.v1.QueryRewardRowsResponse", m27.QueryRewardRowsResponse],
   ["settled.settlement.v1.QueryDistributionsRequest", m27.QueryDistributionsRequest],
   ["settled.settlement.v1.QueryDistributionsResponse", m27.QueryDistributionsResponse],
   ["settled.settlement.v1.QueryParamsRequest", m27.QueryParamsRequest],

@@ -1826,6 +1826,21 @@ export const MESSAGES: readonly MessageSchema[] = [
     ],
   },
   {
+    name: "settled.settlement.v1.QueryRewardRowsRequest",
+    fields: [
+      { name: "address", key: "address", no: 1, kind: "string" },
+      { name: "source", key: "source", no: 2, kind: "string" },
+      { name: "pagination", key: "pagination", no: 3, kind: "message", typeName: "cosmos.base.query.v1beta1.PageRequest" },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.QueryRewardRowsResponse",
+    fields: [
+      { name: "entries", key: "entries", no: 1, kind: "message", typeName: "virtengine.settlement.v1.RewardHistoryEntry", repeated: true },
+      { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+    ],
+  },
+  {
     name: "settled.settlement.v1.QueryDistributionsRequest",
     fields: [
       { name: "epoch_number", key: "epochNumber", no: 1, kind: "uint64" },
@@ -4457,6 +4472,7 @@ export const SERVICES: readonly ServiceSchema[] = [
       { name: "RefundsBySettlement", input: "settled.settlement.v1.QueryRefundsBySettlementRequest", output: "settled.settlement.v1.QueryRefundsBySettlementResponse", http: [{"verb":"get","path":"/settled/settlement/v1/settlements/{settlement_id}/refunds"}] },
       { name: "Receivables", input: "settled.settlement.v1.QueryReceivablesRequest", output: "settled.settlement.v1.QueryReceivablesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/receivables"}] },
       { name: "RewardEntries", input: "settled.settlement.v1.QueryRewardEntriesRequest", output: "settled.settlement.v1.QueryRewardEntriesResponse", http: [{"verb":"get","path":"/settled/settlement/v1/reward_entries"}] },
+      { name: "RewardRows", input: "settled.settlement.v1.QueryRewardRowsRequest", output: "settled.settlement.v1.QueryRewardRowsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/reward_rows"}] },
       { name: "Distributions", input: "settled.settlement.v1.QueryDistributionsRequest", output: "settled.settlement.v1.QueryDistributionsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/distributions"}] },
       { name: "Params", input: "settled.settlement.v1.QueryParamsRequest", output: "settled.settlement.v1.QueryParamsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/params"}] },
       { name: "Totals", input: "settled.settlement.v1.QueryTotalsRequest", output: "settled.settlement.v1.QueryTotalsResponse", http: [{"verb":"get","path":"/settled/settlement/v1/totals"}] },

@@ -72,8 +72,16 @@ export async function readAll(
   for await (const entry of reader.range(prefix, { limit: REPLY_ROWS_MAX + 1 }))
     entries.push(entry);
   if (entries.length <= REPLY_ROWS_MAX) return entries;
+  throw tooManyRows(instead);
+}
+
+/**
+ * The grpc/8 of a reply that would have more than 10,000 rows.
+ * @param instead the paginated query to use, for the error text
+ */
+export function tooManyRows(instead: string): ChainError {
   const detail = `more than ${REPLY_ROWS_MAX} rows; use the paginated query ${instead}`;
-  throw new ChainError(GrpcResourceExhausted, detail);
+  return new ChainError(GrpcResourceExhausted, detail);
 }
 
 /** Rows that may stand inside the rows of a reply: they are smaller, and bounded by 4 MiB too. */

@@ -368,6 +368,12 @@ export const autocli = {
       short: "what an address can claim, entry by entry, in pages",
       positional: ["address"],
     },
+    RewardRows: {
+      use: "list-rewards",
+      short: "what an address was rewarded with, by source, in pages",
+      positional: ["address"],
+      examples: ["list-rewards provider-1 --source usage --reverse"],
+    },
     Distributions: {
       use: "list-distributions",
       short: "reward distributions of an epoch in pages",

@@ -18,7 +18,7 @@ import { readParams } from "./query_params.ts";
 import { ListReader } from "./query_lists.ts";
 import * as records from "./query_records.ts";
 import { UsageViews } from "./query_usage.ts";
-import { readDistribution, rewardEntryPage } from "./query_rewards.ts";
+import { readDistribution, rewardEntryPage, rewardRowPage } from "./query_rewards.ts";
 import { totalOf } from "./query_totals.ts";
 import { usageStatusName } from "./status_names.ts";
 import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "../../types/usage_type.ts";
@@ -87,6 +87,12 @@ export const extendedQueries: readonly QueryRoute[] = [
     request: ext.QueryRewardEntriesRequest,
     response: ext.QueryRewardEntriesResponse,
     handle: rewardEntryPage,
+  }),
+  queryRoute({
+    path: `${QUERY}/RewardRows`,
+    request: ext.QueryRewardRowsRequest,
+    response: ext.QueryRewardRowsResponse,
+    handle: rewardRowPage,
   }),
   queryRoute({
     path: `${QUERY}/Distributions`,

@@ -7,17 +7,17 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import type * as ext from "../../gen/settled/settlement/v1/query.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
-import { ChainError } from "../../lib/errors.ts";
 import { minSize } from "../../lib/int.ts";
+import type { Key } from "../../lib/key.ts";
 import { compareKeys } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
-import { REPLY_ROWS_MAX, readPage } from "../../store/reader.ts";
+import { REPLY_ROWS_MAX, readAll, readPage, tooManyRows } from "../../store/reader.ts";
 import { parseAddress } from "../../types/address.ts";
-import { GrpcInvalidArgument } from "../../types/query_errors.ts";
 import { secondsOf, type TimeNs } from "../../types/time.ts";
 import { timedId } from "./ids.ts";
 import { distributionId } from "./keeper_reward.ts";
 import * as keys from "./keys.ts";
+import { filteredPage, wordAsked } from "./query_page.ts";
 import {
   distributionBySeq,
   escrowBySeq,
@@ -29,6 +29,9 @@ import { isUsageReward } from "./reward.ts";
 import { sourceName, sourceOf } from "./status_names.ts";
 import { normaliseUsageType } from "../../types/usage_type.ts";
 import { distributionView, rowRecipient, usageRecipient } from "./views.ts";
+
+/** Answers in pages what is too long for one reply (RULES 36). */
+const PAGED = "/settled.settlement.v1.Query";
 
 /** A distribution with its recipient rows. */
 export async function readDistribution(
@@ -62,17 +65,18 @@ function idOf(usage: UsageState): string {
   return timedId("usage", usage.submittedAtNs, usage.seq);
 }
 
-/** Rows of an address, newest distribution first, ties by distribution id (as deployed). */
+/**
+ * Rows of an address, newest distribution first, ties by distribution id (as deployed).
+ * @throws ChainError grpc/3 for an unknown source, grpc/8 when more than 10,000 rows are asked for
+ *   and there are more.
+ */
 export async function rewardHistory(
   ctx: QueryContext,
   request: wire.QueryRewardHistoryRequest,
 ): Promise<wire.RewardHistoryEntry[]> {
-  const { source, limit, offset } = request;
+  const { limit, offset } = request;
   const address = parseAddress(request.address, ctx.chain.bech32Prefix);
-  const wanted = sourceOf(source);
-  if (source !== "" && wanted === undefined) {
-    throw new ChainError(GrpcInvalidArgument, `unknown source "${source.slice(0, 64)}"`);
-  }
+  const wanted = wordAsked("source", request.source, sourceOf);
   const page = new HistoryPage(ctx.reader, address, { offset, limit });
   const prefix = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);
   // Numbers grow with time, so newest first is the index backwards; distributions of one block
@@ -89,7 +93,8 @@ export async function rewardHistory(
     block.push(distribution);
   }
   await page.add(block);
-  return page.rows;
+  if (page.rows.length <= REPLY_ROWS_MAX) return page.rows;
+  throw tooManyRows(`${PAGED}/RewardRows`);
 }
 
 /** Takes distributions in order and reads the rows of those that the page shows. */
@@ -105,7 +110,9 @@ class HistoryPage {
     this.#reader = reader;
     this.#address = address;
     this.#skip = page.offset;
-    this.#rowsMax = page.limit === 0 ? REPLY_ROWS_MAX : minSize(page.limit, REPLY_ROWS_MAX);
+    // One row more than a reply holds tells that there are too many.
+    const replyMax = REPLY_ROWS_MAX + 1;
+    this.#rowsMax = page.limit === 0 ? replyMax : minSize(page.limit, replyMax);
   }
 
   get isFull(): boolean {
@@ -127,27 +134,61 @@ class HistoryPage {
   }
 
   async #addRows(distribution: DistributionState): Promise<void> {
-    for (const recipient of await recipientsOf(this.#reader, distribution)) {
-      if (recipient.address !== this.#address || this.isFull) continue;
-      if (this.#skip > 0) {
-        this.#skip -= 1;
-        continue;
-      }
-      this.rows.push({
-        distributionId: distributionId(distribution),
-        epochNumber: distribution.epoch,
-        source: sourceName(distribution.source),
-        amount: recipient.amount,
-        reason: recipient.reason,
-        usageUnits: recipient.usageUnits,
-        referenceId: recipient.referenceId,
-        distributedAt: secondsOf(distribution.distributedAtNs as TimeNs),
-      });
+    for (const row of await rowsOf(this.#reader, distribution, this.#address)) {
+      if (this.isFull) return;
+      if (this.#skip > 0) this.#skip -= 1;
+      else this.rows.push(row);
     }
   }
 }
 
-/** What an address may claim; above 10,000 entries the totals stand and the list is empty. */
+/** The rows of one address in a distribution. */
+async function rowsOf(
+  reader: Reader,
+  distribution: DistributionState,
+  address: string,
+): Promise<wire.RewardHistoryEntry[]> {
+  const rows: wire.RewardHistoryEntry[] = [];
+  for (const recipient of await recipientsOf(reader, distribution)) {
+    if (recipient.address !== address) continue;
+    rows.push({
+      distributionId: distributionId(distribution),
+      epochNumber: distribution.epoch,
+      source: sourceName(distribution.source),
+      amount: recipient.amount,
+      reason: recipient.reason,
+      usageUnits: recipient.usageUnits,
+      referenceId: recipient.referenceId,
+      distributedAt: secondsOf(distribution.distributedAtNs as TimeNs),
+    });
+  }
+  return rows;
+}
+
+/** One page of the distributions that rewarded an address, with its rows in them. */
+export async function rewardRowPage(
+  ctx: QueryContext,
+  request: ext.QueryRewardRowsRequest,
+): Promise<ext.QueryRewardRowsResponse> {
+  const { reader } = ctx;
+  const address = parseAddress(request.address, ctx.chain.bech32Prefix);
+  const source = wordAsked("source", request.source, sourceOf);
+  const prefix = keys.textIndexKey(keys.DISTRIBUTION_BY_RECIPIENT_PREFIX, address);
+  const matching = async (key: Key): Promise<DistributionState | undefined> => {
+    const distribution = await distributionBySeq(reader, keys.seqAtEnd(key));
+    return source === undefined || distribution.source === source ? distribution : undefined;
+  };
+  const rowsIn = ({ rowCount }: DistributionState): number => rowCount;
+  const page = await filteredPage([{ reader, prefix }], request.pagination, matching, rowsIn);
+  const entries: wire.RewardHistoryEntry[] = [];
+  // Records are read only of what the page shows.
+  for (const distribution of page.rows) {
+    for (const row of await rowsOf(reader, distribution, address)) entries.push(row);
+  }
+  return { entries, pagination: page.pagination };
+}
+
+/** What an address may claim. @throws ChainError grpc/8 above 10,000 entries. */
 export async function claimableRewards(
   ctx: QueryContext,
   text: string,
@@ -157,13 +198,13 @@ export async function claimableRewards(
   const totals = ClaimableState.decode(bytes ?? new Uint8Array(0));
   const rewardEntries: wire.RewardEntry[] = [];
   const prefix = keys.textIndexKey(keys.REWARD_ENTRY_PREFIX, address);
-  for await (const [, value] of ctx.reader.range(prefix, { limit: REPLY_ROWS_MAX + 1 })) {
+  for (const [, value] of await readAll(ctx.reader, prefix, `${PAGED}/RewardEntries`)) {
     rewardEntries.push(await entryView(ctx.reader, value));
   }
   return {
     address,
     totalClaimable: totals.claimable,
-    rewardEntries: rewardEntries.length > REPLY_ROWS_MAX ? [] : rewardEntries,
+    rewardEntries,
     lastUpdated: secondsOf(totals.updatedAtNs as TimeNs),
     totalClaimed: totals.claimed,
   };

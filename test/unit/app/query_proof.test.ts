@@ -86,6 +86,7 @@ const LISTS = [
   ...[`${OWN}/RefundsBySettlement`, `${OWN}/Receivables`, `${OWN}/Disputes`, `${OWN}/Orders`],
   ...[`${OWN}/UsageRecords`, `${OWN}/Statement`],
   ...[`${OWN}/EstimateSettlement`, `${OWN}/NextSettlement`, `${OWN}/OpenWork`],
+  `${OWN}/RewardRows`,
 ];
 
 /** Queries that read no record, or answer nothing. */

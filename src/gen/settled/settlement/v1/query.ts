@@ -14,6 +14,7 @@ import {
   PayoutRecord,
   RewardDistribution,
   RewardEntry,
+  RewardHistoryEntry,
   SettlementRecord,
   UsageRecord,
 } from "../../../virtengine/settlement/v1/query.ts";
@@ -662,6 +663,23 @@ export interface QueryRewardEntriesRequest {
 
 export interface QueryRewardEntriesResponse {
   entries: RewardEntry[];
+  pagination: PageResponse | undefined;
+}
+
+/**
+ * All filters that are set have to match. A page holds as many distributions as its limit says,
+ * oldest first, and all rows of the address in them: a distribution is not divided.
+ */
+export interface QueryRewardRowsRequest {
+  address: string;
+  /** staking, usage, verification or provider; empty: any. */
+  source: string;
+  pagination: PageRequest | undefined;
+}
+
+export interface QueryRewardRowsResponse {
+  /** As RewardHistory shows them. */
+  entries: RewardHistoryEntry[];
   pagination: PageResponse | undefined;
 }
 
@@ -7697,6 +7715,156 @@ export const QueryRewardEntriesResponse: MessageFns<QueryRewardEntriesResponse> 
   fromPartial(object: DeepPartial<QueryRewardEntriesResponse>): QueryRewardEntriesResponse {
     const message = createBaseQueryRewardEntriesResponse();
     message.entries = object.entries?.map((e) => RewardEntry.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryRewardRowsRequest(): QueryRewardRowsRequest {
+  return { address: "", source: "", pagination: undefined };
+}
+
+export const QueryRewardRowsRequest: MessageFns<QueryRewardRowsRequest> = {
+  encode(message: QueryRewardRowsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRewardRowsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRewardRowsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRewardRowsRequest>): QueryRewardRowsRequest {
+    return QueryRewardRowsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRewardRowsRequest>): QueryRewardRowsRequest {
+    const message = createBaseQueryRewardRowsRequest();
+    message.address = object.address ?? "";
+    message.source = object.source ?? "";
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryRewardRowsResponse(): QueryRewardRowsResponse {
+  return { entries: [], pagination: undefined };
+}
+
+export const QueryRewardRowsResponse: MessageFns<QueryRewardRowsResponse> = {
+  encode(message: QueryRewardRowsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      RewardHistoryEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRewardRowsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRewardRowsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(RewardHistoryEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryRewardRowsResponse>): QueryRewardRowsResponse {
+    return QueryRewardRowsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRewardRowsResponse>): QueryRewardRowsResponse {
+    const message = createBaseQueryRewardRowsResponse();
+    message.entries = object.entries?.map((e) => RewardHistoryEntry.fromPartial(e)) || [];
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
