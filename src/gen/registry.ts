@@ -238,6 +238,7 @@ export const CODECS: readonly (readonly [string, MessageCodec])[] = [
   ["settled.settlement.v1.QueryOrdersResponse", m27.QueryOrdersResponse],
   ["settled.settlement.v1.QueryEscrowsRequest", m27.QueryEscrowsRequest],
   ["settled.settlement.v1.QueryEscrowsResponse", m27.QueryEscrowsResponse],
+  ["settled.settlement.v1.EscrowDispute", m27.EscrowDispute],
   ["settled.settlement.v1.QuerySettlementsRequest", m27.QuerySettlementsRequest],
   ["settled.settlement.v1.QuerySettlementsResponse", m27.QuerySettlementsResponse],
   ["settled.settlement.v1.QueryPayoutsRequest", m27.QueryPayoutsRequest],

@@ -1508,6 +1508,17 @@ export const MESSAGES: readonly MessageSchema[] = [
     fields: [
       { name: "escrows", key: "escrows", no: 1, kind: "message", typeName: "virtengine.settlement.v1.EscrowAccount", repeated: true },
       { name: "pagination", key: "pagination", no: 2, kind: "message", typeName: "cosmos.base.query.v1beta1.PageResponse" },
+      { name: "disputes", key: "disputes", no: 3, kind: "message", typeName: "settled.settlement.v1.EscrowDispute", repeated: true },
+    ],
+  },
+  {
+    name: "settled.settlement.v1.EscrowDispute",
+    fields: [
+      { name: "escrow_id", key: "escrowId", no: 1, kind: "string" },
+      { name: "disputed_by", key: "disputedBy", no: 2, kind: "string" },
+      { name: "reason", key: "reason", no: 3, kind: "string" },
+      { name: "evidence", key: "evidence", no: 4, kind: "string" },
+      { name: "disputed_at_ns", key: "disputedAtNs", no: 5, kind: "int64" },
     ],
   },
   {
@@ -2017,6 +2028,8 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "open_disputes", key: "openDisputes", no: 26, kind: "uint32" },
       { name: "reserved", key: "reserved", no: 27, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "tax_paid", key: "taxPaid", no: 28, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "disputed_by", key: "disputedBy", no: 29, kind: "string" },
+      { name: "dispute_reason", key: "disputeReason", no: 30, kind: "string" },
     ],
   },
   {

@@ -199,6 +199,8 @@ export class EscrowKeeper {
       status: EscrowStatus.ESCROW_STATUS_DISPUTED,
       closureReason: request.reason,
       disputedAtNs: ctx.time,
+      disputedBy: request.sender,
+      disputeReason: request.reason,
       disputeEvidence: request.evidence,
     });
     const { orderId } = before;
@@ -341,6 +343,8 @@ function newEscrow(
     settlementCount: 0,
     height: ctx.height,
     disputedAtNs: 0n,
+    disputedBy: "",
+    disputeReason: "",
     disputeEvidence: "",
     lastSettledAtNs: 0n,
     expiryAttempts: 0,

@@ -106,9 +106,13 @@ async function escrowPage(
   const sections = [{ reader, prefix, ...bounds }];
   const page = await filteredPage(sections, request.pagination, async (key) => {
     const escrow = await records.escrowBySeq(reader, keys.seqAtEnd(key));
-    return isAsked(escrow, filter) ? view.escrowView(escrow, reader.time) : undefined;
+    return isAsked(escrow, filter) ? escrow : undefined;
   });
-  return { escrows: page.rows, pagination: page.pagination };
+  return {
+    escrows: page.rows.map((escrow) => view.escrowView(escrow, reader.time)),
+    pagination: page.pagination,
+    disputes: page.rows.filter(({ disputedAtNs }) => disputedAtNs > 0n).map(view.escrowDisputeView),
+  };
 }
 
 /** An order is found where its newest escrow is, so that it is found once. */

@@ -44,6 +44,17 @@ export function escrowView(escrow: state.EscrowState, time: TimeNs): wire.Escrow
   };
 }
 
+/** What was said when an escrow was disputed as a whole. */
+export function escrowDisputeView(escrow: state.EscrowState): q.EscrowDispute {
+  return {
+    escrowId: escrowId(escrow.seq),
+    disputedBy: escrow.disputedBy,
+    reason: escrow.disputeReason,
+    evidence: escrow.disputeEvidence,
+    disputedAtNs: escrow.disputedAtNs,
+  };
+}
+
 function conditionView(
   condition: state.ReleaseConditionState,
   time: TimeNs,

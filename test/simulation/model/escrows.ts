@@ -130,8 +130,9 @@ export class Escrows extends Rewards {
     const escrow = this.find("escrow", escrowId, 1501);
     this.only(sender, escrow.depositor, escrow.recipient);
     refuse([1518, this.isOver(escrow)], [1503, escrow.status !== "active"]);
-    const dispute = { disputedAtNs: this.now, disputeEvidence: evidence, closureReason: reason };
-    this.change(escrow, { status: "disputed", ...dispute });
+    const said = { disputedBy: sender, disputeReason: reason, disputeEvidence: evidence };
+    const dispute = { disputedAtNs: this.now, closureReason: reason };
+    this.change(escrow, { status: "disputed", ...said, ...dispute });
     this.emit("EscrowDisputed", escrow, { reason });
   }
 

@@ -332,7 +332,21 @@ export interface QueryEscrowsRequest {
 
 export interface QueryEscrowsResponse {
   escrows: EscrowAccount[];
-  pagination: PageResponse | undefined;
+  pagination:
+    | PageResponse
+    | undefined;
+  /** Of those escrows that were disputed as a whole, in the same order; they stay when it ends. */
+  disputes: EscrowDispute[];
+}
+
+export interface EscrowDispute {
+  escrowId: string;
+  /** Depositor or recipient. */
+  disputedBy: string;
+  reason: string;
+  evidence: string;
+  /** Block time, unix nanoseconds. */
+  disputedAtNs: bigint;
 }
 
 /** What is empty or 0 is not asked for. Parties are those of the escrow. */
@@ -4204,7 +4218,7 @@ export const QueryEscrowsRequest: MessageFns<QueryEscrowsRequest> = {
 };
 
 function createBaseQueryEscrowsResponse(): QueryEscrowsResponse {
-  return { escrows: [], pagination: undefined };
+  return { escrows: [], pagination: undefined, disputes: [] };
 }
 
 export const QueryEscrowsResponse: MessageFns<QueryEscrowsResponse> = {
@@ -4214,6 +4228,9 @@ export const QueryEscrowsResponse: MessageFns<QueryEscrowsResponse> = {
     }
     if (message.pagination !== undefined) {
       PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.disputes) {
+      EscrowDispute.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -4247,6 +4264,14 @@ export const QueryEscrowsResponse: MessageFns<QueryEscrowsResponse> = {
             message.pagination = PageResponse.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.disputes.push(EscrowDispute.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4268,6 +4293,112 @@ export const QueryEscrowsResponse: MessageFns<QueryEscrowsResponse> = {
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
+    message.disputes = object.disputes?.map((e) => EscrowDispute.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEscrowDispute(): EscrowDispute {
+  return { escrowId: "", disputedBy: "", reason: "", evidence: "", disputedAtNs: 0n };
+}
+
+export const EscrowDispute: MessageFns<EscrowDispute> = {
+  encode(message: EscrowDispute, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.escrowId !== "") {
+      writer.uint32(10).string(message.escrowId);
+    }
+    if (message.disputedBy !== "") {
+      writer.uint32(18).string(message.disputedBy);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.evidence !== "") {
+      writer.uint32(34).string(message.evidence);
+    }
+    if (message.disputedAtNs !== 0n) {
+      writer.uint32(40).int64(message.disputedAtNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EscrowDispute {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEscrowDispute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.escrowId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.disputedBy = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.evidence = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.disputedAtNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EscrowDispute>): EscrowDispute {
+    return EscrowDispute.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EscrowDispute>): EscrowDispute {
+    const message = createBaseEscrowDispute();
+    message.escrowId = object.escrowId ?? "";
+    message.disputedBy = object.disputedBy ?? "";
+    message.reason = object.reason ?? "";
+    message.evidence = object.evidence ?? "";
+    message.disputedAtNs = (object.disputedAtNs !== undefined && object.disputedAtNs !== null)
+      ? BigInt(object.disputedAtNs)
+      : 0n;
     return message;
   },
 };

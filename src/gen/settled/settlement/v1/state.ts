@@ -337,9 +337,11 @@ export interface EscrowState {
   expiresAtNs: bigint;
   activatedAtNs: bigint;
   closedAtNs: bigint;
+  /** Of its end; while it is disputed, of the dispute. */
   closureReason: string;
   settlementCount: number;
   height: bigint;
+  /** When it was disputed, and what was shown for it. These stay when it ends, as 29 and 30 do. */
   disputedAtNs: bigint;
   disputeEvidence: string;
   /** The end of its last settlement, for the next one's provider. */
@@ -360,6 +362,9 @@ export interface EscrowState {
   reserved: Coin[];
   /** Tax on what was settled, on top of it. */
   taxPaid: Coin[];
+  /** Who disputed it, and why; empty when nobody did. */
+  disputedBy: string;
+  disputeReason: string;
 }
 
 export interface ReleaseTerms {
@@ -977,6 +982,8 @@ function createBaseEscrowState(): EscrowState {
     openDisputes: 0,
     reserved: [],
     taxPaid: [],
+    disputedBy: "",
+    disputeReason: "",
   };
 }
 
@@ -1062,6 +1069,12 @@ export const EscrowState: MessageFns<EscrowState> = {
     }
     for (const v of message.taxPaid) {
       Coin.encode(v!, writer.uint32(226).fork()).join();
+    }
+    if (message.disputedBy !== "") {
+      writer.uint32(234).string(message.disputedBy);
+    }
+    if (message.disputeReason !== "") {
+      writer.uint32(242).string(message.disputeReason);
     }
     return writer;
   },
@@ -1297,6 +1310,22 @@ export const EscrowState: MessageFns<EscrowState> = {
             message.taxPaid.push(Coin.decode(reader, reader.uint32()));
             continue;
           }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.disputedBy = reader.string();
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.disputeReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1357,6 +1386,8 @@ export const EscrowState: MessageFns<EscrowState> = {
     message.openDisputes = object.openDisputes ?? 0;
     message.reserved = object.reserved?.map((e) => Coin.fromPartial(e)) || [];
     message.taxPaid = object.taxPaid?.map((e) => Coin.fromPartial(e)) || [];
+    message.disputedBy = object.disputedBy ?? "";
+    message.disputeReason = object.disputeReason ?? "";
     return message;
   },
 };
@@ -7544,6 +7575,8 @@ export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: 
   let openDisputes_: EscrowState["openDisputes"] = 0;
   let reserved_: EscrowState["reserved"] = [];
   let taxPaid_: EscrowState["taxPaid"] = [];
+  let disputedBy_: EscrowState["disputedBy"] = "";
+  let disputeReason_: EscrowState["disputeReason"] = "";
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -7649,11 +7682,19 @@ export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: 
       case 226:
         taxPaid_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
         break;
+      case 234:
+        seen = reader.once(seen, 2097152);
+        disputedBy_ = reader.string(end);
+        break;
+      case 242:
+        seen = reader.once(seen, 4194304);
+        disputeReason_ = reader.string(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_, autoSettleAtNs: autoSettleAtNs_, autoSettleAttempts: autoSettleAttempts_, release: release_, openDisputes: openDisputes_, reserved: reserved_, taxPaid: taxPaid_ };
+  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_, autoSettleAtNs: autoSettleAtNs_, autoSettleAttempts: autoSettleAttempts_, release: release_, openDisputes: openDisputes_, reserved: reserved_, taxPaid: taxPaid_, disputedBy: disputedBy_, disputeReason: disputeReason_ };
 }
 
 /** Reads what is plain; see WireReader. */
