@@ -1302,6 +1302,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "tax_paid", key: "taxPaid", no: 29, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "tax_terms", key: "taxTerms", no: 30, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
       { name: "tax_note", key: "taxNote", no: 31, kind: "string" },
+      { name: "params_version", key: "paramsVersion", no: 32, kind: "uint64" },
     ],
   },
   {
@@ -1761,6 +1762,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "credit_note_id", key: "creditNoteId", no: 18, kind: "string" },
       { name: "refunded_at_ns", key: "refundedAtNs", no: 19, kind: "int64" },
       { name: "block_height", key: "blockHeight", no: 20, kind: "int64" },
+      { name: "params_version", key: "paramsVersion", no: 21, kind: "uint64" },
     ],
   },
   {
@@ -2286,6 +2288,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "credit_note_seq", key: "creditNoteSeq", no: 11, kind: "uint64" },
       { name: "refunded_at_ns", key: "refundedAtNs", no: 12, kind: "int64" },
       { name: "height", key: "height", no: 13, kind: "int64" },
+      { name: "params_version", key: "paramsVersion", no: 14, kind: "uint64" },
     ],
   },
   {
@@ -2332,6 +2335,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "tax_paid", key: "taxPaid", no: 24, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "tax_terms", key: "taxTerms", no: 25, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
       { name: "waived", key: "waived", no: 26, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "params_version", key: "paramsVersion", no: 27, kind: "uint64" },
     ],
   },
   {
@@ -2405,6 +2409,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "open_disputes", key: "openDisputes", no: 29, kind: "uint32" },
       { name: "dispute_seq", key: "disputeSeq", no: 30, kind: "uint64" },
       { name: "held_by_dispute", key: "heldByDispute", no: 31, kind: "bool" },
+      { name: "params_version", key: "paramsVersion", no: 32, kind: "uint64" },
     ],
   },
   {

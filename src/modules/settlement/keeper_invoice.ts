@@ -98,6 +98,7 @@ export function issueInvoice(ctx: Context, records: Records, request: IssueReque
     subtotal: wireCoins(subtotal),
     ...termsOn(bill),
     waived: [],
+    paramsVersion: records.paramsVersion(ctx),
   };
   const settlementId = settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq);
   const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_ISSUED;

@@ -109,6 +109,7 @@ export class PayoutKeeper {
         ...newPayout(ctx, facts),
         holdback: wireCoins(holdback),
         net: wireCoins(net),
+        paramsVersion: this.#records.paramsVersion(ctx),
         dueAtNs: due,
         holdbackDueAtNs: isZeroCoins(holdback)
           ? 0n

@@ -129,6 +129,7 @@ export class RefundKeeper {
       creditNoteSeq: 0n,
       refundedAtNs: ctx.time,
       height: ctx.height,
+      paramsVersion: this.#records.paramsVersion(ctx),
     };
     const owed = this.#giveBack(ctx, plan, draft);
     const rewardsCancelled = this.#cancelRewards(ctx, plan, draft);

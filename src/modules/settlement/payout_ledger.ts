@@ -74,6 +74,7 @@ export function newPayout(ctx: Context, facts: NewPayout): PayoutState {
     openDisputes: 0,
     disputeSeq: 0n,
     heldByDispute: false,
+    paramsVersion: 0n,
   };
 }
 

@@ -91,6 +91,7 @@ async function refundView(reader: Reader, refund: RefundState): Promise<ext.Refu
     creditNoteId: await creditNoteIdBySeq(reader, refund.creditNoteSeq),
     refundedAtNs: refund.refundedAtNs,
     blockHeight: refund.height,
+    paramsVersion: refund.paramsVersion,
   };
 }
 

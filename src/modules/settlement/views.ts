@@ -207,6 +207,7 @@ export function invoiceView(
     taxPaid: invoice.taxPaid,
     taxTerms: invoice.taxTerms,
     taxNote: invoice.taxTerms?.mode === "reverse_charge" ? REVERSE_CHARGE : "",
+    paramsVersion: invoice.paramsVersion,
   };
 }
 

@@ -61,6 +61,7 @@ test("R-003-19 the invoice has a line for every record, and dates in nanoseconds
     taxPaid: [],
     taxTerms: undefined,
     taxNote: "",
+    paramsVersion: 1n,
   } satisfies Invoice);
   const lines = invoice.lines.map((line) => [
     ...[line.usageId, line.usageType, line.quantity, line.unit, text(line.amount)],

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "../../../src/codec/canonical_json.ts";
 import type { GenesisDoc } from "../../../src/types/application.ts";
+import { customer } from "../../testkit/accounts.ts";
 import { openChain, type TestChain } from "../../testkit/chain.ts";
+import { invoiceMsg, unpaidInvoice } from "../../testkit/invoices.ts";
+import { activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
 import { type ParamsJson, updateParams } from "../../testkit/params.ts";
+import { refunded, seeRefund } from "../../testkit/refunds.ts";
+import { see } from "../../testkit/views.ts";
 
 type Json = Record<string, unknown>;
 
@@ -34,6 +39,9 @@ async function genesisWith(edit: (state: Record<string, Json[]>) => Json): Promi
     appState: { ...genesis.appState, settlement: { ...state, ...edit(state) } },
   };
 }
+
+const versions = (state: Record<string, Json[]>, list: string) =>
+  (state[list] ?? []).map((each) => each["params_version"]);
 
 const rates = (state: Record<string, Json[]>) =>
   (state["params_versions"] ?? []).map(({ version, params }) => {
@@ -97,6 +105,38 @@ describe("RULES 7 the params of every version are kept", () => {
       params_versions: edit(state["params_versions"] ?? []),
     }));
     await expect(openChain({ genesis })).rejects.toThrow(`settlement.params_versions${field}`);
+  });
+});
+
+describe("RULES 7 results store the params version", () => {
+  test("of an invoice, and of the payouts of its settlement and of what is paid later", async () => {
+    const chain = await openChain({ params: { min_settlement_amount: "0" } });
+    await change(chain, { params: { platform_fee_rate: "0.1" } });
+    const invoiceId = await unpaidInvoice(chain, 900);
+    await change(chain, { params: { platform_fee_rate: "0.2" } });
+    await chain.ok(invoiceMsg.pay(customer, invoiceId));
+    const state = await stateOf(chain);
+    expect(versions(state, "invoices")).toEqual(["2"]);
+    expect(versions(state, "payouts")).toEqual(["2", "3"]);
+    // 10 % of 500, and 20 % of what was due.
+    expect(state["payouts"]?.map((each) => each["platform_fee"])).toEqual([
+      [{ denom: "uve", amount: "50" }],
+      [{ denom: "uve", amount: "80" }],
+    ]);
+    expect((await see.invoice(chain, invoiceId)).paramsVersion).toBe(2n);
+  });
+
+  test("of a refund: that of the block that makes it, not of its settlement", async () => {
+    const chain = await openChain();
+    await activeEscrow(chain);
+    await recordedCosts(chain, [1000]);
+    const { settlementId } = await settled(chain);
+    await change(chain, { params: { platform_fee_rate: "0.2" } });
+    const { refundId } = await refunded(chain, settlementId);
+    const state = await stateOf(chain);
+    expect(versions(state, "settlements")).toEqual(["1"]);
+    expect(versions(state, "refunds")).toEqual(["2"]);
+    expect((await seeRefund.one(chain, refundId)).paramsVersion).toBe(2n);
   });
 });
 

@@ -143,6 +143,8 @@ export interface Invoice {
     | undefined;
   /** What the law wants an invoice without tax to say; empty otherwise. */
   taxNote: string;
+  /** Of the params in force when it was issued. */
+  paramsVersion: bigint;
 }
 
 export interface QueryBillingTermsRequest {
@@ -617,6 +619,8 @@ export interface Refund {
   creditNoteId: string;
   refundedAtNs: bigint;
   blockHeight: bigint;
+  /** Of the params in force when it was made. */
+  paramsVersion: bigint;
 }
 
 /** A part of a refund that its account could not pay. */
@@ -1678,6 +1682,7 @@ function createBaseInvoice(): Invoice {
     taxPaid: [],
     taxTerms: undefined,
     taxNote: "",
+    paramsVersion: 0n,
   };
 }
 
@@ -1775,6 +1780,9 @@ export const Invoice: MessageFns<Invoice> = {
     }
     if (message.taxNote !== "") {
       writer.uint32(250).string(message.taxNote);
+    }
+    if (message.paramsVersion !== 0n) {
+      writer.uint32(256).uint64(message.paramsVersion);
     }
     return writer;
   },
@@ -2040,6 +2048,14 @@ export const Invoice: MessageFns<Invoice> = {
             message.taxNote = reader.string();
             continue;
           }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.paramsVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2098,6 +2114,9 @@ export const Invoice: MessageFns<Invoice> = {
       ? TaxTerms.fromPartial(object.taxTerms)
       : undefined;
     message.taxNote = object.taxNote ?? "";
+    message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
+      ? BigInt(object.paramsVersion)
+      : 0n;
     return message;
   },
 };
@@ -6813,6 +6832,7 @@ function createBaseRefund(): Refund {
     creditNoteId: "",
     refundedAtNs: 0n,
     blockHeight: 0n,
+    paramsVersion: 0n,
   };
 }
 
@@ -6877,6 +6897,9 @@ export const Refund: MessageFns<Refund> = {
     }
     if (message.blockHeight !== 0n) {
       writer.uint32(160).int64(message.blockHeight);
+    }
+    if (message.paramsVersion !== 0n) {
+      writer.uint32(168).uint64(message.paramsVersion);
     }
     return writer;
   },
@@ -7054,6 +7077,14 @@ export const Refund: MessageFns<Refund> = {
             message.blockHeight = reader.int64() as bigint;
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.paramsVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7094,6 +7125,9 @@ export const Refund: MessageFns<Refund> = {
       : 0n;
     message.blockHeight = (object.blockHeight !== undefined && object.blockHeight !== null)
       ? BigInt(object.blockHeight)
+      : 0n;
+    message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
+      ? BigInt(object.paramsVersion)
       : 0n;
     return message;
   },

@@ -665,6 +665,8 @@ export interface RefundState {
   creditNoteSeq: bigint;
   refundedAtNs: bigint;
   height: bigint;
+  /** In force when it was made; 0 of one from before versions were noted. */
+  paramsVersion: bigint;
 }
 
 /** A part of a refund that its account could not pay. */
@@ -718,6 +720,8 @@ export interface InvoiceState {
     | undefined;
   /** No longer due: what disputes of its records took off. */
   waived: Coin[];
+  /** In force when it was issued; 0 of one from before versions were noted. */
+  paramsVersion: bigint;
 }
 
 /** What one discount took off an invoice. */
@@ -799,6 +803,11 @@ export interface PayoutState {
   disputeSeq: bigint;
   /** Whether disputes hold it, and not the authority. */
   heldByDispute: boolean;
+  /**
+   * That its fees, holdback and due dates were computed with; 0 of one from before versions were
+   * noted.
+   */
+  paramsVersion: bigint;
 }
 
 /** What happened to a payout. Entries are numbered from 1. */
@@ -4176,6 +4185,7 @@ function createBaseRefundState(): RefundState {
     creditNoteSeq: 0n,
     refundedAtNs: 0n,
     height: 0n,
+    paramsVersion: 0n,
   };
 }
 
@@ -4219,6 +4229,9 @@ export const RefundState: MessageFns<RefundState> = {
     }
     if (message.height !== 0n) {
       writer.uint32(104).int64(message.height);
+    }
+    if (message.paramsVersion !== 0n) {
+      writer.uint32(112).uint64(message.paramsVersion);
     }
     return writer;
   },
@@ -4342,6 +4355,14 @@ export const RefundState: MessageFns<RefundState> = {
             message.height = reader.int64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.paramsVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4382,6 +4403,9 @@ export const RefundState: MessageFns<RefundState> = {
       ? BigInt(object.refundedAtNs)
       : 0n;
     message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
+      ? BigInt(object.paramsVersion)
+      : 0n;
     return message;
   },
 };
@@ -4592,6 +4616,7 @@ function createBaseInvoiceState(): InvoiceState {
     taxPaid: [],
     taxTerms: undefined,
     waived: [],
+    paramsVersion: 0n,
   };
 }
 
@@ -4674,6 +4699,9 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     }
     for (const v of message.waived) {
       Coin.encode(v!, writer.uint32(210).fork()).join();
+    }
+    if (message.paramsVersion !== 0n) {
+      writer.uint32(216).uint64(message.paramsVersion);
     }
     return writer;
   },
@@ -4901,6 +4929,14 @@ export const InvoiceState: MessageFns<InvoiceState> = {
             message.waived.push(Coin.decode(reader, reader.uint32()));
             continue;
           }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.paramsVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4954,6 +4990,9 @@ export const InvoiceState: MessageFns<InvoiceState> = {
       ? TaxTerms.fromPartial(object.taxTerms)
       : undefined;
     message.waived = object.waived?.map((e) => Coin.fromPartial(e)) || [];
+    message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
+      ? BigInt(object.paramsVersion)
+      : 0n;
     return message;
   },
 };
@@ -5409,6 +5448,7 @@ function createBasePayoutState(): PayoutState {
     openDisputes: 0,
     disputeSeq: 0n,
     heldByDispute: false,
+    paramsVersion: 0n,
   };
 }
 
@@ -5506,6 +5546,9 @@ export const PayoutState: MessageFns<PayoutState> = {
     }
     if (message.heldByDispute !== false) {
       writer.uint32(248).bool(message.heldByDispute);
+    }
+    if (message.paramsVersion !== 0n) {
+      writer.uint32(256).uint64(message.paramsVersion);
     }
     return writer;
   },
@@ -5771,6 +5814,14 @@ export const PayoutState: MessageFns<PayoutState> = {
             message.heldByDispute = reader.bool();
             continue;
           }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.paramsVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5837,6 +5888,9 @@ export const PayoutState: MessageFns<PayoutState> = {
       ? BigInt(object.disputeSeq)
       : 0n;
     message.heldByDispute = object.heldByDispute ?? false;
+    message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
+      ? BigInt(object.paramsVersion)
+      : 0n;
     return message;
   },
 };
@@ -8561,6 +8615,7 @@ export function read_settled_settlement_v1_RefundState(reader: WireReader, end: 
   let creditNoteSeq_: RefundState["creditNoteSeq"] = 0n;
   let refundedAtNs_: RefundState["refundedAtNs"] = 0n;
   let height_: RefundState["height"] = 0n;
+  let paramsVersion_: RefundState["paramsVersion"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8613,11 +8668,15 @@ export function read_settled_settlement_v1_RefundState(reader: WireReader, end: 
         seen = reader.once(seen, 512);
         height_ = reader.int64(end);
         break;
+      case 112:
+        seen = reader.once(seen, 1024);
+        paramsVersion_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, amount: amount_, legs: legs_, owed: owed_, rewardsCancelled: rewardsCancelled_, reason: reason_, initiator: initiator_, disputeSeq: disputeSeq_, creditNoteSeq: creditNoteSeq_, refundedAtNs: refundedAtNs_, height: height_ };
+  return { seq: seq_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, amount: amount_, legs: legs_, owed: owed_, rewardsCancelled: rewardsCancelled_, reason: reason_, initiator: initiator_, disputeSeq: disputeSeq_, creditNoteSeq: creditNoteSeq_, refundedAtNs: refundedAtNs_, height: height_, paramsVersion: paramsVersion_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -8708,6 +8767,7 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
   let taxPaid_: InvoiceState["taxPaid"] = [];
   let taxTerms_: InvoiceState["taxTerms"] = undefined;
   let waived_: InvoiceState["waived"] = [];
+  let paramsVersion_: InvoiceState["paramsVersion"] = 0n;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8806,11 +8866,15 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
       case 210:
         waived_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
         break;
+      case 216:
+        seen = reader.once(seen, 131072);
+        paramsVersion_ = reader.uint64(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_, waived: waived_ };
+  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_, waived: waived_, paramsVersion: paramsVersion_ };
 }
 
 /** Reads what is plain; see WireReader. */
