@@ -111,7 +111,7 @@ export function timeAfter(model: Model, step: number): bigint {
       return discounts.map(({ validUntil }) => (validUntil + 1n) * SECOND);
     }),
     ...dispute.map(({ expiresAtNs }) => expiresAtNs),
-    ...settlement.map((s) => s.settledAtNs + model.params.disputeWindowDuration * SECOND),
+    ...settlement.map((s) => s.settledAtNs + model.paramsWith(s).disputeWindowDuration * SECOND),
     ...payout.flatMap(({ dueAtNs, holdbackDueAtNs }) => [dueAtNs, holdbackDueAtNs]),
   ].filter((moment) => moment > model.now + 1n && moment < model.now + MOST_NS);
   const chosen = random.weighted<bigint>([

@@ -33,6 +33,7 @@ import { waiveDue } from "./invoice_waiver.ts";
 import type { UnitPrice } from "./keeper_ceiling.ts";
 import type { CorrectionKeeper } from "./keeper_correction.ts";
 import type { RefundKeeper } from "./keeper_refund.ts";
+import { paramsOfVersion } from "./params_versions.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { disputeStatusName } from "./status_names.ts";
 import { usageIdOf } from "./usage_facts.ts";
@@ -207,17 +208,22 @@ export function payoutOf(
   return settlement.payoutSeq === 0n ? undefined : records.payout(ctx, settlement.payoutSeq);
 }
 
-/** When a record was settled, or put on an invoice without being paid. */
-export function settledAt(
+/**
+ * When a record was settled, or put on an invoice without being paid, and the dispute window of
+ * then, in seconds: the holdback waits as long, whatever the param is now.
+ */
+export function settledWith(
   ctx: Context,
   records: Records,
   { settlementSeq, invoiceSeq }: UsageState,
-): TimeNs {
-  const at =
-    settlementSeq === 0n
-      ? records.invoice(ctx, invoiceSeq)?.issuedAtNs
-      : records.settlement(ctx, settlementSeq)?.settledAtNs;
-  return must(at, "settlement: a settled record was settled") as TimeNs;
+): { settledAt: TimeNs; window: bigint } {
+  const settlement = settlementSeq === 0n ? undefined : records.settlement(ctx, settlementSeq);
+  const invoice = settlement === undefined ? records.invoice(ctx, invoiceSeq) : undefined;
+  const at = settlement?.settledAtNs ?? invoice?.issuedAtNs;
+  const settledAt = must(at, "settlement: a settled record was settled") as TimeNs;
+  const version = settlement?.paramsVersion ?? invoice?.paramsVersion ?? 0n;
+  const { wire } = paramsOfVersion(ctx, version) ?? records.params(ctx);
+  return { settledAt, window: wire.disputeWindowDuration };
 }
 
 export function priceOf({ unitPrice }: UsageState): Dec {

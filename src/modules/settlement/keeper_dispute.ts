@@ -75,12 +75,9 @@ export class DisputeKeeper {
     if (sender !== escrow.depositor) throw unauthorized(sender, `customer ${escrow.depositor}`);
     requireNeverDisputed(ctx, usage);
     const afterSettlement = usage.status === UsageStatus.USAGE_STATUS_SETTLED;
-    if (afterSettlement) this.#requireInWindow(ctx, usage);
-    else {
-      requireOpen(usage);
-      requireTimeLeft(ctx, escrow);
-    }
-    const window = this.#records.params(ctx).wire.disputeWindowDuration;
+    const window = afterSettlement
+      ? this.#windowOfSettled(ctx, usage)
+      : this.#windowOfOpen(ctx, usage, escrow);
     if (window === 0n) {
       const detail = "nothing can be disputed: the param dispute_window_duration is 0";
       throw new ChainError(errors.ErrInvalidStateTransition, detail);
@@ -178,16 +175,23 @@ export class DisputeKeeper {
     return amount;
   }
 
-  #requireInWindow(ctx: Context, usage: UsageState): void {
+  /** Seconds for which a dispute of an open record stays undecided at most. */
+  #windowOfOpen(ctx: Context, usage: UsageState, escrow: EscrowState): bigint {
+    requireOpen(usage);
+    requireTimeLeft(ctx, escrow);
+    return this.#records.params(ctx).wire.disputeWindowDuration;
+  }
+
+  /** As `#windowOfOpen`, of a settled record: the window that it is disputed within. */
+  #windowOfSettled(ctx: Context, usage: UsageState): bigint {
     if (usage.settlementSeq === 0n && usage.invoiceSeq === 0n) {
       // Closed while billing was off: no record says when, and nothing of it can go back.
       const detail = `usage ${usageIdOf(usage)} was closed without a payment and without an invoice: nothing is billed of it`;
       throw new ChainError(errors.ErrUsageAlreadySettled, detail);
     }
-    const settledAt = outcome.settledAt(ctx, this.#records, usage);
-    const window = this.#records.params(ctx).wire.disputeWindowDuration;
+    const { settledAt, window } = outcome.settledWith(ctx, this.#records, usage);
     const until = addSeconds(settledAt, window);
-    if (ctx.time <= until) return;
+    if (ctx.time <= until) return window;
     const detail = `usage ${usageIdOf(usage)} was settled at ${formatTime(settledAt)}: it could be disputed until ${formatTime(until)}, block time is ${formatTime(ctx.time)}`;
     throw new ChainError(errors.ErrUsageAlreadySettled, detail);
   }

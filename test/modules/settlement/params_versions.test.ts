@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "../../../src/codec/canonical_json.ts";
 import type { GenesisDoc } from "../../../src/types/application.ts";
-import { customer } from "../../testkit/accounts.ts";
+import { authority, customer } from "../../testkit/accounts.ts";
 import { openChain, type TestChain } from "../../testkit/chain.ts";
+import { disputed, disputeUsage, resolved } from "../../testkit/disputes.ts";
 import { invoiceMsg, unpaidInvoice } from "../../testkit/invoices.ts";
 import { activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
 import { type ParamsJson, updateParams } from "../../testkit/params.ts";
 import { refunded, seeRefund } from "../../testkit/refunds.ts";
+import { DAY } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
 
 type Json = Record<string, unknown>;
@@ -137,6 +139,86 @@ describe("RULES 7 results store the params version", () => {
     expect(versions(state, "settlements")).toEqual(["1"]);
     expect(versions(state, "refunds")).toEqual(["2"]);
     expect((await seeRefund.one(chain, refundId)).paramsVersion).toBe(2n);
+  });
+});
+
+describe("RULES 21 a record is disputed until its settlement plus the window in force then", () => {
+  const WINDOW = {
+    params: { payout_holdback_rate: "0.1", dispute_window_duration: `${2n * DAY}` },
+  };
+  const holdbackOf = async (chain: TestChain) =>
+    Number((await stateOf(chain))["payouts"]?.[0]?.["holdback_due_at_ns"]);
+
+  /** A chain with two records that were just settled, or put on an invoice that nothing paid. */
+  async function settledChain(deposit = "10000uve"): Promise<{ chain: TestChain; ids: string[] }> {
+    const chain = await openChain({ ...WINDOW, extended: { auto_settle_enabled: false } });
+    await activeEscrow(chain, deposit, { expiresIn: 90n * DAY });
+    const ids = await recordedCosts(chain, [4000, 4000]);
+    await settled(chain, { final: true });
+    return { chain, ids };
+  }
+
+  test.each(["3600", "0"])(
+    "a window lowered to %s closes no record whose holdback is still held",
+    async (window) => {
+      const { chain, ids } = await settledChain();
+      const [first = "", second = ""] = ids;
+      const end = await holdbackOf(chain);
+      await change(chain, { params: { dispute_window_duration: window } });
+      chain.skip(DAY);
+      await chain.block();
+      const dispute = await disputed(chain, first);
+      await resolved(chain, dispute, "rejected", authority);
+      // Its last nanosecond is that of the holdback.
+      chain.time = BigInt(end) as typeof chain.time;
+      await disputed(chain, second);
+      await chain.checkFullInvariants();
+    },
+  );
+
+  test("a window raised opens no record whose holdback has gone", async () => {
+    const { chain, ids } = await settledChain();
+    await change(chain, { params: { dispute_window_duration: `${60n * DAY}` } });
+    chain.skip(2n * DAY);
+    await chain.block();
+    await chain.refused(disputeUsage(ids[0] ?? ""), 1515, "it could be disputed until");
+  });
+
+  test("what is settled later has the later window", async () => {
+    const { chain } = await settledChain();
+    await change(chain, { params: { dispute_window_duration: "3600" } });
+    await activeEscrow(chain, "9000uve", { order: "o2", expiresIn: 90n * DAY });
+    const [late = ""] = await recordedCosts(chain, [5000], { order: "o2" });
+    await settled(chain, { order: "o2" });
+    chain.skip(3601n);
+    await chain.block();
+    await chain.refused(disputeUsage(late), 1515, "it could be disputed until");
+  });
+
+  test("of a record that was put on an invoice unpaid, the window is that of its issue", async () => {
+    const { chain, ids } = await settledChain("4000uve");
+    await change(chain, { params: { dispute_window_duration: "3600" } });
+    chain.skip(DAY);
+    await chain.block();
+    await disputed(chain, ids[1] ?? "");
+    await change(chain, { params: { dispute_window_duration: `${60n * DAY}` } });
+    chain.skip(DAY);
+    await chain.block();
+    await chain.refused(disputeUsage(ids[0] ?? ""), 1515, "it could be disputed until");
+  });
+
+  test("of a version that a genesis did not bring, it is the oldest known one's", async () => {
+    const { chain, ids } = await settledChain();
+    const genesis = structuredClone(await chain.app.exportGenesis());
+    const state = genesis.appState["settlement"] as Record<string, unknown>;
+    for (const settlement of state["settlements"] as Json[]) settlement["params_version"] = "0";
+    delete state["params_versions"];
+    const copy = await openChain({ genesis });
+    copy.time = chain.time;
+    await change(copy, { params: { dispute_window_duration: "3600" } });
+    copy.skip(DAY);
+    await copy.block();
+    await disputed(copy, ids[0] ?? "");
   });
 });
 

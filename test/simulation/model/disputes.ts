@@ -17,10 +17,10 @@ export class Disputes extends Refunds {
   MsgDisputeUsage({ sender, usageId, reason, evidenceHash }: own.MsgDisputeUsage): void {
     const usage = this.find("usage", usageId, 1513);
     const escrow = this.escrowOf(usage);
-    const { disputeWindowDuration: window } = this.params;
     const [isOpen, afterSettlement] = [usage.status === "open", usage.status === "settled"];
     const issuedAtNs = this.nth("invoice", usage.invoiceSeq)?.issuedAtNs ?? 0n;
     const settledAtNs = this.settlementOf(usage)?.settledAtNs ?? issuedAtNs;
+    const window = this.windowOf(usage);
     const isLate = !afterSettlement || this.now > settledAtNs + window * SECOND;
     this.only(sender, escrow.depositor);
     refuse([1535, usage.disputed], [1503, usage.disputeSeq > 0n], [1515, !isOpen && isLate]);
@@ -40,6 +40,14 @@ export class Disputes extends Refunds {
     if (isHeld(payout) || !this.hold(payout, dispute.id)) return;
     this.change(payout, { heldByDispute: true });
     this.emit("PayoutHeld", payout, { disputeId: dispute.id, reason: dispute.id });
+  }
+
+  /** In force when a record was settled, or put on an invoice; of an open one, the one of now. */
+  windowOf(usage: Usage): bigint {
+    const { status, invoiceSeq } = usage;
+    const result = this.settlementOf(usage) ?? this.nth("invoice", invoiceSeq);
+    const isSettled = status === "settled" && result !== undefined;
+    return (isSettled ? this.paramsWith(result) : this.params).disputeWindowDuration;
   }
 
   reserve(escrow: Escrow, count: number, reserved: Coins): void {

@@ -213,6 +213,11 @@ export class State {
     refuse([1523, status === "disputed"], [1519, status !== "active"], [1518, isOver]);
   }
 
+  /** The params that a record was computed with. */
+  paramsWith({ paramsVersion }: { readonly paramsVersion: bigint }): Params {
+    return (this.versions[Number(paramsVersion) - 1] as { all: Params }).all;
+  }
+
   settlementOf({ settlementSeq }: Usage): Settlement | undefined {
     return this.nth("settlement", settlementSeq);
   }
