@@ -29,9 +29,8 @@ import { escrowBySeq, usageSeqAt } from "./query_records.ts";
 import { holdsKey } from "./usage_facts.ts";
 import { settledListKey } from "./usage_lists.ts";
 import { normaliseUsageType } from "../../types/usage_type.ts";
-import { ruleParams } from "./params.ts";
 import * as keys from "./keys.ts";
-import { readParams } from "./query_params.ts";
+import { rulesByVersion } from "./query_params.ts";
 import { coinsIn } from "./records.ts";
 import { isUsageReward, rewardFactors, usageReward } from "./reward.ts";
 import { add, all } from "./full_invariants_sums.ts";
@@ -137,16 +136,19 @@ async function rewardsSum(reader: Reader): Promise<void> {
   same("I-13", "all", held, distributed);
 }
 
-/** Params of the time of the settlement are needed: records of another version are passed over. */
+/**
+ * By the params that the settlement names. Records of versions that the chain does not know, which
+ * a genesis without them brings, are passed over.
+ */
 async function rewardsRecomputed(reader: Reader): Promise<void> {
-  const { wire, extended, version } = await readParams(reader);
-  const rules = ruleParams(wire, extended);
+  const rulesOf = await rulesByVersion(reader);
   for await (const usage of all(reader, keys.USAGE_PREFIX, state.UsageState)) {
     if (usage.reward === "" || usage.settlementSeq === 0n || !isUsageReward(usage)) continue;
     const key = keys.recordKey(keys.SETTLEMENT_PREFIX, usage.settlementSeq);
     const bytes = await reader.get(key);
-    if (bytes === undefined || state.SettlementState.decode(bytes).paramsVersion !== version)
-      continue;
+    const { paramsVersion = 0n } = bytes === undefined ? {} : state.SettlementState.decode(bytes);
+    const rules = rulesOf(paramsVersion);
+    if (rules === undefined) continue;
     const expected = usageReward(BigInt(usage.settledAmount), rewardFactors(usage, rules));
     const found = BigInt(usage.reward);
     assert(found === expected, "I-14 settlement: reward differs", {

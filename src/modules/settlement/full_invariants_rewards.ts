@@ -14,8 +14,8 @@ import {
   NO_COINS,
 } from "../../types/coins.ts";
 import * as keys from "./keys.ts";
-import { type RuleParams, ruleParams } from "./params.ts";
-import { readParams } from "./query_params.ts";
+import type { RuleParams } from "./params.ts";
+import { rulesByVersion } from "./query_params.ts";
 import { escrowBySeq, usageBySeq } from "./query_records.ts";
 import { coinsIn } from "./records.ts";
 import { rewardFactorsBy, usageReward, verificationReward } from "./reward.ts";
@@ -34,17 +34,16 @@ async function* distributions(reader: Reader): AsyncGenerator<state.Distribution
 
 /**
  * Lines sum to the total; those of providers are the rewards of the records that are named, each
- * once. Amounts are computed again where the params are still those of the distribution.
+ * once. Amounts are computed again by the params that the distribution names.
  */
 async function authorityRewards(reader: Reader): Promise<void> {
-  const { wire, extended, version } = await readParams(reader);
-  const now = ruleParams(wire, extended);
+  const rulesOf = await rulesByVersion(reader);
   const rewarded = new KeyMap<true>();
   for await (const distribution of distributions(reader)) {
     const { seq, source, settlementSeq, rows, total } = distribution;
     if (settlementSeq !== 0n) continue;
     same(seq, sumOf(rows), coinsIn(total));
-    const rules = distribution.paramsVersion === version ? now : undefined;
+    const rules = rulesOf(distribution.paramsVersion);
     if (source === state.RewardSource.REWARD_SOURCE_VERIFICATION) {
       verificationFollows(distribution, rules);
     }

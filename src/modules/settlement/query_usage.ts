@@ -13,8 +13,7 @@ import { GrpcFailedPrecondition } from "../../types/query_errors.ts";
 import { secondsOf } from "../../types/time.ts";
 import { timedId } from "./ids.ts";
 import * as keys from "./keys.ts";
-import { DEFAULT_EXTENDED_PARAMS } from "./params.ts";
-import { readParams } from "./query_params.ts";
+import { longestUsagePeriod } from "./query_params.ts";
 import { ListReader } from "./query_lists.ts";
 import { escrowBySeq, settlementIdBySeq, usageBySeq } from "./query_records.ts";
 import { seqsOfEntry } from "./seq_list.ts";
@@ -164,12 +163,7 @@ export async function hoursAsked(
   return { from: start > 0n ? await earliestStart(reader, prefix, start) : undefined, to };
 }
 
-/**
- * A record lasts at most the longest period of this chain, so it cannot start before that. The
- * default counts too: records from before the param was lowered from it are found.
- */
+/** A record lasts at most the longest period of this chain, so it cannot start before that. */
 async function earliestStart(reader: Reader, prefix: Key, start: bigint): Promise<Key> {
-  const { maxUsagePeriod } = (await readParams(reader)).extended;
-  const longest = maxBigint(maxUsagePeriod, DEFAULT_EXTENDED_PARAMS.maxUsagePeriod);
-  return keys.hourIndexKey(prefix, keys.hourOf(start - longest));
+  return keys.hourIndexKey(prefix, keys.hourOf(start - (await longestUsagePeriod(reader))));
 }

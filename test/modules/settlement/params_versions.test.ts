@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "../../../src/codec/canonical_json.ts";
+import type { QueryUsageRecordsResponse } from "../../../src/gen/settled/settlement/v1/query.ts";
 import type { GenesisDoc } from "../../../src/types/application.ts";
-import { authority, customer } from "../../testkit/accounts.ts";
+import { authority, customer, provider } from "../../testkit/accounts.ts";
 import { openChain, type TestChain } from "../../testkit/chain.ts";
 import { disputed, disputeUsage, resolved } from "../../testkit/disputes.ts";
 import { invoiceMsg, unpaidInvoice } from "../../testkit/invoices.ts";
-import { activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
+import { ORDER } from "../../testkit/messages.ts";
+import { activeEscrow, recorded, recordedCosts, settled } from "../../testkit/orders.ts";
 import { type ParamsJson, updateParams } from "../../testkit/params.ts";
 import { refunded, seeRefund } from "../../testkit/refunds.ts";
-import { DAY } from "../../testkit/times.ts";
+import { DAY, GENESIS } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
 
 type Json = Record<string, unknown>;
@@ -219,6 +221,61 @@ describe("RULES 21 a record is disputed until its settlement plus the window in 
     copy.skip(DAY);
     await copy.block();
     await disputed(copy, ids[0] ?? "");
+  });
+});
+
+describe("RULES 36 a summary reads as far back as a period ever lasted", () => {
+  // Longer than the default, so that it does not find the record either.
+  const LONG = 40n * DAY;
+  const start = GENESIS - LONG;
+  const ids = async (chain: TestChain, by: object) =>
+    (await see.summary(chain, { ...by, periodStart: GENESIS - DAY, periodEnd: GENESIS }))
+      .usageRecordIds;
+
+  /** A chain that allowed 40 days, has one record that lasted as long, and allows an hour now. */
+  async function lowered(): Promise<{ chain: TestChain; usageId: string }> {
+    const chain = await openChain({ extended: { max_usage_period: `${LONG}` } });
+    await activeEscrow(chain);
+    const usageId = await recorded(chain, { start, end: GENESIS, price: "5uve" });
+    await change(chain, { extended: { max_usage_period: "7200" } });
+    await change(chain, { extended: { max_usage_period: "3600" } });
+    return { chain, usageId };
+  }
+
+  test("by provider as by order, after max_usage_period was lowered twice", async () => {
+    const { chain, usageId } = await lowered();
+    expect(await ids(chain, { orderId: ORDER })).toEqual([usageId]);
+    expect(await ids(chain, { provider: provider.address })).toEqual([usageId]);
+    const copy = await openChain({ genesis: await chain.app.exportGenesis() });
+    expect(await ids(copy, { provider: provider.address })).toEqual([usageId]);
+  });
+
+  test("and so do UsageRecords by provider, by customer and of all", async () => {
+    const { chain, usageId } = await lowered();
+    const parties = [
+      { orderId: ORDER },
+      { provider: provider.address },
+      { customer: customer.address },
+      {},
+    ];
+    for (const party of parties) {
+      const { usageRecords } = await chain.query<QueryUsageRecordsResponse>(
+        "settled.settlement.v1.Query/UsageRecords",
+        { ...party, periodStart: GENESIS - DAY, periodEnd: GENESIS },
+      );
+      expect(usageRecords.map((each) => each.usageId)).toEqual([usageId]);
+    }
+  });
+
+  test("by provider on a chain that does not know its first params: the default counts", async () => {
+    const chain = await openChain();
+    await activeEscrow(chain);
+    const usageId = await recorded(chain, { start: GENESIS - 31n * DAY, end: GENESIS });
+    await change(chain, { extended: { max_usage_period: "3600" } });
+    const genesis = structuredClone(await chain.app.exportGenesis());
+    delete (genesis.appState["settlement"] as Json)["params_versions"];
+    const copy = await openChain({ genesis });
+    expect(await ids(copy, { provider: provider.address })).toEqual([usageId]);
   });
 });
 
