@@ -69,6 +69,24 @@ export function invoiceVoided(
   });
 }
 
+/** A dispute of a record on it took something off what is due. */
+export function invoiceWaived(e: {
+  invoiceId: string;
+  orderId: string;
+  disputeId: string;
+  amount: Coins;
+  /** Of the invoice from now on. */
+  status: string;
+}): Event {
+  return event(`${PREFIX}InvoiceWaived`, {
+    invoice_id: e.invoiceId,
+    order_id: e.orderId,
+    dispute_id: e.disputeId,
+    amount: formatCoins(e.amount),
+    status: e.status,
+  });
+}
+
 export function invoiceCredited(
   e: InvoiceFacts & {
     creditNoteId: string;

@@ -14,8 +14,11 @@ import {
   subCoins,
   wireCoins,
 } from "../../types/coins.ts";
+import { invoiceWaived } from "./events_invoice.ts";
+import { timedId } from "./ids.ts";
 import { appendLedger, writeInvoice } from "./invoice_records.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { invoiceStatusName } from "./status_names.ts";
 
 /** What is no longer due of an invoice, because a dispute of a record on it was decided so. */
 export interface Waiver {
@@ -25,6 +28,7 @@ export interface Waiver {
   /** At most what is due. */
   readonly amount: Coins;
   readonly initiator: string;
+  /** Id of the dispute. */
   readonly reference: string;
 }
 
@@ -46,6 +50,12 @@ export function waiveDue(ctx: Context, records: Records, waiver: Waiver): Coins 
   const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_RESOLVED;
   const entry = { kind, amount, initiator, reference };
   writeInvoice(ctx, before, appendLedger(ctx, before, after, entry), escrow);
+  ctx.emit(
+    invoiceWaived({
+      ...{ invoiceId: timedId("invoice", before.issuedAtNs, before.seq), orderId: escrow.orderId },
+      ...{ disputeId: reference, amount, status: invoiceStatusName(after.status) },
+    }),
+  );
   return amount;
 }
 

@@ -170,6 +170,7 @@ export class Disputes extends Refunds {
       const end = amountDue.length === 0 ? this.ended(invoice) : {};
       const step = { amount: waivedAmount, reference: dispute.id };
       this.log(invoice, "resolved", step, { ...fields, ...end });
+      this.emit("InvoiceWaived", invoice, { disputeId: dispute.id, amount: waivedAmount });
     }
     if (amount.length === 0 || settlement === undefined) return { waivedAmount };
     const back = this.refundable(settlement, least(amount, this.leftOf(settlement)));
