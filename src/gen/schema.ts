@@ -2186,6 +2186,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "amended_seq", key: "amendedSeq", no: 16, kind: "uint64" },
       { name: "refund_seq", key: "refundSeq", no: 17, kind: "uint64" },
       { name: "reserved", key: "reserved", no: 18, kind: "string" },
+      { name: "expiry_attempts", key: "expiryAttempts", no: 19, kind: "uint32" },
     ],
   },
   {
@@ -2336,6 +2337,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "tax_terms", key: "taxTerms", no: 25, kind: "message", typeName: "settled.settlement.v1.TaxTerms" },
       { name: "waived", key: "waived", no: 26, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "params_version", key: "paramsVersion", no: 27, kind: "uint64" },
+      { name: "overdue_attempts", key: "overdueAttempts", no: 28, kind: "uint32" },
     ],
   },
   {
@@ -2481,6 +2483,7 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "reason", key: "reason", no: 8, kind: "string" },
       { name: "minted", key: "minted", no: 9, kind: "bool" },
       { name: "cancelled", key: "cancelled", no: 10, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
+      { name: "expiry_attempts", key: "expiryAttempts", no: 11, kind: "uint32" },
     ],
   },
   {

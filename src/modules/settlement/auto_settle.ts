@@ -7,11 +7,10 @@ import {
 } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
 import { minSize } from "../../lib/int.ts";
-import { i64FromKey } from "../../lib/key.ts";
 import { dropBelowMinimum } from "./allocate.ts";
 import { allocateUnder } from "./allocate_billed.ts";
 import { isFlagged } from "./anomaly.ts";
-import { mayRetry } from "./back_off.ts";
+import { dueInQueue } from "./block_queue.ts";
 import type { BillingRules } from "./bill.ts";
 import { billingRules } from "./billing_terms.ts";
 import { autoSettleFailed } from "./events_invoice.ts";
@@ -26,7 +25,6 @@ import { settleableFrom } from "./usage_facts.ts";
 
 /** Bounds of a block's automatic settlement (RULES 32). */
 const ESCROWS_MAX = 100;
-const SCANNED_MAX = 1000;
 const RECORDS_MAX = 1000;
 /** Open records that are read, those that have to wait included. */
 const READ_MAX = 10_000;
@@ -46,8 +44,15 @@ export function settleDueEscrows(ctx: Context, keepers: AutoSettlers): void {
   const { records } = keepers;
   if (!records.params(ctx).extended.autoSettleEnabled) return;
   const left = { records: RECORDS_MAX, read: READ_MAX };
-  for (const [index, seq] of dueEscrows(ctx, records).entries()) {
-    const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
+  const due = dueInQueue(ctx, {
+    ...{ prefix: keys.AUTO_SETTLE_QUEUE_PREFIX, most: ESCROWS_MAX },
+    isDue: (at) => at <= ctx.time,
+    itemOf: (key) => {
+      return must(records.escrow(ctx, keys.seqAtEnd(key)), "settlement: a queued escrow exists");
+    },
+    attemptsOf: ({ autoSettleAttempts }) => autoSettleAttempts,
+  });
+  for (const [index, escrow] of due.entries()) {
     const billing = billingRules(ctx, records, escrow.orderId);
     const selection = select(ctx, records, escrow, billing);
     // The first one always fits: a settlement's limit is at most the block's.
@@ -59,21 +64,6 @@ export function settleDueEscrows(ctx: Context, keepers: AutoSettlers): void {
     const failure = isolated(ctx, (inner) => settleEscrow(inner, keepers, facts));
     if (failure !== undefined) noteFailure(ctx, records, { escrow, error: failure.message });
   }
-}
-
-/** The first escrows whose time has come; those that failed wait for their block. */
-function dueEscrows(ctx: Context, records: Records): bigint[] {
-  const due: bigint[] = [];
-  let scanned = 0;
-  for (const [key] of ctx.kv.iterate(keys.AUTO_SETTLE_QUEUE_PREFIX)) {
-    const isDue = i64FromKey(key, keys.AUTO_SETTLE_QUEUE_PREFIX.length) <= ctx.time;
-    if (!isDue || due.length === ESCROWS_MAX || scanned === SCANNED_MAX) break;
-    scanned += 1;
-    const seq = keys.seqAtEnd(key);
-    const escrow = must(records.escrow(ctx, seq), "settlement: a queued escrow exists");
-    if (mayRetry(ctx, escrow.autoSettleAttempts)) due.push(seq);
-  }
-  return due;
 }
 
 /** As for a provider: acknowledged, or the customer has had the time to look. Not flagged ones. */

@@ -1,12 +1,8 @@
 import type { Context } from "../../baseapp/context.ts";
 import { isolated } from "../../baseapp/isolated.ts";
-import { must } from "../../lib/assert.ts";
 import { i64FromKey, type Key } from "../../lib/key.ts";
-import { payoutFailed } from "./events_payout.ts";
 import type { PayoutKeeper } from "./keeper_payout.ts";
 import * as keys from "./keys.ts";
-import { payoutId } from "./payout_ledger.ts";
-import type { Records } from "./records.ts";
 
 /** Payouts that a block looks at in each of the three queues. */
 const PAYOUTS_MAX = 100;
@@ -15,7 +11,7 @@ const PAYOUTS_MAX = 100;
  * Payouts that have waited their time, those that failed and are tried again, and holdbacks whose
  * dispute window is over: each on its own, oldest first.
  */
-export function advancePayouts(ctx: Context, records: Records, payouts: PayoutKeeper): void {
+export function advancePayouts(ctx: Context, payouts: PayoutKeeper): void {
   const due = [
     ...dueUnder(ctx, keys.PAYOUT_QUEUE_PREFIX, ctx.time),
     ...dueUnder(ctx, keys.PAYOUT_RETRY_QUEUE_PREFIX, ctx.height),
@@ -25,10 +21,7 @@ export function advancePayouts(ctx: Context, records: Records, payouts: PayoutKe
     const failure = isolated(ctx, (inner) => payouts.advance(inner, seq));
     if (failure === undefined) continue;
     // Not the transfer, which fails inside: the state would not take what came of it.
-    const payout = must(records.payout(ctx, seq), "settlement: a queued payout exists");
-    const { attempts } = payout;
-    const facts = { payoutId: payoutId(payout), error: failure.message, attempts, at: ctx.time };
-    ctx.emit(payoutFailed({ ...facts, nextAttemptHeight: ctx.height + 1n }));
+    payouts.putOff(ctx, seq, failure);
   }
 }
 

@@ -1,15 +1,11 @@
 import type { Context } from "../../baseapp/context.ts";
 import { isolated } from "../../baseapp/isolated.ts";
-import {
-  type EscrowState,
-  EscrowStatus,
-  RewardEntryState,
-} from "../../gen/settled/settlement/v1/state.ts";
+import { type EscrowState, EscrowStatus } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
-import { i64FromKey, type Key } from "../../lib/key.ts";
 import { subCoins } from "../../types/coins.ts";
 import { settleDueEscrows } from "./auto_settle.ts";
-import { mayRetry } from "./back_off.ts";
+import { expireRewards } from "./block_rewards.ts";
+import { dueInQueue } from "./block_queue.ts";
 import { coinsIn, type Records } from "./records.ts";
 import * as events from "./events.ts";
 import { escrowId } from "./ids.ts";
@@ -24,9 +20,7 @@ import { listNewUsage } from "./usage_lists.ts";
 
 /** Bounds of a block's own work (RULES 14). */
 const ESCROWS_MAX = 100;
-const SCANNED_MAX = 1000;
 const RECORDS_MAX = 1000;
-const REWARD_ENTRIES_MAX = 1000;
 
 export interface BlockWorkers {
   readonly records: Records;
@@ -38,38 +32,29 @@ export interface BlockWorkers {
 
 /** Ends escrows that are past their time, by (expiry, id), each on an overlay of its own. */
 export function beginBlock(ctx: Context, workers: BlockWorkers): void {
-  const due = dueEscrows(ctx, workers.records);
+  const { records } = workers;
+  const due = dueInQueue(ctx, {
+    ...{ prefix: keys.EXPIRY_QUEUE_PREFIX, most: ESCROWS_MAX },
+    isDue: (at) => at < ctx.time,
+    itemOf: (key) => escrowOf(ctx, records, keys.seqAtEnd(key)),
+    attemptsOf: ({ expiryAttempts }) => expiryAttempts,
+  });
   let budget = RECORDS_MAX;
-  for (const seq of due) {
+  for (const { seq } of due) {
     if (budget === 0) return;
     const failure = isolated(ctx, (inner) => {
-      const part = expiryPart(inner, workers, escrowOf(inner, workers.records, seq), budget);
+      const part = expiryPart(inner, workers, escrowOf(inner, records, seq), budget);
       // Before it is tried: one that fails has cost the block as much.
       budget -= part.selected.length;
       expire(inner, workers, part);
     });
     if (failure === undefined) continue;
-    const escrow = escrowOf(ctx, workers.records, seq);
+    const escrow = escrowOf(ctx, records, seq);
     const attempts = escrow.expiryAttempts + 1;
-    workers.records.setEscrow(ctx, escrow, { ...escrow, expiryAttempts: attempts });
+    records.setEscrow(ctx, escrow, { ...escrow, expiryAttempts: attempts });
     const error = failure.message;
     ctx.emit(events.escrowExpiryFailed({ escrowId: escrowId(seq), error, attempts }));
   }
-}
-
-/** The first escrows that are past their time; those that failed wait for their block. */
-function dueEscrows(ctx: Context, records: Records): bigint[] {
-  const due: bigint[] = [];
-  let scanned = 0;
-  for (const [key] of ctx.kv.iterate(keys.EXPIRY_QUEUE_PREFIX)) {
-    const past = i64FromKey(key, keys.EXPIRY_QUEUE_PREFIX.length) < ctx.time;
-    if (!past || due.length === ESCROWS_MAX || scanned === SCANNED_MAX) break;
-    scanned += 1;
-    const seq = keys.seqAtEnd(key);
-    const escrow = escrowOf(ctx, records, seq);
-    if (mayRetry(ctx, escrow.expiryAttempts)) due.push(seq);
-  }
-  return due;
 }
 
 function escrowOf(ctx: Context, records: Records, seq: bigint): EscrowState {
@@ -99,15 +84,5 @@ export function endBlock(ctx: Context, workers: BlockWorkers): void {
   markOverdueInvoices(ctx, workers.records);
   // A reward that cannot be booked is no reason to halt: it is not given.
   isolated(ctx, (inner) => workers.rewards.distributeStaking(inner));
-  const due: Key[] = [];
-  for (const [key] of ctx.kv.iterate(keys.REWARD_QUEUE_PREFIX)) {
-    const expiresAt = i64FromKey(key, keys.REWARD_QUEUE_PREFIX.length);
-    if (expiresAt > ctx.time || due.length === REWARD_ENTRIES_MAX) break;
-    due.push(key.slice(keys.REWARD_QUEUE_PREFIX.length + 8) as Key);
-  }
-  for (const suffix of due) {
-    const bytes = ctx.kv.get(`${keys.REWARD_ENTRY_PREFIX}${suffix}` as Key);
-    const entry = RewardEntryState.decode(must(bytes, "settlement: a queued reward exists"));
-    workers.rewards.expire(ctx, entry);
-  }
+  expireRewards(ctx, workers.records, workers.rewards);
 }

@@ -35,6 +35,11 @@ export function readDispute(ctx: Context, seq: bigint): DisputeState | undefined
   return bytes === undefined ? undefined : DisputeState.decode(bytes);
 }
 
+/** Writes a dispute whose state, and so whatever finds it, stays as it was. */
+export function changeDispute(ctx: Context, after: DisputeState): void {
+  ctx.kv.set(keys.recordKey(keys.DISPUTE_PREFIX, after.seq), DisputeState.encode(after).finish());
+}
+
 /** Writes a dispute that replaces `before` (undefined for a new one). */
 export function writeDispute(
   ctx: Context,

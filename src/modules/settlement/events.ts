@@ -263,6 +263,11 @@ export function rewardsClaimed(e: {
   return settlementEvent("RewardsClaimed", { ...values, claimed_at: seconds(e.at) });
 }
 
+export function rewardExpiryFailed(e: { address: string; error: string; attempts: number }): Event {
+  const values = { address: e.address, error: e.error, attempts: e.attempts };
+  return settlementEvent("RewardExpiryFailed", values);
+}
+
 export function rewardsExpired(e: { address: string; amount: Coins; at: TimeNs }): Event {
   const values = { address: e.address, amount: e.amount, expired_at: seconds(e.at) };
   return settlementEvent("RewardsExpired", values);

@@ -68,8 +68,14 @@ export function disputeExpired(e: { disputeId: string; usageId: string; at: Time
   return event(`${PREFIX}DisputeExpired`, { ...values, expired_at: seconds(e.at) });
 }
 
-/** It stays undecided, and the next block tries again. */
-export function disputeExpiryFailed(e: { disputeId: string; error: string; at: TimeNs }): Event {
-  const values = { dispute_id: e.disputeId, error: e.error, failed_at: seconds(e.at) };
+/** It stays undecided, and a later block tries again. */
+export function disputeExpiryFailed(e: {
+  disputeId: string;
+  error: string;
+  attempts: number;
+  at: TimeNs;
+}): Event {
+  const attempts = e.attempts.toString();
+  const values = { dispute_id: e.disputeId, error: e.error, attempts, failed_at: seconds(e.at) };
   return event(`${PREFIX}DisputeExpiryFailed`, values);
 }

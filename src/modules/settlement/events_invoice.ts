@@ -113,6 +113,16 @@ export function invoiceCredited(
 }
 
 /** Automatic settlement failed and will be tried again; nothing moved. */
+/** A later block tries again. */
+export function invoiceOverdueFailed(e: {
+  invoiceId: string;
+  error: string;
+  attempts: number;
+}): Event {
+  const values = { invoice_id: e.invoiceId, error: e.error, attempts: e.attempts.toString() };
+  return event(`${PREFIX}InvoiceOverdueFailed`, values);
+}
+
 export function autoSettleFailed(e: {
   escrowId: string;
   orderId: string;

@@ -59,6 +59,11 @@ export function writeInvoice(
   if (was && !is) ctx.kv.delete(queueKey);
 }
 
+/** Writes an invoice whose state, and so whatever finds it, stays as it was. */
+export function changeInvoice(ctx: Context, after: InvoiceState): void {
+  ctx.kv.set(keys.recordKey(keys.INVOICE_PREFIX, after.seq), InvoiceState.encode(after).finish());
+}
+
 function statusIndexKey(status: InvoiceStatus, seq: bigint): Key {
   return joinKeys(invoiceStatusKey(status), keys.seqKey(seq));
 }

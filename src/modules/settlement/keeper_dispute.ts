@@ -90,6 +90,7 @@ export class DisputeKeeper {
       ...{ openedAtNs: ctx.time, expiresAtNs: addSeconds(ctx.time, window), height: ctx.height },
       ...{ afterSettlement, customerProposal: undefined, providerProposal: undefined },
       ...{ resolution: undefined, decidedBy: "", closedAtNs: 0n, amendedSeq: 0n, refundSeq: 0n },
+      expiryAttempts: 0,
       reserved: afterSettlement ? "" : this.#reserve(ctx, escrow, usage).toString(),
     };
     writeDispute(ctx, undefined, dispute, escrow);

@@ -99,6 +99,7 @@ export function issueInvoice(ctx: Context, records: Records, request: IssueReque
     ...termsOn(bill),
     waived: [],
     paramsVersion: records.paramsVersion(ctx),
+    overdueAttempts: 0,
   };
   const settlementId = settlementSeq === 0n ? "" : timedId("settle", ctx.time, settlementSeq);
   const kind = InvoiceLedgerKind.INVOICE_LEDGER_KIND_ISSUED;

@@ -148,6 +148,18 @@ export class PayoutKeeper {
     }
   }
 
+  /** Looks again after some blocks at a payout with which a block could do nothing. */
+  putOff(ctx: Context, seq: bigint, failure: ChainError): void {
+    const before = must(this.#records.payout(ctx, seq), "settlement: a queued payout exists");
+    const attempts = before.attempts + 1;
+    const nextAttemptHeight = ctx.height + waitAfter(attempts);
+    const lastError = failure.message.slice(0, ERROR_CHARS_MAX);
+    const after = { ...before, attempts, nextAttemptHeight, lastError, lastAttemptAtNs: ctx.time };
+    this.#write(ctx, before, after, this.#escrowOf(ctx, before));
+    const facts = { payoutId: payoutId(before), error: lastError, attempts, at: ctx.time };
+    ctx.emit(events.payoutFailed({ ...facts, nextAttemptHeight }));
+  }
+
   /**
    * Keeps a payout, or the holdback of one that is paid, from being paid.
    * @throws ChainError settlement/1534 when it is held, 1503 when nothing of it can be.
@@ -337,8 +349,7 @@ export class PayoutKeeper {
     const retries = maxPayoutRetries === 0 ? RETRIES_DEFAULT : maxPayoutRetries;
     const lastError = failure.message.slice(0, ERROR_CHARS_MAX);
     const again = status === COMPLETED || tried.attempts <= retries;
-    const doublings = BigInt(minSize(tried.attempts, BACK_OFF_DOUBLINGS_MAX));
-    const nextAttemptHeight = again ? ctx.height + (1n << doublings) : 0n;
+    const nextAttemptHeight = again ? ctx.height + waitAfter(tried.attempts) : 0n;
     ctx.emit(
       events.payoutFailed({
         ...{ payoutId: payoutId(tried), error: lastError, attempts: tried.attempts },
@@ -396,6 +407,11 @@ export class PayoutKeeper {
 /** The settlement is of the payout's own block. */
 function settlementIdOf({ createdAtNs, settlementSeq }: PayoutState): string {
   return settlementSeq === 0n ? "" : timedId("settle", createdAtNs, settlementSeq);
+}
+
+/** Blocks until the next attempt. */
+function waitAfter(attempts: number): bigint {
+  return 1n << BigInt(minSize(attempts, BACK_OFF_DOUBLINGS_MAX));
 }
 
 /** Whether nothing is left to pay. */

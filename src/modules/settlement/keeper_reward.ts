@@ -336,6 +336,7 @@ export class RewardKeeper {
       reason,
       minted: origin.minted,
       cancelled: [],
+      expiryAttempts: 0,
     });
   }
 

@@ -102,7 +102,7 @@ export function settlementModule(parts: {
     endBlock: (ctx) => {
       expireDisputes(ctx, disputes);
       endBlock(ctx, workers);
-      advancePayouts(ctx, records, payouts);
+      advancePayouts(ctx, payouts);
     },
   };
 }

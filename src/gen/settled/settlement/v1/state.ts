@@ -551,6 +551,8 @@ export interface DisputeState {
   refundSeq: bigint;
   /** Of the record's denom, kept in the escrow for it; empty when the record was settled. */
   reserved: string;
+  /** How often a block failed to end it. */
+  expiryAttempts: number;
 }
 
 /** Discounts and tax of an order's later settlements. */
@@ -722,6 +724,8 @@ export interface InvoiceState {
   waived: Coin[];
   /** In force when it was issued; 0 of one from before versions were noted. */
   paramsVersion: bigint;
+  /** How often a block failed to mark it overdue. */
+  overdueAttempts: number;
 }
 
 /** What one discount took off an invoice. */
@@ -886,6 +890,8 @@ export interface RewardEntryState {
   minted: boolean;
   /** What a refund took off the amount. */
   cancelled: Coin[];
+  /** How often a block failed to expire it. */
+  expiryAttempts: number;
 }
 
 /** Bond denom minted for rewards in one epoch. */
@@ -2943,6 +2949,7 @@ function createBaseDisputeState(): DisputeState {
     amendedSeq: 0n,
     refundSeq: 0n,
     reserved: "",
+    expiryAttempts: 0,
   };
 }
 
@@ -3001,6 +3008,9 @@ export const DisputeState: MessageFns<DisputeState> = {
     }
     if (message.reserved !== "") {
       writer.uint32(146).string(message.reserved);
+    }
+    if (message.expiryAttempts !== 0) {
+      writer.uint32(152).uint32(message.expiryAttempts);
     }
     return writer;
   },
@@ -3164,6 +3174,14 @@ export const DisputeState: MessageFns<DisputeState> = {
             message.reserved = reader.string();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.expiryAttempts = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3213,6 +3231,7 @@ export const DisputeState: MessageFns<DisputeState> = {
       : 0n;
     message.refundSeq = (object.refundSeq !== undefined && object.refundSeq !== null) ? BigInt(object.refundSeq) : 0n;
     message.reserved = object.reserved ?? "";
+    message.expiryAttempts = object.expiryAttempts ?? 0;
     return message;
   },
 };
@@ -4617,6 +4636,7 @@ function createBaseInvoiceState(): InvoiceState {
     taxTerms: undefined,
     waived: [],
     paramsVersion: 0n,
+    overdueAttempts: 0,
   };
 }
 
@@ -4702,6 +4722,9 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     }
     if (message.paramsVersion !== 0n) {
       writer.uint32(216).uint64(message.paramsVersion);
+    }
+    if (message.overdueAttempts !== 0) {
+      writer.uint32(224).uint32(message.overdueAttempts);
     }
     return writer;
   },
@@ -4937,6 +4960,14 @@ export const InvoiceState: MessageFns<InvoiceState> = {
             message.paramsVersion = reader.uint64() as bigint;
             continue;
           }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.overdueAttempts = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4993,6 +5024,7 @@ export const InvoiceState: MessageFns<InvoiceState> = {
     message.paramsVersion = (object.paramsVersion !== undefined && object.paramsVersion !== null)
       ? BigInt(object.paramsVersion)
       : 0n;
+    message.overdueAttempts = object.overdueAttempts ?? 0;
     return message;
   },
 };
@@ -6573,6 +6605,7 @@ function createBaseRewardEntryState(): RewardEntryState {
     reason: "",
     minted: false,
     cancelled: [],
+    expiryAttempts: 0,
   };
 }
 
@@ -6607,6 +6640,9 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
     }
     for (const v of message.cancelled) {
       Coin.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.expiryAttempts !== 0) {
+      writer.uint32(88).uint32(message.expiryAttempts);
     }
     return writer;
   },
@@ -6706,6 +6742,14 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
             message.cancelled.push(Coin.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.expiryAttempts = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6739,6 +6783,7 @@ export const RewardEntryState: MessageFns<RewardEntryState> = {
     message.reason = object.reason ?? "";
     message.minted = object.minted ?? false;
     message.cancelled = object.cancelled?.map((e) => Coin.fromPartial(e)) || [];
+    message.expiryAttempts = object.expiryAttempts ?? 0;
     return message;
   },
 };
@@ -8207,6 +8252,7 @@ export function read_settled_settlement_v1_DisputeState(reader: WireReader, end:
   let amendedSeq_: DisputeState["amendedSeq"] = 0n;
   let refundSeq_: DisputeState["refundSeq"] = 0n;
   let reserved_: DisputeState["reserved"] = "";
+  let expiryAttempts_: DisputeState["expiryAttempts"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8282,11 +8328,15 @@ export function read_settled_settlement_v1_DisputeState(reader: WireReader, end:
         seen = reader.once(seen, 131072);
         reserved_ = reader.string(end);
         break;
+      case 152:
+        seen = reader.once(seen, 262144);
+        expiryAttempts_ = reader.uint32(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, usageSeq: usageSeq_, escrowSeq: escrowSeq_, status: status_, reason: reason_, evidenceHash: evidenceHash_, openedAtNs: openedAtNs_, expiresAtNs: expiresAtNs_, height: height_, afterSettlement: afterSettlement_, customerProposal: customerProposal_, providerProposal: providerProposal_, resolution: resolution_, decidedBy: decidedBy_, closedAtNs: closedAtNs_, amendedSeq: amendedSeq_, refundSeq: refundSeq_, reserved: reserved_ };
+  return { seq: seq_, usageSeq: usageSeq_, escrowSeq: escrowSeq_, status: status_, reason: reason_, evidenceHash: evidenceHash_, openedAtNs: openedAtNs_, expiresAtNs: expiresAtNs_, height: height_, afterSettlement: afterSettlement_, customerProposal: customerProposal_, providerProposal: providerProposal_, resolution: resolution_, decidedBy: decidedBy_, closedAtNs: closedAtNs_, amendedSeq: amendedSeq_, refundSeq: refundSeq_, reserved: reserved_, expiryAttempts: expiryAttempts_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -8768,6 +8818,7 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
   let taxTerms_: InvoiceState["taxTerms"] = undefined;
   let waived_: InvoiceState["waived"] = [];
   let paramsVersion_: InvoiceState["paramsVersion"] = 0n;
+  let overdueAttempts_: InvoiceState["overdueAttempts"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -8870,11 +8921,15 @@ export function read_settled_settlement_v1_InvoiceState(reader: WireReader, end:
         seen = reader.once(seen, 131072);
         paramsVersion_ = reader.uint64(end);
         break;
+      case 224:
+        seen = reader.once(seen, 262144);
+        overdueAttempts_ = reader.uint32(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_, waived: waived_, paramsVersion: paramsVersion_ };
+  return { seq: seq_, number: number_, settlementSeq: settlementSeq_, escrowSeq: escrowSeq_, status: status_, total: total_, amountPaid: amountPaid_, amountDue: amountDue_, issuedAtNs: issuedAtNs_, dueAtNs: dueAtNs_, paidAtNs: paidAtNs_, lineCount: lineCount_, periodStart: periodStart_, periodEnd: periodEnd_, height: height_, credited: credited_, voidReason: voidReason_, ledgerCount: ledgerCount_, ledgerHash: ledgerHash_, overdueAtNs: overdueAtNs_, subtotal: subtotal_, discounts: discounts_, tax: tax_, taxPaid: taxPaid_, taxTerms: taxTerms_, waived: waived_, paramsVersion: paramsVersion_, overdueAttempts: overdueAttempts_ };
 }
 
 /** Reads what is plain; see WireReader. */
@@ -9251,6 +9306,7 @@ export function read_settled_settlement_v1_RewardEntryState(reader: WireReader, 
   let reason_: RewardEntryState["reason"] = "";
   let minted_: RewardEntryState["minted"] = false;
   let cancelled_: RewardEntryState["cancelled"] = [];
+  let expiryAttempts_: RewardEntryState["expiryAttempts"] = 0;
   let seen = 0;
   while (reader.pos < end) {
     switch (reader.uint32(end)) {
@@ -9292,11 +9348,15 @@ export function read_settled_settlement_v1_RewardEntryState(reader: WireReader, 
       case 82:
         cancelled_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
         break;
+      case 88:
+        seen = reader.once(seen, 256);
+        expiryAttempts_ = reader.uint32(end);
+        break;
       default:
         reader.refuse();
     }
   }
-  return { seq: seq_, address: address_, distributionSeq: distributionSeq_, source: source_, amount: amount_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, reason: reason_, minted: minted_, cancelled: cancelled_ };
+  return { seq: seq_, address: address_, distributionSeq: distributionSeq_, source: source_, amount: amount_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, reason: reason_, minted: minted_, cancelled: cancelled_, expiryAttempts: expiryAttempts_ };
 }
 
 /** Reads what is plain; see WireReader. */
