@@ -12,7 +12,7 @@ import { termsOf, writeTerms } from "./billing_terms.ts";
 import * as errors from "./errors.ts";
 import { discountsSet, taxSet } from "./events_billing.ts";
 import { escrowId } from "./ids.ts";
-import { type EscrowKeeper, quote, unauthorized } from "./keeper_escrow.ts";
+import { type EscrowKeeper, quote, requireUnexpired, unauthorized } from "./keeper_escrow.ts";
 import type { Records } from "./records.ts";
 import { statusName } from "./status_names.ts";
 
@@ -30,8 +30,9 @@ export class BillingKeeper {
   }
 
   /**
-   * Puts these discounts in the place of all that the order has.
-   * @throws ChainError settlement/1501, 1505 or 1506
+   * Puts these discounts in the place of all that the order has. Not while its escrow is past its
+   * time and waits for its end: that settles by the terms there were.
+   * @throws ChainError settlement/1501, 1505, 1518 or 1506
    */
   setDiscounts(
     ctx: Context,
@@ -40,6 +41,7 @@ export class BillingKeeper {
     const { sender, orderId } = request;
     const escrow = this.#escrows.ofOrder(ctx, orderId);
     if (!this.#isAuthority(ctx, sender)) requireProvider(sender, escrow);
+    requireUnexpired(ctx, escrow);
     const before = this.#termsOf(ctx, orderId);
     const after = { ...before, discounts: [...request.discounts] };
     this.#write(ctx, before, after, "discounts");
@@ -50,8 +52,8 @@ export class BillingKeeper {
   /**
    * Sets the tax of the order, or ends it. Who bears a tax says so: the customer for one that is on
    * top of the prices, the provider for one within them; a change from one to the other is both's,
-   * so it takes two messages, or the authority.
-   * @throws ChainError settlement/1501, 1505 or 1506
+   * so it takes two messages, or the authority. Not while its escrow waits for its end.
+   * @throws ChainError settlement/1501, 1505, 1518 or 1506
    */
   setTax(
     ctx: Context,
@@ -63,6 +65,7 @@ export class BillingKeeper {
     if (!this.#isAuthority(ctx, sender)) {
       for (const terms of [before.tax, tax]) requireBearer(sender, escrow, terms);
     }
+    requireUnexpired(ctx, escrow);
     this.#write(ctx, before, { ...before, tax }, "tax");
     ctx.emit(taxSet({ orderId, sender, old: before.tax, now: tax, at: ctx.time }));
   }

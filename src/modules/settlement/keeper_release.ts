@@ -13,7 +13,12 @@ import { formatTime, type TimeNs, timeOfSeconds } from "../../types/time.ts";
 import * as errors from "./errors.ts";
 import * as events from "./events_release.ts";
 import { escrowId } from "./ids.ts";
-import { type EscrowKeeper, requireActive, unauthorized } from "./keeper_escrow.ts";
+import {
+  type EscrowKeeper,
+  requireActive,
+  requireUnexpired,
+  unauthorized,
+} from "./keeper_escrow.ts";
 import type { Records } from "./records.ts";
 import { conditionName, statusName } from "./status_names.ts";
 
@@ -29,7 +34,10 @@ export class ReleaseKeeper {
     this.#escrows = escrows;
   }
 
-  /** Replaces the conditions of a pending escrow. */
+  /**
+   * Replaces the conditions of a pending escrow.
+   * @throws ChainError settlement/1501, 1505, 1518 or 1503
+   */
   set(
     ctx: Context,
     request: { sender: string; escrowId: string; conditions: ReleaseConditionState[] },
@@ -37,6 +45,7 @@ export class ReleaseKeeper {
     const before = this.#escrows.byId(ctx, request.escrowId);
     const { depositor, status, seq, orderId } = before;
     if (request.sender !== depositor) throw unauthorized(request.sender, `depositor ${depositor}`);
+    requireUnexpired(ctx, before);
     if (status !== EscrowStatus.ESCROW_STATUS_PENDING) {
       const detail = `${escrowId(seq)}: conditions are set while it is pending, found ${statusName(status)}`;
       throw new ChainError(errors.ErrInvalidStateTransition, detail);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { MsgSetReleaseConditions } from "../../../src/gen/settled/settlement/v1/tx.ts";
+import { ReleaseCondition } from "../../../src/gen/virtengine/settlement/v1/query.ts";
 import {
   authority,
   customer,
@@ -6,11 +8,12 @@ import {
   stranger,
   type TestAccount,
 } from "../../testkit/accounts.ts";
+import { percentage, setDiscounts, setTax, taxTerms } from "../../testkit/billing.ts";
 import { openChain, type TestChain } from "../../testkit/chain.ts";
 import { msg, ORDER, type TestMessage } from "../../testkit/messages.ts";
 import { expectCode } from "../../testkit/outcome.ts";
 import { pendingEscrow, recorded, settled } from "../../testkit/orders.ts";
-import { DAY, HOUR, slot } from "../../testkit/times.ts";
+import { DAY, GENESIS, HOUR, slot } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
 
 /**
@@ -149,10 +152,40 @@ async function chainIn(state: State): Promise<TestChain> {
   return chain;
 }
 
+/** What does not name the escrow alone, or is not of its life, in the order of the senders. */
+const OVERDUE: Record<string, Record<string, [Cell, Cell, Cell, Cell]>> = {
+  "overdue pending": {
+    "set discounts": [1505, 1505, 1518, 1505],
+    "set tax on top": [1518, 1505, 1518, 1505],
+    "set conditions": [1518, 1505, 1505, 1505],
+  },
+  "overdue active": {
+    "set discounts": [1505, 1518, 1518, 1505],
+    "set tax on top": [1518, 1505, 1518, 1505],
+    "set conditions": [1518, 1505, 1505, 1505],
+    acknowledge: [1518, 1505, 1505, 1505],
+  },
+};
+
+const ON_TERMS: Record<string, (signer: TestAccount, usageId: string) => TestMessage> = {
+  "set discounts": (signer) => setDiscounts([percentage(10_000)], signer),
+  "set tax on top": (signer) => setTax(taxTerms("exclusive", "0.1"), signer),
+  "set conditions": (signer) => ({
+    typeUrl: "/settled.settlement.v1.MsgSetReleaseConditions",
+    value: MsgSetReleaseConditions.encode({
+      ...{ sender: signer.address, escrowId: ESCROW },
+      conditions: [ReleaseCondition.fromPartial({ type: "timelock", unlockAfter: GENESIS })],
+    }).finish(),
+    signer,
+  }),
+  acknowledge: (signer, usageId) => msg.acknowledge(signer, usageId),
+};
+
 /** A hundred other escrows stand before the one of interest in the queue of one block. */
 async function overdue(chain: TestChain, active: boolean): Promise<TestChain> {
   await pendingEscrow(chain, "10000uve", { expiresIn: 2n * HOUR });
   if (active) await chain.ok(msg.activate(customer, ESCROW, provider.address));
+  if (active) await recorded(chain, { price: "1500uve" });
   const others = Array.from({ length: 100 }, (_, index) => {
     return msg.create(customer, "1uve", { order: `other-${index}`, expiresIn: HOUR });
   });
@@ -181,6 +214,34 @@ describe.each(Object.keys(TABLE) as State[])("R-003-46 an escrow that is %s", (s
     }
     expect(found).toEqual(cells);
   });
+});
+
+describe.each(Object.entries(OVERDUE))("RULES 14 an escrow that is %s", (state, rows) => {
+  test.each(Object.entries(rows))("RULES 14 and its terms: %s", async (name, cells) => {
+    const found: Cell[] = [];
+    for (const sender of Object.values(SENDERS)) {
+      const chain = await chainIn(state as State);
+      const [usage] = await see.usageOf(chain, ORDER);
+      const message = ON_TERMS[name]?.(sender, usage?.usageId ?? "") as TestMessage;
+      const result = await chain.deliver(message);
+      expectCode(result, result.code);
+      found.push(result.code);
+    }
+    expect(found).toEqual(cells);
+  });
+});
+
+test("RULES 14 a discount on an overdue escrow does not change what its expiry pays", async () => {
+  const chain = await chainIn("overdue active");
+  const before = await chain.balance(provider.address);
+  const late = setDiscounts([percentage(10_000)], authority);
+  expectCode(await chain.deliver(late), 1518, ESCROW);
+  await chain.block();
+  expect((await see.escrow(chain, ESCROW)).state).toBe("expired");
+  // 1500 less 75 and 15 of fees.
+  expect((await chain.balance(provider.address)) - before).toBe(1410n);
+  // Of an escrow that has ended, terms are those of the next one.
+  await chain.ok(late);
 });
 
 test.each(["released", "refunded", "expired"] as const)(

@@ -15,7 +15,7 @@ export class Billing extends State {
     const isGiver = ["active", "disputed"].includes(escrow.status);
     this.only(sender, this.params.authority, isGiver ? escrow.recipient : "");
     const before = this.termsOf(orderId)?.discounts ?? [];
-    refuse([1506, isSame(before, discounts)]);
+    refuse([1518, this.isOver(escrow)], [1506, isSame(before, discounts)]);
     this.setTerms(orderId, { discounts });
     const [old, now] = [before, discounts].map((each) => (each.length > 0 ? WORDS : ""));
     this.emit("DiscountsSet", escrow, { setBy: sender, old, new: now });
@@ -30,7 +30,7 @@ export class Billing extends State {
     const isBearer = bearers.every((bearer) => bearer === undefined || bearer === sender);
     const { depositor, recipient } = escrow;
     this.only(sender, this.params.authority, ...(isBearer ? [depositor, recipient] : []));
-    refuse([1506, isSame(before, tax)]);
+    refuse([1518, this.isOver(escrow)], [1506, isSame(before, tax)]);
     this.setTerms(orderId, { tax });
     const [old, now] = [before, tax].map((each) => (each === undefined ? "" : WORDS));
     this.emit("TaxSet", escrow, { setBy: sender, old, new: now });

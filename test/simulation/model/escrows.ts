@@ -149,7 +149,7 @@ export class Escrows extends Rewards {
   MsgSetReleaseConditions({ sender, escrowId, ...of }: own.MsgSetReleaseConditions): void {
     const escrow = this.find("escrow", escrowId, 1501);
     this.only(sender, escrow.depositor);
-    refuse([1503, escrow.status !== "pending"]);
+    refuse([1518, this.isOver(escrow)], [1503, escrow.status !== "pending"]);
     const conditions = of.conditions.map(({ type, satisfied: _, satisfiedAt: __, ...rest }) => {
       const requiredSigners = rest.requiredSigners.map(lowered);
       return { ...rest, requiredSigners, kind: type, satisfiedAtNs: 0n };
