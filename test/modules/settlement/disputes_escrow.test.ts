@@ -1,12 +1,18 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { authority, customer, provider } from "../../testkit/accounts.ts";
-import { openChain, type TestChain } from "../../testkit/chain.ts";
+import {
+  type ChainOptions,
+  moduleAccount,
+  openChain,
+  type TestChain,
+} from "../../testkit/chain.ts";
 import { text } from "../../testkit/coins.ts";
 import { correct, corrected, withdraw } from "../../testkit/corrections.ts";
 import { disputed, disputeUsage, resolved } from "../../testkit/disputes.ts";
-import { msg } from "../../testkit/messages.ts";
+import { msg, ORDER } from "../../testkit/messages.ts";
 import { eventsOf, expectCode, expectOk } from "../../testkit/outcome.ts";
 import { acknowledged, activeEscrow, recordedCosts, settled } from "../../testkit/orders.ts";
+import { lastPayout } from "../../testkit/payouts.ts";
 import { DAY, slot } from "../../testkit/times.ts";
 import { see } from "../../testkit/views.ts";
 
@@ -198,7 +204,8 @@ describe("RULES 21 dispute and settlement in one block follow the order of txs",
     expect(await escrow()).toEqual({ state: "active", balance: "5000uve" });
   });
 
-  test("the settlement first: the record is settled, and the dispute holds its payout", async () => {
+  /** A settlement of the provider, then the customer's dispute of one of its records. */
+  async function settledThenDisputed(): Promise<{ held: Record<string, string>[]; at: bigint }> {
     await acknowledged(chain, ids);
     const settle = await chain.tx([msg.settle(provider)]);
     const dispute = await chain.tx([disputeUsage(id(1))]);
@@ -209,6 +216,57 @@ describe("RULES 21 dispute and settlement in one block follow the order of txs",
     ]);
     expectOk(txResults[1] as never);
     expect(await see.usage(chain, id(1))).toMatchObject({ settled: true });
+    expect(await escrow()).toEqual({ state: "active", balance: "3000uve" });
+    const { createdAt: at } = await lastPayout(chain);
+    return { held: eventsOf(txResults[1] as never, "PayoutHeld"), at };
+  }
+
+  /** What the provider got, and what the account `settlement` keeps. */
+  async function paidAndKept(): Promise<[bigint, bigint]> {
+    const paid = (await chain.balance(provider.address)) - START;
+    return [paid, await chain.balance(moduleAccount("settlement"))];
+  }
+
+  async function openWith(options: ChainOptions): Promise<void> {
+    chain = await openChain({
+      params: { min_settlement_amount: "0", ...options.params },
+      extended: { auto_settle_enabled: false, ...options.extended },
+    });
+    await activeEscrow(chain, "10000uve", { expiresIn: 30n * DAY });
+    ids = await recordedCosts(chain, [1000, 2000, 4000]);
+  }
+
+  test("the settlement first: what it paid is paid, and there is nothing to hold", async () => {
+    expect((await settledThenDisputed()).held).toEqual([]);
+    expect((await lastPayout(chain)).state).toBe("completed");
+    expect(await paidAndKept()).toEqual([6580n, 0n]);
+  });
+
+  test.each<[what: string, ChainOptions, state: string, then: [bigint, bigint]]>([
+    ["payout, which waits", { extended: { payout_delay: "3600" } }, "held", [0n, 6580n]],
+    // 700 of the 6580 are kept back, 5880 are paid.
+    ["holdback", { params: { payout_holdback_rate: "0.1" } }, "completed", [5880n, 700n]],
+  ])("the settlement first: the dispute holds its %s", async (_, options, state, then) => {
+    await openWith(options);
+    const { held, at } = await settledThenDisputed();
+    const { payoutId } = await lastPayout(chain);
+    expect(held).toEqual([
+      {
+        ...{ payout_id: payoutId, dispute_id: "dispute-1", reason: "dispute-1" },
+        held_at: `${at}`,
+      },
+    ]);
+    expect(await see.payout(chain, payoutId)).toMatchObject({ state, holdReason: "dispute-1" });
+    expect(await paidAndKept()).toEqual(then);
+    // Past its time it stays where it is, until somebody decides.
+    chain.skip(DAY);
+    await chain.block();
+    expect(await paidAndKept()).toEqual(then);
+    await resolved(chain, "dispute-1", "rejected", authority);
+    chain.skip(7n * DAY);
+    await chain.block();
+    expect(await paidAndKept()).toEqual([6580n, 0n]);
+    await chain.checkFullInvariants();
   });
 
   test("a settlement that names it, after the dispute: refused, and nothing of it is settled", async () => {
@@ -217,5 +275,44 @@ describe("RULES 21 dispute and settlement in one block follow the order of txs",
     const { txResults } = await chain.block(dispute, settle);
     expectCode(txResults[1] as never, 1535, "dispute-1");
     expect(await escrow()).toEqual({ state: "active", balance: "10000uve" });
+  });
+
+  test("a dispute of the escrow first: the settlement is refused, and nothing moves", async () => {
+    await acknowledged(chain, ids);
+    const dispute = await chain.tx([msg.dispute(customer, "escrow-1")]);
+    const settle = await chain.tx([msg.settle(provider)]);
+    const { txResults } = await chain.block(dispute, settle);
+    expectOk(txResults[0] as never);
+    expectCode(txResults[1] as never, 1523, "escrow-1");
+    expect(await escrow()).toEqual({ state: "disputed", balance: "10000uve" });
+    expect(await paidAndKept()).toEqual([0n, 0n]);
+    expect(await see.settlementsOf(chain, ORDER)).toEqual([]);
+    await chain.checkFullInvariants();
+  });
+
+  test("a dispute of the escrow second: what is settled is, and its payout waits with the rest", async () => {
+    await openWith({ extended: { payout_delay: "600" } });
+    await acknowledged(chain, ids);
+    const settle = await chain.tx([msg.settle(provider)]);
+    const dispute = await chain.tx([msg.dispute(customer, "escrow-1")]);
+    const { txResults } = await chain.block(settle, dispute);
+    expectOk(txResults[1] as never);
+    expect(eventsOf(txResults[0] as never, "OrderSettled")).toMatchObject([
+      { total_amount: "7000uve", validator_fee: "70uve", provider_share: "6580uve" },
+    ]);
+    expect(await escrow()).toEqual({ state: "disputed", balance: "3000uve" });
+    expect(await paidAndKept()).toEqual([0n, 6580n]);
+    chain.skip(600n);
+    expect(eventsOf(await chain.block(), "PayoutPostponed")).toHaveLength(1);
+    expect(await paidAndKept()).toEqual([0n, 6580n]);
+    // The 3000 go back, and what was settled before is paid at its next time.
+    await chain.ok(msg.refund(provider, "escrow-1"));
+    chain.skip(DAY);
+    await chain.block();
+    expect(await paidAndKept()).toEqual([6580n, 0n]);
+    expect(await chain.balance(customer.address)).toBe(START - 7000n);
+    const fees = ["settlement_platform_fee", "settlement_validator_fee"].map(moduleAccount);
+    expect(await Promise.all(fees.map((fee) => chain.balance(fee)))).toEqual([350n, 70n]);
+    await chain.checkFullInvariants();
   });
 });
