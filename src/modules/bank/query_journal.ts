@@ -5,7 +5,7 @@ import type { Reader } from "../../store/read_view.ts";
 import type { TimeNs } from "../../types/time.ts";
 import * as keys from "./keys.ts";
 
-/** The entries of the journal that touch an account, for queries of other modules. */
+/** The entries of the journal, for queries and invariants of other modules. */
 
 /** Where they are looked up; each key ends with the number of an entry. */
 export function journalOfAccount(address: string): Key {
@@ -29,9 +29,19 @@ export async function journalEntryAt(reader: Reader, key: Key): Promise<JournalE
   return entry(reader, u64FromKey(key, key.length - 8));
 }
 
-async function entry(reader: Reader, seq: bigint): Promise<JournalEntry> {
+/** The entry with a number; undefined when there is none. */
+export async function journalEntry(reader: Reader, seq: bigint): Promise<JournalEntry | undefined> {
   const bytes = await reader.get(keys.journalKey(seq));
-  return JournalEntry.decode(must(bytes, "bank: an entry that is looked up is there"));
+  return bytes === undefined ? undefined : JournalEntry.decode(bytes);
+}
+
+/** All entries by number. */
+export async function* journalEntries(reader: Reader): AsyncGenerator<JournalEntry> {
+  for await (const [, value] of reader.range(keys.JOURNAL_PREFIX)) yield JournalEntry.decode(value);
+}
+
+async function entry(reader: Reader, seq: bigint): Promise<JournalEntry> {
+  return must(await journalEntry(reader, seq), "bank: an entry that is looked up is there");
 }
 
 /** The number of the first entry of a time or later, by halving: numbers have no gaps. */

@@ -30,7 +30,7 @@ export interface AccountKeeper {
   account(ctx: Context, address: string): { readonly publicKey: Uint8Array } | undefined;
 }
 
-/** What queries of settlement need of the bank. */
+/** What queries of settlement, and invariants over its whole state, need of the bank. */
 export interface BankReader {
   /** All coins of an account, sorted. */
   coinsOf(reader: Reader, address: string): Promise<Coin[]>;
@@ -44,6 +44,10 @@ export interface BankReader {
   ): Promise<{ from: Key | undefined; to: Key | undefined }>;
   /** The entry that a key of the look-up stands for. */
   journalEntryAt(reader: Reader, key: Key): Promise<JournalEntry>;
+  /** The entry with a number; undefined when there is none. */
+  journalEntry(reader: Reader, seq: bigint): Promise<JournalEntry | undefined>;
+  /** All entries by number. */
+  journalEntries(reader: Reader): AsyncIterable<JournalEntry>;
 }
 
 /** Source of minted coins and destination of burned ones, as the bank names them. */

@@ -12,12 +12,14 @@ import {
   formatCoins,
   NO_COINS,
 } from "../../types/coins.ts";
+import type { BankReader } from "./expected_keepers.ts";
 import { billingFullInvariants } from "./full_invariants_billing.ts";
 import { derivedKeysFollow } from "./full_invariants_derived.ts";
 import { disputeFullInvariants } from "./full_invariants_dispute.ts";
 import { entryFullInvariants } from "./full_invariants_entries.ts";
 import { escrowFullInvariants } from "./full_invariants_escrow.ts";
 import { creditNotesSum, invoicesAdd, ledgersChain } from "./full_invariants_invoices.ts";
+import { journalFullInvariants } from "./full_invariants_journal.ts";
 import { ledgerFullInvariants } from "./full_invariants_ledger.ts";
 import { partiesAreLookedUp } from "./full_invariants_parties.ts";
 import { payoutFullInvariants } from "./full_invariants_payout.ts";
@@ -32,36 +34,43 @@ import { normaliseUsageType } from "../../types/usage_type.ts";
 import * as keys from "./keys.ts";
 import { rulesByVersion } from "./query_params.ts";
 import { coinsIn } from "./records.ts";
-import { isUsageReward, rewardFactors, usageReward } from "./reward.ts";
+import { isUsageReward } from "./reward.ts";
+import { assertReward } from "./reward_check.ts";
 import { add, all } from "./full_invariants_sums.ts";
 
-/** Invariants over all records, on demand. */
-export const settlementFullInvariants: readonly FullInvariant[] = [
-  ...escrowFullInvariants,
-  { name: "I-09 every escrow's settlements sum to its total", check: escrowsSum },
-  { name: "I-10 every settlement's shares sum to its total", check: sharesSum },
-  { name: "I-12 every record is settled once, for what its settlement paid", check: recordsSum },
-  { name: "I-12 what was paid of an invoice is its settlement and payments", check: invoicesAdd },
-  { name: "I-18 invoice ledgers are chained and numbered", check: ledgersChain },
-  { name: "I-26 credit notes are what their invoices say", check: creditNotesSum },
-  ...billingFullInvariants,
-  ...payoutFullInvariants,
-  ...ledgerFullInvariants,
-  ...refundFullInvariants,
-  { name: "I-13 claimable, claimed, expired and cancelled are the history", check: rewardsSum },
-  { name: "I-14 every reward is recomputed from its record", check: rewardsRecomputed },
-  ...rewardFullInvariants,
-  ...entryFullInvariants,
-  ...usageFullInvariants,
-  ...disputeFullInvariants,
-  { name: "look-ups of usage are those of the records", check: usageIsListed },
-  { name: "look-ups by party are those of the records", check: partiesAreLookedUp },
-  {
-    name: "derived keys follow from the records",
-    check: derivedKeysFollow,
-    isOfDerivedKeys: true,
-  },
-];
+/**
+ * Invariants over all records, on demand.
+ * @param bank whose journal they are compared with
+ */
+export function settlementFullInvariants(bank: BankReader): readonly FullInvariant[] {
+  return [
+    ...escrowFullInvariants,
+    { name: "I-09 every escrow's settlements sum to its total", check: escrowsSum },
+    { name: "I-10 every settlement's shares sum to its total", check: sharesSum },
+    { name: "I-12 every record is settled once, for what its settlement paid", check: recordsSum },
+    { name: "I-12 what was paid of an invoice is its settlement and payments", check: invoicesAdd },
+    { name: "I-18 invoice ledgers are chained and numbered", check: ledgersChain },
+    { name: "I-26 credit notes are what their invoices say", check: creditNotesSum },
+    ...billingFullInvariants,
+    ...payoutFullInvariants,
+    ...ledgerFullInvariants,
+    ...refundFullInvariants,
+    ...journalFullInvariants(bank),
+    { name: "I-13 claimable, claimed, expired and cancelled are the history", check: rewardsSum },
+    { name: "I-14 every reward is recomputed from its record", check: rewardsRecomputed },
+    ...rewardFullInvariants,
+    ...entryFullInvariants,
+    ...usageFullInvariants,
+    ...disputeFullInvariants,
+    { name: "look-ups of usage are those of the records", check: usageIsListed },
+    { name: "look-ups by party are those of the records", check: partiesAreLookedUp },
+    {
+      name: "derived keys follow from the records",
+      check: derivedKeysFollow,
+      isOfDerivedKeys: true,
+    },
+  ];
+}
 
 function same(name: string, key: bigint | string, left: Coins, right: Coins): void {
   const facts = { key, left: formatCoins(left), right: formatCoins(right) };
@@ -149,13 +158,8 @@ async function rewardsRecomputed(reader: Reader): Promise<void> {
     const { paramsVersion = 0n } = bytes === undefined ? {} : state.SettlementState.decode(bytes);
     const rules = rulesOf(paramsVersion);
     if (rules === undefined) continue;
-    const expected = usageReward(BigInt(usage.settledAmount), rewardFactors(usage, rules));
-    const found = BigInt(usage.reward);
-    assert(found === expected, "I-14 settlement: reward differs", {
-      usage: usage.seq,
-      found,
-      expected,
-    });
+    const [amount, reward] = [BigInt(usage.settledAmount), BigInt(usage.reward)];
+    assertReward(usage, { amount, reward }, rules);
   }
 }
 

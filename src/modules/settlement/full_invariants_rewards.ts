@@ -18,7 +18,8 @@ import type { RuleParams } from "./params.ts";
 import { rulesByVersion } from "./query_params.ts";
 import { escrowBySeq, usageBySeq } from "./query_records.ts";
 import { coinsIn } from "./records.ts";
-import { rewardFactorsBy, usageReward, verificationReward } from "./reward.ts";
+import { verificationReward } from "./reward.ts";
+import { assertReward } from "./reward_check.ts";
 
 /** What the authority distributed, against the records that it is for, on demand. */
 export const rewardFullInvariants: readonly FullInvariant[] = [
@@ -88,7 +89,6 @@ async function providerRowsFollow(
   { seq, rows, usageSeqs }: state.DistributionState,
   rules: RuleParams | undefined,
 ): Promise<void> {
-  const factorsOf = rules === undefined ? undefined : rewardFactorsBy(rules);
   const providers = new KeyMap<{ coins: Coins; units: bigint }>();
   for (const usageSeq of usageSeqs) {
     const usage = await usageBySeq(reader, usageSeq);
@@ -96,9 +96,8 @@ async function providerRowsFollow(
     const found = BigInt(usage.reward);
     const facts = { distribution: seq, usage: usageSeq, found };
     assert(isOfSource && found > 0n, "I-14 settlement: a record lacks its reward", facts);
-    if (factorsOf !== undefined) {
-      const expected = usageReward(BigInt(usage.settledAmount), factorsOf(usage));
-      assert(found === expected, "I-14 settlement: reward differs", { ...facts, expected });
+    if (rules !== undefined) {
+      assertReward(usage, { amount: BigInt(usage.settledAmount), reward: found }, rules);
     }
     const { recipient } = await escrowBySeq(reader, usage.escrowSeq);
     const sum = providers.get(recipient) ?? { coins: NO_COINS, units: 0n };

@@ -92,7 +92,7 @@ export function settlementModule(parts: {
       workQuery,
     ],
     invariants: settlementInvariants({ records, bank, accounts }),
-    fullInvariants: settlementFullInvariants,
+    fullInvariants: settlementFullInvariants(parts.balances),
     initGenesis: (ctx, json) => initSettlementGenesis(ctx, { records, bank, accounts }, json),
     exportGenesis: exportSettlement,
     beginBlock: (ctx) => {

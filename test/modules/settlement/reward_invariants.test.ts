@@ -65,7 +65,7 @@ function putAmount(seq: bigint, amount: string): void {
 const uve = (amount: string) => [{ denom: "uve", amount }];
 const { REWARD_SOURCE_PROVIDER: PROVIDER, REWARD_SOURCE_UNSPECIFIED: NONE } = RewardSource;
 
-describe("I-14 fires where a reward by the authority is one unit off", () => {
+describe("I-14 fires in full where a reward by the authority is one unit off", () => {
   test("unchanged, none is broken", async () => {
     expect(await chain.checkFullInvariants()).toContain(
       "I-14 rewards by the authority are those of their records",
