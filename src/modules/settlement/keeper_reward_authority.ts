@@ -27,6 +27,7 @@ import { requireAuthority } from "./keeper_treasury.ts";
 import type { UsageKeeper } from "./keeper_usage.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { rewardFactorsBy, usageReward, verificationReward } from "./reward.ts";
+import { assertReward } from "./reward_check.ts";
 import { sourceName, usageStatusName } from "./status_names.ts";
 import { requireUndisputed } from "./usage_facts.ts";
 import { normaliseUsageType } from "../../types/usage_type.ts";
@@ -154,14 +155,17 @@ export class AuthorityRewardKeeper {
 
   /** Rewards of the records above 0, in the order of the rows: provider, type, id. */
   #due(ctx: Context, usageIds: readonly string[]): ProviderReward[] {
-    const factorsOf = rewardFactorsBy(this.#records.params(ctx));
+    const rules = this.#records.params(ctx);
+    const factorsOf = rewardFactorsBy(rules);
     const due: ProviderReward[] = [];
     for (const usageId of usageIds) {
       ctx.gas.consume(REWARDED_RECORD_GAS, "reward record");
       const usage = this.#usage.byId(ctx, usageId);
       requireUnrewarded(usage, usageId);
       this.#requireKept(ctx, usage, usageId);
-      const amount = usageReward(BigInt(usage.settledAmount), factorsOf(usage));
+      const settled = BigInt(usage.settledAmount);
+      const amount = usageReward(settled, factorsOf(usage));
+      assertReward(usage, { amount: settled, reward: amount }, rules);
       if (amount === 0n) continue;
       const escrow = must(
         this.#records.escrow(ctx, usage.escrowSeq),

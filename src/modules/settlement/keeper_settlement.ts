@@ -12,7 +12,6 @@ import { maxBigint, minBigint } from "../../lib/int.ts";
 import {
   addCoins,
   type Coins,
-  equalCoins,
   isZeroCoins,
   NO_COINS,
   subCoins,
@@ -32,6 +31,7 @@ import { PayoutKeeper } from "./keeper_payout.ts";
 import type { RewardKeeper, UsageReward } from "./keeper_reward.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { rewardFactorsBy, usageReward } from "./reward.ts";
+import { assertReward } from "./reward_check.ts";
 import { settlementTypeName } from "./status_names.ts";
 import { listSettled } from "./usage_lists.ts";
 import { normaliseUsageType } from "../../types/usage_type.ts";
@@ -159,18 +159,17 @@ export class SettlementKeeper {
     const rates = withFees
       ? { platform: platformFeeRate, validator: validatorFeeRate }
       : { platform: none, validator: none };
-    const shares = splitFees(total, rates);
-    const sum = addCoins(addCoins(shares.platformFee, shares.validatorFee), shares.providerShare);
-    assert(equalCoins(sum, total), "I-10 settlement: shares do not sum to the total");
-    return shares;
+    return splitFees(total, rates);
   }
 
   /** Rewards of the records, as far as they can be funded. */
   #fundRewards(ctx: Context, plan: SettlementPlan): UsageReward[] {
-    const factorsOf = rewardFactorsBy(this.#records.params(ctx));
+    const rules = this.#records.params(ctx);
+    const factorsOf = rewardFactorsBy(rules);
     const due: UsageReward[] = [];
     for (const { usage, amount } of plan.allocation.taken) {
       const reward = usageReward(amount, factorsOf(usage));
+      assertReward(usage, { amount, reward }, rules);
       if (reward === 0n) continue;
       const usageId = timedId("usage", usage.submittedAtNs, usage.seq);
       due.push({ usage, usageId, type: normaliseUsageType(usage.usageType), amount: reward });

@@ -3,13 +3,12 @@ import { DecodedCache } from "../../baseapp/decoded_cache.ts";
 import { Params as ExtendedParams } from "../../gen/settled/settlement/v1/params.ts";
 import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { Params as WireParams } from "../../gen/virtengine/settlement/v1/query.ts";
-import { assert } from "../../lib/assert.ts";
 import { EMPTY_BYTES, fromUtf8, utf8 } from "../../lib/bytes.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { toSafeNumber } from "../../lib/int.ts";
 import { joinKeys, type Key, byteKey, u64Bytes, u64OfBytes } from "../../lib/key.ts";
 import { ITERABLE_ENTRIES_MAX } from "../../store/kv.ts";
-import { addCoins, type Coins, equalCoins, type WireCoin } from "../../types/coins.ts";
+import { type Coins, equalCoins, type WireCoin } from "../../types/coins.ts";
 import { Memo } from "../../lib/memo.ts";
 import { addSeconds, type TimeNs } from "../../types/time.ts";
 import { CoinSums } from "./coin_sums.ts";
@@ -26,6 +25,13 @@ import type { BothParams } from "./params_change.ts";
 import { writeParamsVersion } from "./params_versions.ts";
 import { lookUpEscrow, lookUpSettlement } from "./party_lookups.ts";
 import { type PayoutParties, unpaid, writePayout } from "./payout_state.ts";
+import {
+  assertEscrowAdds,
+  assertPayoutAdds,
+  assertPayoutIsShare,
+  assertRefundedWithin,
+  assertSharesSum,
+} from "./record_checks.ts";
 import { SeqCache } from "./seq_cache.ts";
 import { listNewUsage } from "./usage_lists.ts";
 
@@ -265,7 +271,12 @@ export class Records {
 
   /** Writes a settlement of an escrow with a fresh number. */
   setSettlement(ctx: Context, settlement: state.SettlementState, escrow: state.EscrowState): void {
-    const { seq, type } = settlement;
+    const { seq, type, payoutSeq } = settlement;
+    assertSharesSum(settlement);
+    assertRefundedWithin(settlement);
+    // Of genesis, payouts are written later, and compared there.
+    const payout = payoutSeq === 0n ? undefined : this.payout(ctx, payoutSeq);
+    if (payout !== undefined) assertPayoutIsShare(settlement, payout);
     create(ctx, keys.recordKey(keys.SETTLEMENT_PREFIX, seq), state.SettlementState, settlement);
     const byOrder = keys.textIndexKey(keys.SETTLEMENT_BY_ORDER_PREFIX, escrow.orderId);
     ctx.kv.create(joinKeys(byOrder, keys.seqKey(seq)), EMPTY_BYTES);
@@ -283,6 +294,8 @@ export class Records {
 
   /** Writes a settlement again, with more of it refunded. */
   changeSettlement(ctx: Context, settlement: state.SettlementState): void {
+    assertSharesSum(settlement);
+    assertRefundedWithin(settlement);
     const key = keys.recordKey(keys.SETTLEMENT_PREFIX, settlement.seq);
     write(ctx, key, state.SettlementState, settlement);
   }
@@ -302,6 +315,10 @@ export class Records {
     after: state.PayoutState,
     parties: PayoutParties,
   ): void {
+    assertPayoutAdds(after);
+    const { settlementSeq } = after;
+    const settlement = settlementSeq === 0n ? undefined : this.settlement(ctx, settlementSeq);
+    if (settlement !== undefined) assertPayoutIsShare(settlement, after);
     writePayout(ctx, before, after, parties);
     const [old, now] = [unpaid(before), unpaid(after)];
     if (equalCoins(old, now)) return;
@@ -444,15 +461,6 @@ function queueExpiry(
   const key = keys.expiryQueueKey(after.expiresAtNs as TimeNs, after.seq);
   if (is) ctx.kv.set(key, EMPTY_BYTES);
   else ctx.kv.delete(key);
-}
-
-/** I-09: what was put in is there, settled, refunded, or went for tax. */
-function assertEscrowAdds(escrow: state.EscrowState): void {
-  const parts = [escrow.balance, escrow.totalSettled, escrow.refunded].map(coinsIn);
-  if (escrow.taxPaid.length > 0) parts.push(coinsIn(escrow.taxPaid));
-  const sum = parts.reduce(addCoins, []);
-  const { seq, amount } = escrow;
-  assert(equalCoins(sum, coinsIn(amount)), "I-09 settlement: escrow does not add up", { seq });
 }
 
 function isOpen({ status }: state.UsageState): boolean {

@@ -12,6 +12,7 @@ import { coversCoins } from "../../types/coins.ts";
 import { timedId } from "./ids.ts";
 import * as keys from "./keys.ts";
 import { coinsIn, type Records } from "./records.ts";
+import { assertRefundAdds } from "./record_checks.ts";
 import type { LegName } from "./refund_legs.ts";
 
 /**
@@ -58,6 +59,7 @@ export function readRefund(ctx: Context, seq: bigint): RefundState | undefined {
 
 /** Writes a refund with a fresh number. Its fees count as given back until a receivable is booked. */
 export function writeRefund(ctx: Context, records: Records, refund: RefundState): void {
+  assertRefundAdds(refund);
   const { seq, settlementSeq, legs } = refund;
   ctx.kv.create(keys.recordKey(keys.REFUND_PREFIX, seq), RefundState.encode(refund).finish());
   ctx.kv.create(joinKeys(refundsOfKey(settlementSeq), keys.seqKey(seq)), EMPTY_BYTES);
@@ -84,7 +86,9 @@ export function writeReceivable(
 ): void {
   const { seq, amount, paid, leg, debtor, creditor } = after;
   const covered = coversCoins(coinsIn(amount), coinsIn(paid));
-  assert(covered, "settlement: more is paid of a receivable than is owed", { receivable: seq });
+  assert(covered, "I-26 settlement: more is paid of a receivable than is owed", {
+    receivable: seq,
+  });
   const key = keys.recordKey(keys.RECEIVABLE_PREFIX, seq);
   const bytes = ReceivableState.encode(after).finish();
   if (before !== undefined) {

@@ -1,5 +1,4 @@
 import { RewardSource, type UsageState } from "../../gen/settled/settlement/v1/state.ts";
-import { assert } from "../../lib/assert.ts";
 import { divFloor, parseInteger } from "../../lib/int.ts";
 import { addSeconds, timeOfSeconds } from "../../types/time.ts";
 import type { RuleParams } from "./params.ts";
@@ -29,10 +28,6 @@ export function isLate(usage: UsageState, graceSeconds: bigint): boolean {
   return usage.submittedAtNs > addSeconds(timeOfSeconds(usage.periodEnd), graceSeconds);
 }
 
-export function rewardFactors(usage: UsageState, rules: RuleParams): RewardFactors {
-  return rewardFactorsBy(rules)(usage);
-}
-
 /** The factors of records by params that are read once. */
 export function rewardFactorsBy({ wire }: RuleParams): (usage: UsageState) => RewardFactors {
   const multipliers = {
@@ -58,12 +53,7 @@ export function rewardFactorsBy({ wire }: RuleParams): (usage: UsageState) => Re
 /** floor(amount × rate × resource × sla × ack / 10^16): exact, rounded once (RULES 33). */
 export function usageReward(amount: bigint, factors: RewardFactors): bigint {
   const { rateBps, resourceBps, slaBps, ackBps } = factors;
-  const product = amount * rateBps * resourceBps * slaBps * ackBps;
-  const reward = divFloor(product, SCALE);
-  // I-14, by multiplication instead of division.
-  const floored = reward * SCALE <= product && product < (reward + 1n) * SCALE;
-  if (!floored) assert(false, "I-14 settlement: reward is not the floor", { amount, reward });
-  return reward;
+  return divFloor(amount * rateBps * resourceBps * slaBps * ackBps, SCALE);
 }
 
 /**

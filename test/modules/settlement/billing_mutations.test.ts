@@ -66,12 +66,12 @@ test("unchanged, none is broken", async () => {
   await full();
 });
 
-test.each(["escrowTax", "settledTax"] as const)("I-09 fires after a block: %s", (name) => {
+test.each(["escrowTax", "settledTax"] as const)("I-09 fires incrementally: %s", (name) => {
   addToTotal(name);
   expect(broken()).toEqual(["I-09 taxes of escrows are those of their settlements"]);
 });
 
-test.each(["taxes", "taxesWithdrawn"] as const)("I-11 fires after a block: %s", (name) => {
+test.each(["taxes", "taxesWithdrawn"] as const)("I-11 fires incrementally: %s", (name) => {
   addToTotal(name);
   expect(broken()).toEqual(["I-11 the account tax holds what was not withdrawn"]);
 });

@@ -65,45 +65,49 @@ describe("a quantity that is changed by one unit breaks the invariant of its nam
   const total = (name: settlement.TotalName): Key => settlement.totalKey(name, "uve");
 
   test.each<[name: string, key: () => Key, broken: string[]]>([
-    ["I-05 fires: supply", () => bank.supplyKey("uve"), ["I-05"]],
-    ["I-05 fires: sum of balances", () => bank.balanceSumKey("uve"), ["I-05"]],
-    ["I-08 fires: balances of escrows", () => total("escrowed"), ["I-08"]],
+    ["I-05 fires incrementally: supply", () => bank.supplyKey("uve"), ["I-05"]],
+    ["I-05 fires incrementally: sum of balances", () => bank.balanceSumKey("uve"), ["I-05"]],
+    ["I-08 fires incrementally: balances of escrows", () => total("escrowed"), ["I-08"]],
     [
-      "I-08 fires: the escrow account's balance",
+      "I-08 fires incrementally: the escrow account's balance",
       () => bank.balanceKey(moduleAccount("settlement_escrow"), "uve"),
       ["I-08"],
     ],
-    ["I-09 fires: settled by escrow", () => total("escrowSettled"), ["I-09"]],
-    ["I-09 fires: settled by settlement", () => total("settled"), ["I-09"]],
-    ["I-11 fires: unfinished payouts", () => total("payoutsUnfinished"), ["I-11"]],
+    ["I-09 fires incrementally: settled by escrow", () => total("escrowSettled"), ["I-09"]],
+    ["I-09 fires incrementally: settled by settlement", () => total("settled"), ["I-09"]],
+    ["I-11 fires incrementally: unfinished payouts", () => total("payoutsUnfinished"), ["I-11"]],
     [
-      "I-11 fires: the settlement account's balance",
+      "I-11 fires incrementally: the settlement account's balance",
       () => bank.balanceKey(moduleAccount("settlement"), "uve"),
       ["I-11"],
     ],
-    ["I-11 fires: platform fees", () => total("platformFees"), ["I-11"]],
-    ["I-11 fires: validator fees withdrawn", () => total("validatorFeesWithdrawn"), ["I-11"]],
+    ["I-11 fires incrementally: platform fees", () => total("platformFees"), ["I-11"]],
     [
-      "I-11 fires: the platform fee account's balance",
+      "I-11 fires incrementally: validator fees withdrawn",
+      () => total("validatorFeesWithdrawn"),
+      ["I-11"],
+    ],
+    [
+      "I-11 fires incrementally: the platform fee account's balance",
       () => bank.balanceKey(moduleAccount("settlement_platform_fee"), "uve"),
       ["I-11"],
     ],
     [
-      "I-11 fires: the balance of the account of taxes",
+      "I-11 fires incrementally: the balance of the account of taxes",
       () => bank.balanceKey(moduleAccount("settlement_tax"), "uve"),
       ["I-11"],
     ],
-    ["I-12 fires: settled records", () => total("usageSettled"), ["I-12"]],
-    ["I-12 fires: settlements with usage", () => total("settledWithUsage"), ["I-12"]],
-    ["I-13 fires: claimable", () => total("claimable"), ["I-13", "I-13"]],
+    ["I-12 fires incrementally: settled records", () => total("usageSettled"), ["I-12"]],
+    ["I-12 fires incrementally: settlements with usage", () => total("settledWithUsage"), ["I-12"]],
+    ["I-13 fires incrementally: claimable", () => total("claimable"), ["I-13", "I-13"]],
     [
-      "I-13 fires: the rewards account's balance",
+      "I-13 fires incrementally: the rewards account's balance",
       () => bank.balanceKey(moduleAccount("rewards"), "uve"),
       ["I-13"],
     ],
-    ["I-13 fires: claimed", () => total("claimed"), ["I-13"]],
-    ["I-13 fires: expired", () => total("expired"), ["I-13"]],
-    ["I-13 fires: distributed", () => total("distributed"), ["I-13"]],
+    ["I-13 fires incrementally: claimed", () => total("claimed"), ["I-13"]],
+    ["I-13 fires incrementally: expired", () => total("expired"), ["I-13"]],
+    ["I-13 fires incrementally: distributed", () => total("distributed"), ["I-13"]],
   ])("%s", (_, key, expected) => {
     for (const by of [1n, -2n]) {
       change(key(), by);
@@ -111,7 +115,7 @@ describe("a quantity that is changed by one unit breaks the invariant of its nam
     }
   });
 
-  test("I-18 fires: the journal's head and its last entry", () => {
+  test("I-18 fires incrementally: the journal's head and its last entry", () => {
     const { count, hash } = machine.bank.journalHead(machine.ctx);
     const setHead = (head: JournalHead) =>
       machine.overlay.set(bank.JOURNAL_HEAD_KEY, JournalHead.encode(head).finish());
