@@ -49,13 +49,15 @@ export function allocate(
   return { taken, total: sumOf(taken), stoppedAt };
 }
 
+/** Whether so much of a denom is settled; both in its base units. */
+export function isWorth(amount: bigint, minimum: bigint): boolean {
+  return amount > 0n && amount >= minimum;
+}
+
 /** Leaves out every denom whose total is below the minimum (RULES 27). */
 export function dropBelowMinimum(allocation: Allocation, minimum: bigint): Allocation {
   const { total } = allocation;
-  const kept = ({ usage }: Allotment): boolean => {
-    const sum = amountOf(total, usage.denom);
-    return sum > 0n && sum >= minimum;
-  };
+  const kept = ({ usage }: Allotment): boolean => isWorth(amountOf(total, usage.denom), minimum);
   const taken = allocation.taken.filter(kept);
   const { bill, stoppedAt } = allocation;
   const rest = { taken, total: sumOf(taken), stoppedAt };

@@ -19,7 +19,7 @@ import { isExpired } from "./keeper_escrow.ts";
 import type { SettlementKeeper } from "./keeper_settlement.ts";
 import * as keys from "./keys.ts";
 import type { Records } from "./records.ts";
-import { type Selection, selectOpen } from "./select_open.ts";
+import { NOTHING_SELECTED, type Selection, selectOpen } from "./select_open.ts";
 import { spendable } from "./spendable.ts";
 import { settleableFrom } from "./usage_facts.ts";
 
@@ -76,7 +76,7 @@ function select(
   const { extended, autoSettleAfter } = records.params(ctx);
   const limit = minSize(extended.maxRecordsPerSettlement, RECORDS_MAX);
   // An expired one is ended by BeginBlock.
-  if (isExpired(ctx, escrow)) return { selected: [], read: 0, isCut: false };
+  if (isExpired(ctx, escrow)) return NOTHING_SELECTED;
   const eligible = (usage: UsageState): boolean =>
     !isFlagged(usage) && (usage.acknowledged || ctx.time >= settleableFrom(usage, autoSettleAfter));
   const rules = { limit, eligible, isFinal: false, billing, readMax: READ_MAX };

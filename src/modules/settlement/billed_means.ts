@@ -1,7 +1,7 @@
 import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { amountOf, type Coins } from "../../types/coins.ts";
-import { type BillingRules, chargeOf } from "./bill.ts";
+import { type BillingRules, chargeOf, denomBill } from "./bill.ts";
 import type { Purse } from "./means.ts";
 
 /**
@@ -31,5 +31,16 @@ export class BilledMeans implements Purse {
     if (isCovered) this.#taken.set(denom, after);
     else this.#spent.set(denom, true);
     return isCovered;
+  }
+
+  takenOf(denom: string): bigint {
+    const taken = this.#taken.get(denom);
+    if (taken === undefined) return 0n;
+    const bill = denomBill(this.#rules, { denom, ...taken }, amountOf(this.#balance, denom));
+    return bill.isTaxWithin ? bill.paid - bill.tax : bill.paid;
+  }
+
+  giveBack(denom: string): void {
+    this.#taken.delete(denom);
   }
 }

@@ -8,6 +8,10 @@ export interface Purse {
   isSpent(denom: string): boolean;
   /** Takes a record; false, and its denom is spent, when there is less than it needs. */
   covers(usage: UsageState): boolean;
+  /** What the records taken of a denom are settled for, in its base units. */
+  takenOf(denom: string): bigint;
+  /** Gives back what was taken of a denom; one that is spent stays so. */
+  giveBack(denom: string): void;
 }
 
 /** What is left of a balance while records are taken of it for what they cost. */
@@ -36,6 +40,14 @@ export class Means implements Purse {
     const left = this.#leftOf(denom);
     this.#left.set(denom, 0n);
     return left;
+  }
+
+  takenOf(denom: string): bigint {
+    return amountOf(this.#balance, denom) - this.#leftOf(denom);
+  }
+
+  giveBack(denom: string): void {
+    this.#left.delete(denom);
   }
 
   #leftOf(denom: string): bigint {

@@ -1,28 +1,31 @@
 import type { Context } from "../../baseapp/context.ts";
 import type { EscrowState, UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { must } from "../../lib/assert.ts";
-import { UINT64_MAX } from "../../lib/int.ts";
 import type { BillingRules } from "./bill.ts";
 import { BilledMeans } from "./billed_means.ts";
 import { Means, type Purse } from "./means.ts";
+import { Part, type PartRecords } from "./part.ts";
 import type { Records } from "./records.ts";
 import { spendable } from "./spendable.ts";
 
-/** Open records of an escrow for one settlement, in recording order. */
-export interface Selection {
-  /** With the first of each denom that the balance does not cover. */
-  readonly selected: readonly UsageState[];
+/** Open records of an escrow for one settlement. */
+export interface Selection extends PartRecords {
   /** Open records that were read for it. */
   readonly read: number;
-  /** Whether the limits of a settlement ended it: there may be more. */
+  /** Whether the limits of a settlement left something out: there may be more. */
   readonly isCut: boolean;
 }
+
+export const NOTHING_SELECTED: Selection = {
+  ...{ selected: [], passedOver: [], spent: [] },
+  ...{ read: 0, isCut: false },
+};
 
 interface Rules {
   /** Records that the settlement takes at most. */
   readonly limit: number;
   readonly eligible: (usage: UsageState) => boolean;
-  /** A final settlement takes what is not covered too. */
+  /** A final settlement takes what is not covered too, and has no minimum. */
   readonly isFinal: boolean;
   /** Undefined for an order without discounts and tax. */
   readonly billing: BillingRules | undefined;
@@ -33,36 +36,27 @@ interface Rules {
 }
 
 /**
- * Selects records until a settlement is full; those of a denom that is spent, and those that are
- * disputed, are passed over.
+ * Selects records until a settlement is full; those of a denom that is spent, those that are
+ * disputed, and those that would fill it though their denom is below the minimum, are passed over.
  */
 export function selectOpen(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  { limit, eligible, isFinal, billing, readMax, onLeft }: Rules,
+  { limit, eligible, isFinal, billing, readMax, onLeft = () => undefined }: Rules,
 ): Selection {
-  const selected: UsageState[] = [];
-  const means = isFinal ? undefined : purseOf(escrow, billing);
-  let units = 0n;
-  let taken = 0;
+  const purse = isFinal ? undefined : purseOf(escrow, billing);
+  const minimum = records.params(ctx).minSettlementAmount;
+  const part = new Part({ limit, purse, minimum, onPassed: onLeft });
   let read = 0;
   for (const seq of records.openUsage(ctx, escrow.seq)) {
     if (read === readMax) break;
     read += 1;
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
-    if (usage.disputed || !eligible(usage) || means?.isSpent(usage.denom) === true) {
-      onLeft?.();
-      continue;
-    }
-    const isTaken = means === undefined || means.covers(usage);
-    if (isTaken) units += usage.units;
-    // The units of a settlement are one 64-bit field: what does not fit waits for the next part.
-    if (taken === limit || units > UINT64_MAX) return { selected, read, isCut: true };
-    if (isTaken) taken += 1;
-    selected.push(usage);
+    if (usage.disputed || !eligible(usage) || part.isSpent(usage.denom)) onLeft();
+    else if (!part.add(usage)) return { ...part.records(), read, isCut: true };
   }
-  return { selected, read, isCut: false };
+  return { ...part.records(), read, isCut: part.hasPassedOver };
 }
 
 function purseOf(escrow: EscrowState, billing: BillingRules | undefined): Purse {

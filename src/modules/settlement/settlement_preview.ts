@@ -7,7 +7,8 @@ import { allocateUnder } from "./allocate_billed.ts";
 import { billingRules } from "./billing_terms.ts";
 import { timedSeqOf } from "./ids.ts";
 import type { Records } from "./records.ts";
-import { selectOpen } from "./select_open.ts";
+import type { PartRecords } from "./part.ts";
+import { NOTHING_SELECTED, selectOpen } from "./select_open.ts";
 import { eligibleFor, mayEnd, type SettleRequest } from "./settle_order.ts";
 import { spendable } from "./spendable.ts";
 
@@ -52,16 +53,17 @@ export function previewSettlement(
   const readAtMost = readMax === undefined ? {} : { readMax };
   const rules = { limit, eligible, isFinal, billing, ...readAtMost };
   const named = usageIds.length > 0;
-  const { selected, read } = named
-    ? { selected: namedOpen(ctx, records, escrow, usageIds), read: 0 }
+  const selection = named
+    ? { ...NOTHING_SELECTED, selected: namedOpen(ctx, records, escrow, usageIds) }
     : selectOpen(ctx, records, escrow, rules);
+  const { selected } = selection;
   const takable = selected.filter((usage) => !usage.disputed && eligible(usage));
   const endsOrder = !named || BigInt(takable.length) === records.openUsageCount(ctx, escrow.seq);
   const final = isFinal && endsOrder;
   const allocation = allocateUnder(billing, takable, spendable(escrow), final);
   const kept = final ? allocation : dropBelowMinimum(allocation, minSettlementAmount);
-  const seen = named ? selected : firstOpen(ctx, records, escrow, read);
-  const leftOf = reasons({ eligible, selected: takable, allocation, kept });
+  const seen = named ? selected : firstOpen(ctx, records, escrow, selection.read);
+  const leftOf = reasons({ ...selection, eligible, selected: takable, allocation, kept });
   return { records: seen.map((usage) => ({ usage, left: leftOf(usage) })), allocation };
 }
 
@@ -74,24 +76,27 @@ export const NO_PREVIEW: Preview = {
 function reasons({
   eligible,
   selected,
+  passedOver,
+  spent: spentDenoms,
   allocation,
   kept,
-}: {
+}: PartRecords & {
   eligible: (usage: UsageState) => boolean;
-  selected: readonly UsageState[];
   allocation: Allocation;
   kept: Allocation;
 }): (usage: UsageState) => LeftBecause | undefined {
   const inKept = seqsOf(kept.taken.map(({ usage }) => usage));
   const inAll = seqsOf(allocation.taken.map(({ usage }) => usage));
+  const passed = seqsOf(passedOver);
   const spent = new KeyMap<true>();
+  for (const denom of spentDenoms) spent.set(denom, true);
   for (const { seq, denom } of selected) if (!inAll.has(seq.toString())) spent.set(denom, true);
   return (usage) => {
     const seq = usage.seq.toString();
     if (inKept.has(seq)) return undefined;
     if (usage.disputed) return "disputed";
     if (!eligible(usage)) return "unacknowledged";
-    if (inAll.has(seq)) return "below_minimum";
+    if (inAll.has(seq) || passed.has(seq)) return "below_minimum";
     return spent.has(usage.denom) ? "not_covered" : "next_part";
   };
 }

@@ -61,24 +61,40 @@ export class Settling extends UsageRecords {
     return { isLast, isMore };
   }
 
-  /** Records until, per denom, the first that is not covered. */
+  /** Records until, per denom, the first that is not covered; in the end, or of the first part. */
   covered(escrow: Escrow, asked: readonly Usage[], available: Coins) {
+    const most = this.params.maxRecordsPerSettlement;
+    const spent: string[] = [];
     let taken: Usage[] = [];
-    const stopped: Usage[] = [];
-    const isStopped = (usage: Usage) => stopped.some(({ denom }) => denom === usage.denom);
-    for (const usage of asked) {
-      if (isStopped(usage)) continue;
+    let stopped: Usage[] = [];
+    let first: { covered: Usage[]; stoppedAt: Usage | undefined } | undefined;
+    let isMore = false;
+    const fits = (usage: Usage) => {
       const more = [...taken, usage];
-      const isFull = taken.length === this.params.maxRecordsPerSettlement;
-      const charge = isFull ? [] : this.bill(escrow, more).charge;
-      const isCovered = amountOf(charge, usage.denom) <= amountOf(available, usage.denom);
-      const isCountable = countableOf(more) === more.length;
-      if (isFull || (isCovered && !isCountable))
-        return { covered: taken, stoppedAt: stopped[0], isMore: true };
-      if (isCovered) taken = more;
-      else stopped.push(usage);
+      return more.length <= most && countableOf(more) === more.length;
+    };
+    for (const usage of asked) {
+      const { denom } = usage;
+      if (spent.includes(denom)) continue;
+      if (!fits(usage)) {
+        const kept = this.worthwhile(escrow, taken, available);
+        const gone = taken.filter((each) => !kept.includes(each)).map((each) => each.denom);
+        if (gone.length > 0) first ??= { covered: taken, stoppedAt: stopped[0] };
+        taken = kept;
+        stopped = stopped.filter((each) => !gone.includes(each.denom));
+        isMore = true;
+      }
+      if (!fits(usage)) break;
+      const { charge } = this.bill(escrow, [...taken, usage]);
+      if (amountOf(charge, denom) <= amountOf(available, denom)) taken = [...taken, usage];
+      else {
+        stopped.push(usage);
+        spent.push(denom);
+      }
     }
-    return { covered: taken, stoppedAt: stopped[0], isMore: false };
+    const isWorth = this.worthwhile(escrow, taken, available).length > 0;
+    const last = { covered: taken, stoppedAt: stopped[0] };
+    return { ...(isWorth ? last : (first ?? last)), isMore };
   }
 
   /** Without denoms that are below the minimum. */
