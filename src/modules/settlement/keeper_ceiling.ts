@@ -45,8 +45,8 @@ export class CeilingKeeper {
   }
 
   /**
-   * Sets the ceiling for periods that start at the block's second or later; without `max` there is
-   * none from then on. By the depositor of the order's newest escrow while that lives.
+   * Sets the ceiling for periods that start later than the block's time; without `max` there is none
+   * from then on. By the depositor of the order's newest escrow while that lives.
    * @returns the second from which it holds
    */
   set(
@@ -63,7 +63,8 @@ export class CeilingKeeper {
     requireUnexpired(ctx, escrow);
     const usageType = normaliseUsageType(request.usageType);
     const before = this.#ceilings.read(ctx.kv, priceCeilingKey(orderId, usageType));
-    const from = secondsOf(ctx.time);
+    // Periods start at whole seconds: the first one later than now, whatever the nanoseconds say.
+    const from = secondsOf(ctx.time) + 1n;
     const step = stepOf(from, max);
     requireChange(before?.steps.at(-1), step, `${quote(usageType)} of order ${quote(orderId)}`);
     const steps = [...(before?.steps ?? []).filter((each) => each.from < from), step];
@@ -118,7 +119,9 @@ function requireChange(
   const { denom = "", maxUnitPrice = "" } = last ?? {};
   if (denom !== step.denom || maxUnitPrice !== step.maxUnitPrice) return;
   const found =
-    maxUnitPrice === "" ? "has no price ceiling" : `has this price ceiling since ${last?.from}`;
+    maxUnitPrice === ""
+      ? "has no price ceiling"
+      : `has this price ceiling for periods from ${last?.from}`;
   throw invalidUsage(`nothing changes: ${what} ${found}`);
 }
 

@@ -13,11 +13,13 @@ let chain: TestChain;
 beforeEach(async () => {
   chain = await openChain();
   await activeEscrow(chain, "1000000uve,1000000uusd", { expiresIn: 30n * DAY });
-  chain.time = timeOfSeconds(T);
+  chain.time = timeOfSeconds(SET);
 });
 
-/** When the first ceiling is set. */
-const T = GENESIS + 1000n;
+/** When the first ceiling is set: at a whole second, unless a test says otherwise. */
+const SET = GENESIS + 1000n;
+/** The first second that is later: the first start of a period that it binds. */
+const T = SET + 1n;
 
 /** A period that starts so many seconds after T. */
 const from = (seconds: bigint): { start: bigint; end: bigint } => {
@@ -38,7 +40,7 @@ describe("RULES 15 a price ceiling", () => {
     expect(await ceilingsOf(chain)).toEqual({ cpu: [`${T}:1.5uve`] });
   });
 
-  test("RULES 15 holds for periods that start when it was set or later, to the last atomic", async () => {
+  test("RULES 15 holds for periods that start after it was set, to the last atomic", async () => {
     await chain.ok(ceiling("1.5uve"));
     chain.skip(100n);
     const above = "1.500000000000000001uve";
@@ -46,16 +48,24 @@ describe("RULES 15 a price ceiling", () => {
     await chain.refused(msg.record(provider, { ...from(0n), price: above }), 1512, ...text);
     await recorded(chain, { ...from(0n), price: "1.5uve" });
     await recorded(chain, { ...from(10n), price: "0uve" });
-    // What began a second before may cost what it did.
+    // What began at that very time may cost what it did.
     await recorded(chain, { ...from(-1n), end: T, price: "900uve" });
   });
 
-  test("RULES 15 a block time between two seconds counts from the second that it is in", async () => {
-    chain.time = (timeOfSeconds(T) + 999_999_999n) as TimeNs;
+  test("RULES 15 a block time between two seconds counts from the second that comes", async () => {
+    chain.time = (timeOfSeconds(SET) + 999_999_999n) as TimeNs;
     await chain.ok(ceiling("1uve"));
+    expect(await ceilingsOf(chain)).toEqual({ cpu: [`${T}:1uve`] });
     chain.skip(100n);
     await chain.refused(msg.record(provider, { ...from(0n), price: "2uve" }), 1512, `from ${T}`);
+    // This one began before it was set.
     await recorded(chain, { ...from(-1n), end: T, price: "2uve" });
+  });
+
+  test("RULES 15 a nanosecond after a second is of the next one", async () => {
+    chain.time = (timeOfSeconds(SET) + 1n) as TimeNs;
+    await chain.ok(ceiling("1uve"));
+    expect(await ceilingsOf(chain)).toEqual({ cpu: [`${T}:1uve`] });
   });
 
   test("RULES 15 refuses another denom while there is one", async () => {
@@ -67,11 +77,11 @@ describe("RULES 15 a price ceiling", () => {
 
   test("RULES 15 each period has the ceiling that was in force when it began", async () => {
     await chain.ok(ceiling("1uve"));
-    chain.time = timeOfSeconds(T + 100n);
+    chain.time = timeOfSeconds(SET + 100n);
     await chain.ok(ceiling("3uusd"));
-    chain.time = timeOfSeconds(T + 200n);
+    chain.time = timeOfSeconds(SET + 200n);
     await chain.ok(ceiling(""));
-    chain.time = timeOfSeconds(T + 300n);
+    chain.time = timeOfSeconds(SET + 300n);
     expect(await ceilingsOf(chain)).toEqual({
       cpu: [`${T}:1uve`, `${T + 100n}:3uusd`, `${T + 200n}:`],
     });
@@ -118,8 +128,8 @@ describe("RULES 15 a price ceiling", () => {
   test("RULES 15 within one second the last word counts", async () => {
     await chain.ok(ceiling("1uve"), ceiling("2uve"));
     expect(await ceilingsOf(chain)).toEqual({ cpu: [`${T}:2uve`] });
-    chain.time = timeOfSeconds(T);
-    const again = (timeOfSeconds(T) + 1n) as TimeNs;
+    chain.time = timeOfSeconds(SET);
+    const again = (timeOfSeconds(SET) + 1n) as TimeNs;
     chain.time = again;
     await chain.ok(ceiling(""));
     expect(await ceilingsOf(chain)).toEqual({ cpu: [`${T}:`] });
@@ -164,7 +174,7 @@ describe("RULES 15 a ceiling is set", () => {
     await chain.refused(ceiling(""), 1512, "nothing changes", "no price ceiling");
     await chain.ok(ceiling("1uve"));
     chain.skip(10n);
-    await chain.refused(ceiling("1uve"), 1512, "nothing changes", `since ${T + 1n}`);
+    await chain.refused(ceiling("1uve"), 1512, "nothing changes", `from ${T + 1n}`);
     await chain.ok(ceiling("1uusd"));
   });
 
@@ -179,7 +189,7 @@ describe("RULES 15 a ceiling is set", () => {
 
   test("RULES 15 at most 64 times of one type: the oldest step is dropped for a new one", async () => {
     for (let n = 0n; n < 65n; n += 1n) {
-      chain.time = timeOfSeconds(T + 10n * n);
+      chain.time = timeOfSeconds(SET + 10n * n);
       await chain.ok(ceiling(`${n + 1n}uve`));
     }
     const { cpu = [] } = await ceilingsOf(chain);

@@ -166,10 +166,11 @@ export class UsageRecords extends Escrows {
     const last = found?.steps.at(-1) ?? { denom: "", maxUnitPrice: "" };
     refuse([1512, denom === last.denom && maxUnitPrice === last.maxUnitPrice]);
     const ceiling = found ?? this.add("ceiling", { orderId, usageType });
-    const kept = ceiling.steps.filter(({ from }) => from < this.second);
-    const steps = [...kept, { from: this.second, denom, maxUnitPrice }].slice(-64);
+    const from = this.second + 1n;
+    const kept = ceiling.steps.filter((each) => each.from < from);
+    const steps = [...kept, { from, denom, maxUnitPrice }].slice(-64);
     this.change(ceiling, { steps });
-    const price = { maxUnitPrice: priceText(of.maxUnitPrice), effectiveFrom: this.second };
+    const price = { maxUnitPrice: priceText(of.maxUnitPrice), effectiveFrom: from };
     this.emit("PriceCeilingSet", escrow, { usageType, ...price });
   }
 

@@ -487,7 +487,7 @@ export interface PriceCeilingState {
 }
 
 export interface PriceCeilingStep {
-  /** Unix seconds. */
+  /** The first start of a period that it binds, in unix seconds. */
   from: bigint;
   denom: string;
   /** Price of a unit in 10^-18 of the denom's base unit; empty: no ceiling from then on. */

@@ -74,12 +74,12 @@ export interface MsgSetPriceCeiling {
   sender: string;
   orderId: string;
   usageType: string;
-  /** Per unit. Absent: no ceiling from now on. */
+  /** Per unit. Absent: no ceiling for periods that start later. */
   maxUnitPrice: DecCoin | undefined;
 }
 
 export interface MsgSetPriceCeilingResponse {
-  /** Periods that start at this time or later. */
+  /** Periods that start at this second or later: the first one after the block's time. */
   effectiveFrom: bigint;
 }
 
