@@ -2032,6 +2032,8 @@ export const MESSAGES: readonly MessageSchema[] = [
       { name: "tax_paid", key: "taxPaid", no: 28, kind: "message", typeName: "cosmos.base.v1beta1.Coin", repeated: true },
       { name: "disputed_by", key: "disputedBy", no: 29, kind: "string" },
       { name: "dispute_reason", key: "disputeReason", no: 30, kind: "string" },
+      { name: "auto_settle_from", key: "autoSettleFrom", no: 31, kind: "uint64" },
+      { name: "auto_settle_spent", key: "autoSettleSpent", no: 32, kind: "string", repeated: true },
     ],
   },
   {

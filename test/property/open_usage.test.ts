@@ -86,6 +86,11 @@ function check(escrowSeq: bigint, model: Model): void {
   const entries = [...kv.iterate(lists.openListKey(escrowSeq))];
   expect(entries.map(numbersOfEntry).flat()).toEqual(sorted);
   expect([...lists.openSeqs(kv, escrowSeq)].map(Number)).toEqual(sorted);
+  const from = sorted[Math.floor(sorted.length / 2)] ?? 1;
+  for (const first of [from, from + 1]) {
+    const rest = [...lists.openSeqs(kv, escrowSeq, BigInt(first))].map(Number);
+    expect(rest).toEqual(sorted.filter((seq) => seq >= first));
+  }
   expect(lists.openCount(kv, escrowSeq)).toBe(sorted.length);
   const last = entries.at(-1);
   expect(lists.readHead(kv.get(lists.openHeadKey(escrowSeq)))).toEqual({

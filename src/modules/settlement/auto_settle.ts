@@ -26,7 +26,7 @@ import { settleableFrom } from "./usage_facts.ts";
 /** Bounds of a block's automatic settlement (RULES 32). */
 const ESCROWS_MAX = 100;
 const RECORDS_MAX = 1000;
-/** Open records that are read, those that have to wait included. */
+/** Open records that are read, those that have to wait included; the next block reads on. */
 const READ_MAX = 10_000;
 /** After so many failures in a row it is left until the next period. */
 const ATTEMPTS_MAX = 10;
@@ -39,11 +39,16 @@ export interface AutoSettlers {
 /**
  * Settles what may be settled of the escrows whose period is over, by (due time, id), each on an
  * overlay of its own. What does not fit into the block's bounds stays queued for the next one.
+ * @param readMax open records that are read
  */
-export function settleDueEscrows(ctx: Context, keepers: AutoSettlers): void {
+export function settleDueEscrows(
+  ctx: Context,
+  keepers: AutoSettlers,
+  readMax: number = READ_MAX,
+): void {
   const { records } = keepers;
   if (!records.params(ctx).extended.autoSettleEnabled) return;
-  const left = { records: RECORDS_MAX, read: READ_MAX };
+  const left = { records: RECORDS_MAX, read: readMax };
   const due = dueInQueue(ctx, {
     ...{ prefix: keys.AUTO_SETTLE_QUEUE_PREFIX, most: ESCROWS_MAX },
     isDue: (at) => at <= ctx.time,
@@ -54,7 +59,7 @@ export function settleDueEscrows(ctx: Context, keepers: AutoSettlers): void {
   });
   for (const [index, escrow] of due.entries()) {
     const billing = billingRules(ctx, records, escrow.orderId);
-    const selection = select(ctx, records, escrow, billing);
+    const selection = select(ctx, records, escrow, { billing, readMax });
     // The first one always fits: a settlement's limit is at most the block's.
     const fits = selection.selected.length <= left.records && selection.read <= left.read;
     if (index > 0 && !fits) return;
@@ -71,7 +76,7 @@ function select(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  billing: BillingRules | undefined,
+  { billing, readMax }: { billing: BillingRules | undefined; readMax: number },
 ): Selection {
   const { extended, autoSettleAfter } = records.params(ctx);
   const limit = minSize(extended.maxRecordsPerSettlement, RECORDS_MAX);
@@ -79,8 +84,9 @@ function select(
   if (isExpired(ctx, escrow)) return NOTHING_SELECTED;
   const eligible = (usage: UsageState): boolean =>
     !isFlagged(usage) && (usage.acknowledged || ctx.time >= settleableFrom(usage, autoSettleAfter));
-  const rules = { limit, eligible, isFinal: false, billing, readMax: READ_MAX };
-  return selectOpen(ctx, records, escrow, rules);
+  const rules = { limit, eligible, isFinal: false, billing, readMax };
+  const place = { from: escrow.autoSettleFrom, spent: escrow.autoSettleSpent };
+  return selectOpen(ctx, records, escrow, { ...rules, ...place });
 }
 
 function settleEscrow(
@@ -96,8 +102,8 @@ function settleEscrow(
   const allocation = dropBelowMinimum(all, records.params(ctx).minSettlementAmount);
   const count = allocation.taken.length;
   if (count === 0) {
-    const autoSettleAtNs = records.nextAutoSettle(ctx);
-    records.setEscrow(ctx, escrow, { ...escrow, autoSettleAtNs, autoSettleAttempts: 0 });
+    const place = placeAfter(ctx, records, facts);
+    records.setEscrow(ctx, escrow, { ...escrow, ...place, autoSettleAttempts: 0 });
     return;
   }
   const remaining = records.openUsageCount(ctx, escrow.seq) - BigInt(count);
@@ -105,8 +111,23 @@ function settleEscrow(
   const type = SettlementType.SETTLEMENT_TYPE_USAGE_BASED;
   const plan = { escrow, allocation, type, isFinal: false, remaining, initiator: "" };
   const { escrow: after } = settlements.settle(ctx, plan);
-  if (isCut) records.setEscrow(ctx, after, { ...after, autoSettleAtNs: ctx.time });
+  const { autoSettleFrom, autoSettleSpent } = escrow;
+  // The next part may have what this one had to leave: it begins where this one did.
+  const place = isCut
+    ? { autoSettleAtNs: ctx.time, autoSettleFrom, autoSettleSpent }
+    : placeAfter(ctx, records, facts);
+  records.setEscrow(ctx, after, { ...after, ...place });
 }
+
+type Place = Pick<EscrowState, "autoSettleAtNs" | "autoSettleFrom" | "autoSettleSpent">;
+
+/** Those that wait must not hide what comes after them: what was not read is the next block's. */
+function placeAfter(ctx: Context, records: Records, { unreadFrom, spent }: Selection): Place {
+  if (unreadFrom === 0n) return { autoSettleAtNs: records.nextAutoSettle(ctx), ...FROM_FIRST };
+  return { autoSettleAtNs: ctx.time, autoSettleFrom: unreadFrom, autoSettleSpent: [...spent] };
+}
+
+const FROM_FIRST = { autoSettleFrom: 0n, autoSettleSpent: [] };
 
 function noteFailure(
   ctx: Context,
@@ -118,7 +139,7 @@ function noteFailure(
   records.setEscrow(ctx, escrow, {
     ...escrow,
     autoSettleAttempts: isLast ? 0 : attempts,
-    ...(isLast ? { autoSettleAtNs: records.nextAutoSettle(ctx) } : {}),
+    ...(isLast ? { autoSettleAtNs: records.nextAutoSettle(ctx), ...FROM_FIRST } : {}),
   });
   const { seq, orderId } = escrow;
   ctx.emit(autoSettleFailed({ escrowId: escrowId(seq), orderId, error, attempts }));

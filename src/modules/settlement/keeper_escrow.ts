@@ -350,6 +350,8 @@ function newEscrow(
     expiryAttempts: 0,
     autoSettleAtNs: 0n,
     autoSettleAttempts: 0,
+    autoSettleFrom: 0n,
+    autoSettleSpent: [],
     release: undefined,
     openDisputes: 0,
     reserved: [],

@@ -287,6 +287,8 @@ export class SettlementKeeper {
       lastSettledAtNs: ctx.time,
       autoSettleAtNs: this.#records.nextAutoSettle(ctx),
       autoSettleAttempts: 0,
+      autoSettleFrom: 0n,
+      autoSettleSpent: [],
     };
     this.#records.setEscrow(ctx, before, escrow);
     this.#emitSettled(ctx, plan, shares, links);

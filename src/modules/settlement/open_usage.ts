@@ -48,10 +48,14 @@ export function openCount(kv: Kv, escrowSeq: bigint): number {
   return readHead(kv.get(openHeadKey(escrowSeq))).count;
 }
 
-/** Numbers of an escrow's open records, ascending. What is written meanwhile does not show. */
-export function* openSeqs(kv: Kv, escrowSeq: bigint): Generator<bigint> {
-  for (const entry of kv.iterate(openListKey(escrowSeq))) {
-    for (const seq of numbersOfEntry(entry)) yield BigInt(seq);
+/**
+ * Numbers of an escrow's open records, ascending. What is written meanwhile does not show.
+ * @param from lower ones are left out; of lists of these only the keys are walked
+ */
+export function* openSeqs(kv: Kv, escrowSeq: bigint, from = 0n): Generator<bigint> {
+  for (const { entry, end } of spans(kv.iterate(openListKey(escrowSeq)))) {
+    if (BigInt(end) <= from) continue;
+    for (const seq of numbersOfEntry(entry)) if (BigInt(seq) >= from) yield BigInt(seq);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { UsageState } from "../../gen/settled/settlement/v1/state.ts";
 import { UINT64_MAX } from "../../lib/int.ts";
-import { KeyMap } from "../../lib/key_map.ts";
+import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import { isWorth } from "./allocate.ts";
 import type { Purse } from "./means.ts";
 
@@ -26,6 +26,8 @@ interface Limits {
   readonly limit: number;
   /** Undefined for a final settlement, which takes what is not covered too. */
   readonly purse: Purse | undefined;
+  /** Denoms of which an earlier record was not covered. */
+  readonly spent: readonly string[];
   /** Of a denom, in its base units; a final settlement has none. */
   readonly minimum: bigint;
   /** Called for each record that is passed over. */
@@ -56,7 +58,8 @@ export class Part {
   }
 
   isSpent(denom: string): boolean {
-    return this.#limits.purse?.isSpent(denom) === true;
+    const { purse, spent } = this.#limits;
+    return purse?.isSpent(denom) === true || spent.includes(denom);
   }
 
   /** Adds a record of a denom that is not spent; false when there is no room for it. */
@@ -78,7 +81,8 @@ export class Part {
   /** Its records when nothing more is added. */
   records(): PartRecords {
     const denoms = this.#held.sortedKeys();
-    const spent = denoms.filter((denom) => this.isSpent(denom));
+    const here = denoms.filter((denom) => this.isSpent(denom));
+    const spent = [...this.#limits.spent, ...here].sort(compareKeys);
     const selected = this.#selected();
     // Nothing to settle: the first part says why as well as any other.
     if (this.#first !== undefined && !denoms.some((denom) => this.#isWorth(denom))) {

@@ -250,10 +250,11 @@ export class Records {
   /**
    * Numbers of the records of an escrow that are not settled, in recording order. Nothing that the
    * caller writes meanwhile shows in it.
+   * @param from lower ones are left out
    */
-  *openUsage(ctx: Context, escrowSeq: bigint): Generator<bigint> {
+  *openUsage(ctx: Context, escrowSeq: bigint, from = 0n): Generator<bigint> {
     listNewUsage(ctx, this);
-    yield* openSeqs(ctx.kv, escrowSeq);
+    yield* openSeqs(ctx.kv, escrowSeq, from);
   }
 
   /** @param key what `meterKey` gives */

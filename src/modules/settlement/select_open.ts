@@ -14,11 +14,13 @@ export interface Selection extends PartRecords {
   readonly read: number;
   /** Whether the limits of a settlement left something out: there may be more. */
   readonly isCut: boolean;
+  /** The first that was not read for `readMax`; 0 when that ended nothing. */
+  readonly unreadFrom: bigint;
 }
 
 export const NOTHING_SELECTED: Selection = {
   ...{ selected: [], passedOver: [], spent: [] },
-  ...{ read: 0, isCut: false },
+  ...{ read: 0, isCut: false, unreadFrom: 0n },
 };
 
 interface Rules {
@@ -29,6 +31,10 @@ interface Rules {
   readonly isFinal: boolean;
   /** Undefined for an order without discounts and tax. */
   readonly billing: BillingRules | undefined;
+  /** The first open record to read; 0 or absent: the first that there is. */
+  readonly from?: bigint;
+  /** Denoms of which a record before `from` was not covered. */
+  readonly spent?: readonly string[];
   /** Open records to read at most. */
   readonly readMax?: number;
   /** Called for each record that is read and left. */
@@ -43,20 +49,24 @@ export function selectOpen(
   ctx: Context,
   records: Records,
   escrow: EscrowState,
-  { limit, eligible, isFinal, billing, readMax, onLeft = () => undefined }: Rules,
+  { limit, eligible, isFinal, billing, from, spent = [], readMax, onLeft = () => undefined }: Rules,
 ): Selection {
   const purse = isFinal ? undefined : purseOf(escrow, billing);
   const minimum = records.params(ctx).minSettlementAmount;
-  const part = new Part({ limit, purse, minimum, onPassed: onLeft });
+  const part = new Part({ limit, purse, spent, minimum, onPassed: onLeft });
   let read = 0;
-  for (const seq of records.openUsage(ctx, escrow.seq)) {
-    if (read === readMax) break;
+  let unreadFrom = 0n;
+  for (const seq of records.openUsage(ctx, escrow.seq, from)) {
+    if (read === readMax) {
+      unreadFrom = seq;
+      break;
+    }
     read += 1;
     const usage = must(records.usage(ctx, seq), "settlement: open usage has a record");
     if (usage.disputed || !eligible(usage) || part.isSpent(usage.denom)) onLeft();
-    else if (!part.add(usage)) return { ...part.records(), read, isCut: true };
+    else if (!part.add(usage)) return { ...part.records(), read, isCut: true, unreadFrom };
   }
-  return { ...part.records(), read, isCut: part.hasPassedOver };
+  return { ...part.records(), read, isCut: part.hasPassedOver, unreadFrom };
 }
 
 function purseOf(escrow: EscrowState, billing: BillingRules | undefined): Purse {

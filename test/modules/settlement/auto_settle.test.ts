@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Context } from "../../../src/baseapp/context.ts";
+import { canonicalJson } from "../../../src/codec/canonical_json.ts";
 import { ChainError } from "../../../src/lib/errors.ts";
 import { settleDueEscrows } from "../../../src/modules/settlement/auto_settle.ts";
 import type { BlockWorkers } from "../../../src/modules/settlement/block_work.ts";
@@ -220,6 +221,78 @@ describe("RULES 32 the work of a block is bounded", () => {
     settleDueEscrows(idle.ctx, machine.workers);
     expect(idle.looked.queue).toBe(1);
     expect(idle.looked.reads).toBeLessThan(5);
+  });
+});
+
+describe("RULES 32 more open records than a block reads", () => {
+  const FOUR = 4;
+
+  /** Ten records that wait, among three that may be settled, of an escrow that is soon due. */
+  async function waiting(): Promise<string[]> {
+    await activeEscrow(chain, "100000uve");
+    chain.skip(DAY - 100n);
+    const ids = await recordedCosts(chain, [1, 1, 1, 1, 1, 2000, 1, 1, 1, 3000, 1, 1, 4000]);
+    await acknowledged(
+      chain,
+      [5, 9, 12].map((at) => ids[at] ?? ""),
+    );
+    return ids;
+  }
+
+  test("those that wait do not hide what comes after them: the next block reads on", async () => {
+    await waiting();
+    const machine = await machineOf(chain);
+    const { records } = machine.workers;
+    const found: unknown[] = [];
+    const time = (machine.ctx.time + 200n * NS) as TimeNs;
+    for (let block = 0n; block < 5n; block += 1n) {
+      const ctx = { ...machine.ctx, time: (time + block * NS) as TimeNs };
+      settleDueEscrows(ctx, machine.workers, FOUR);
+      const place = records.escrow(ctx, 1n);
+      const wait = (place?.autoSettleAtNs ?? 0n) - ctx.time;
+      found.push([totals(machine).length, place?.autoSettleFrom, wait / NS]);
+    }
+    expect(found).toEqual([
+      [0, 5n, 0n],
+      [1, 9n, 0n],
+      [2, 13n, 0n],
+      [3, 0n, DAY],
+      [3, 0n, DAY - 1n],
+    ]);
+    expect(totals(machine)).toEqual(["2000uve", "3000uve", "4000uve"]);
+  });
+
+  test("a denom that was not covered before the place is not tried after it", async () => {
+    await activeEscrow(chain, "5000uve,5000uusd");
+    chain.skip(DAY - 100n);
+    const ids = await recordedCosts(chain, [6000, 1, 1, 1, 2000]);
+    const other = await recordedCosts(chain, [3000], { denom: "uusd", from: 5 });
+    await acknowledged(chain, [ids[0] ?? "", ids[4] ?? "", ...other]);
+    const machine = await machineOf(chain);
+    const { records } = machine.workers;
+    const ctx = { ...machine.ctx, time: (machine.ctx.time + 200n * NS) as TimeNs };
+    settleDueEscrows(ctx, machine.workers, FOUR);
+    const place = { autoSettleFrom: 5n, autoSettleSpent: ["uve"] };
+    expect(records.escrow(ctx, 1n)).toMatchObject({ ...place, autoSettleAtNs: ctx.time });
+    settleDueEscrows(ctx, machine.workers, FOUR);
+    expect(totals(machine)).toEqual(["3000uusd"]);
+    expect(records.escrow(ctx, 1n)).toMatchObject({ autoSettleFrom: 0n, autoSettleSpent: [] });
+  });
+
+  test("D-15 the place is exported and imported; a settlement that is asked for begins anew", async () => {
+    await waiting();
+    const genesis = structuredClone(await chain.app.exportGenesis());
+    const { escrows } = genesis.appState["settlement"] as { escrows: Record<string, unknown>[] };
+    Object.assign(escrows[0] ?? {}, { auto_settle_from: "7", auto_settle_spent: ["uusd"] });
+    const imported = await openChain({ genesis });
+    expect(await imported.exported()).toBe(canonicalJson(genesis.appState));
+    imported.skip(200n);
+    expect(totals(await imported.block())).toEqual(["7000uve"]);
+    const again = await openChain({ genesis });
+    expect((await settled(again)).totalAmount).toBe("9010uve");
+    for (const each of [imported, again]) {
+      expect(await each.exported()).toContain('"auto_settle_from":"0","auto_settle_spent":[]');
+    }
   });
 });
 

@@ -365,6 +365,13 @@ export interface EscrowState {
   /** Who disputed it, and why; empty when nobody did. */
   disputedBy: string;
   disputeReason: string;
+  /**
+   * The number of the first open record that automatic settlement reads, where it had more to read
+   * than one block reads; 0: it begins with the first.
+   */
+  autoSettleFrom: bigint;
+  /** Denoms that the balance did not cover before that record, in ascending order. */
+  autoSettleSpent: string[];
 }
 
 export interface ReleaseTerms {
@@ -999,6 +1006,8 @@ function createBaseEscrowState(): EscrowState {
     taxPaid: [],
     disputedBy: "",
     disputeReason: "",
+    autoSettleFrom: 0n,
+    autoSettleSpent: [],
   };
 }
 
@@ -1091,12 +1100,16 @@ export const EscrowState: MessageFns<EscrowState> = {
     if (message.disputeReason !== "") {
       writer.uint32(242).string(message.disputeReason);
     }
+    if (message.autoSettleFrom !== 0n) {
+      writer.uint32(248).uint64(message.autoSettleFrom);
+    }
+    for (const v of message.autoSettleSpent) {
+      writer.uint32(258).string(v!);
+    }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): EscrowState {
-    const plain = readPlain(input, read_settled_settlement_v1_EscrowState);
-    if (plain !== undefined) return plain;
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1341,6 +1354,22 @@ export const EscrowState: MessageFns<EscrowState> = {
             message.disputeReason = reader.string();
             continue;
           }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.autoSettleFrom = reader.uint64() as bigint;
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.autoSettleSpent.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1403,6 +1432,10 @@ export const EscrowState: MessageFns<EscrowState> = {
     message.taxPaid = object.taxPaid?.map((e) => Coin.fromPartial(e)) || [];
     message.disputedBy = object.disputedBy ?? "";
     message.disputeReason = object.disputeReason ?? "";
+    message.autoSettleFrom = (object.autoSettleFrom !== undefined && object.autoSettleFrom !== null)
+      ? BigInt(object.autoSettleFrom)
+      : 0n;
+    message.autoSettleSpent = object.autoSettleSpent?.map((e) => e) || [];
     return message;
   },
 };
@@ -7643,157 +7676,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
-}
-
-/** Reads what is plain; see WireReader. */
-export function read_settled_settlement_v1_EscrowState(reader: WireReader, end: number): EscrowState {
-  let seq_: EscrowState["seq"] = 0n;
-  let orderId_: EscrowState["orderId"] = "";
-  let leaseId_: EscrowState["leaseId"] = "";
-  let depositor_: EscrowState["depositor"] = "";
-  let recipient_: EscrowState["recipient"] = "";
-  let amount_: EscrowState["amount"] = [];
-  let balance_: EscrowState["balance"] = [];
-  let totalSettled_: EscrowState["totalSettled"] = [];
-  let refunded_: EscrowState["refunded"] = [];
-  let status_: EscrowState["status"] = 0;
-  let createdAtNs_: EscrowState["createdAtNs"] = 0n;
-  let expiresAtNs_: EscrowState["expiresAtNs"] = 0n;
-  let activatedAtNs_: EscrowState["activatedAtNs"] = 0n;
-  let closedAtNs_: EscrowState["closedAtNs"] = 0n;
-  let closureReason_: EscrowState["closureReason"] = "";
-  let settlementCount_: EscrowState["settlementCount"] = 0;
-  let height_: EscrowState["height"] = 0n;
-  let disputedAtNs_: EscrowState["disputedAtNs"] = 0n;
-  let disputeEvidence_: EscrowState["disputeEvidence"] = "";
-  let lastSettledAtNs_: EscrowState["lastSettledAtNs"] = 0n;
-  let expiryAttempts_: EscrowState["expiryAttempts"] = 0;
-  let autoSettleAtNs_: EscrowState["autoSettleAtNs"] = 0n;
-  let autoSettleAttempts_: EscrowState["autoSettleAttempts"] = 0;
-  let release_: EscrowState["release"] = undefined;
-  let openDisputes_: EscrowState["openDisputes"] = 0;
-  let reserved_: EscrowState["reserved"] = [];
-  let taxPaid_: EscrowState["taxPaid"] = [];
-  let disputedBy_: EscrowState["disputedBy"] = "";
-  let disputeReason_: EscrowState["disputeReason"] = "";
-  let seen = 0;
-  while (reader.pos < end) {
-    switch (reader.uint32(end)) {
-      case 8:
-        seen = reader.once(seen, 1);
-        seq_ = reader.uint64(end);
-        break;
-      case 18:
-        seen = reader.once(seen, 2);
-        orderId_ = reader.string(end);
-        break;
-      case 26:
-        seen = reader.once(seen, 4);
-        leaseId_ = reader.string(end);
-        break;
-      case 34:
-        seen = reader.once(seen, 8);
-        depositor_ = reader.string(end);
-        break;
-      case 42:
-        seen = reader.once(seen, 16);
-        recipient_ = reader.string(end);
-        break;
-      case 50:
-        amount_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 58:
-        balance_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 66:
-        totalSettled_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 74:
-        refunded_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 80:
-        seen = reader.once(seen, 32);
-        status_ = reader.int32(end) as never;
-        break;
-      case 88:
-        seen = reader.once(seen, 64);
-        createdAtNs_ = reader.int64(end);
-        break;
-      case 96:
-        seen = reader.once(seen, 128);
-        expiresAtNs_ = reader.int64(end);
-        break;
-      case 104:
-        seen = reader.once(seen, 256);
-        activatedAtNs_ = reader.int64(end);
-        break;
-      case 112:
-        seen = reader.once(seen, 512);
-        closedAtNs_ = reader.int64(end);
-        break;
-      case 122:
-        seen = reader.once(seen, 1024);
-        closureReason_ = reader.string(end);
-        break;
-      case 128:
-        seen = reader.once(seen, 2048);
-        settlementCount_ = reader.uint32(end);
-        break;
-      case 136:
-        seen = reader.once(seen, 4096);
-        height_ = reader.int64(end);
-        break;
-      case 152:
-        seen = reader.once(seen, 8192);
-        disputedAtNs_ = reader.int64(end);
-        break;
-      case 162:
-        seen = reader.once(seen, 16384);
-        disputeEvidence_ = reader.string(end);
-        break;
-      case 168:
-        seen = reader.once(seen, 32768);
-        lastSettledAtNs_ = reader.int64(end);
-        break;
-      case 176:
-        seen = reader.once(seen, 65536);
-        expiryAttempts_ = reader.uint32(end);
-        break;
-      case 184:
-        seen = reader.once(seen, 131072);
-        autoSettleAtNs_ = reader.int64(end);
-        break;
-      case 192:
-        seen = reader.once(seen, 262144);
-        autoSettleAttempts_ = reader.uint32(end);
-        break;
-      case 202:
-        seen = reader.once(seen, 524288);
-        release_ = reader.message(end, read_settled_settlement_v1_ReleaseTerms);
-        break;
-      case 208:
-        seen = reader.once(seen, 1048576);
-        openDisputes_ = reader.uint32(end);
-        break;
-      case 218:
-        reserved_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 226:
-        taxPaid_.push(reader.message(end, read_cosmos_base_v1beta1_Coin));
-        break;
-      case 234:
-        seen = reader.once(seen, 2097152);
-        disputedBy_ = reader.string(end);
-        break;
-      case 242:
-        seen = reader.once(seen, 4194304);
-        disputeReason_ = reader.string(end);
-        break;
-      default:
-        reader.refuse();
-    }
-  }
-  return { seq: seq_, orderId: orderId_, leaseId: leaseId_, depositor: depositor_, recipient: recipient_, amount: amount_, balance: balance_, totalSettled: totalSettled_, refunded: refunded_, status: status_, createdAtNs: createdAtNs_, expiresAtNs: expiresAtNs_, activatedAtNs: activatedAtNs_, closedAtNs: closedAtNs_, closureReason: closureReason_, settlementCount: settlementCount_, height: height_, disputedAtNs: disputedAtNs_, disputeEvidence: disputeEvidence_, lastSettledAtNs: lastSettledAtNs_, expiryAttempts: expiryAttempts_, autoSettleAtNs: autoSettleAtNs_, autoSettleAttempts: autoSettleAttempts_, release: release_, openDisputes: openDisputes_, reserved: reserved_, taxPaid: taxPaid_, disputedBy: disputedBy_, disputeReason: disputeReason_ };
 }
 
 /** Reads what is plain; see WireReader. */
