@@ -13,6 +13,7 @@ import {
   recordedCosts,
   settled,
 } from "./orders.ts";
+import { updateParams } from "./params.ts";
 import { payoutMsg } from "./payout_messages.ts";
 import { lastPayout } from "./payouts.ts";
 import { refunded, refundMsg, seeRefund } from "./refunds.ts";
@@ -23,7 +24,8 @@ import { DAY, slot } from "./times.ts";
  * A chain with a record of every kind that moves coins: escrows in most states, usage settled,
  * corrected, withdrawn, disputed, amended, written off and open, two denoms, a discount and a tax,
  * invoices paid, due and credited, payouts paid, pending, held and refunded in part, holdbacks,
- * refunds of settlements with what is owed of them, rewards claimed, expired, cancelled and open.
+ * refunds of settlements with what is owed of them, rewards claimed, expired, cancelled and open;
+ * computed with params of two versions.
  */
 export async function chainOfEverything(): Promise<TestChain> {
   const chain = await openChain({
@@ -41,6 +43,10 @@ export async function chainOfEverything(): Promise<TestChain> {
   await chain.ok(payoutMsg.hold(authority, payoutId));
   await chain.ok(payoutMsg.refund(authority, payoutId, "7uve"));
   await chain.ok(payoutMsg.withdraw(authority, "platform_fee", customer.address, "3uve"));
+  // What is there so far was computed with params that are no longer in force.
+  const params = { platform_fee_rate: "0.07", usage_reward_rate_bps: 900 };
+  await chain.ok(await updateParams(chain, { params }));
+  await chain.block();
   await disputesOfAllFates(chain);
   return chain;
 }

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "../../../src/codec/canonical_json.ts";
 import type { QueryUsageRecordsResponse } from "../../../src/gen/settled/settlement/v1/query.ts";
+import { UsageState } from "../../../src/gen/settled/settlement/v1/state.ts";
+import * as keys from "../../../src/modules/settlement/keys.ts";
 import type { GenesisDoc } from "../../../src/types/application.ts";
 import { authority, customer, provider } from "../../testkit/accounts.ts";
 import { openChain, type TestChain } from "../../testkit/chain.ts";
 import { disputed, disputeUsage, resolved } from "../../testkit/disputes.ts";
 import { invoiceMsg, unpaidInvoice } from "../../testkit/invoices.ts";
+import { machineOf } from "../../testkit/machine.ts";
 import { ORDER } from "../../testkit/messages.ts";
+import { brokenOnDisk, putOnDisk } from "../../testkit/on_disk.ts";
 import { activeEscrow, recorded, recordedCosts, settled } from "../../testkit/orders.ts";
 import { type ParamsJson, updateParams } from "../../testkit/params.ts";
 import { refunded, seeRefund } from "../../testkit/refunds.ts";
@@ -276,6 +280,39 @@ describe("RULES 36 a summary reads as far back as a period ever lasted", () => {
     delete (genesis.appState["settlement"] as Json)["params_versions"];
     const copy = await openChain({ genesis });
     expect(await ids(copy, { provider: provider.address })).toEqual([usageId]);
+  });
+});
+
+describe("I-14 a reward is recomputed with the params of its own version", () => {
+  /** Two records, each settled and rewarded with params of its own; then params change again. */
+  async function rewardedTwice(): Promise<TestChain> {
+    const chain = await openChain({ params: { min_settlement_amount: "0" } });
+    await activeEscrow(chain, "90000uve");
+    await recordedCosts(chain, [10_000]);
+    await settled(chain);
+    await change(chain, { params: { usage_reward_rate_bps: 2000 } });
+    await recordedCosts(chain, [10_000], { from: 1 });
+    await settled(chain);
+    await change(chain, { params: { usage_reward_rate_bps: 3000 } });
+    return chain;
+  }
+
+  test("every one holds, whatever the params are now", async () => {
+    const chain = await rewardedTwice();
+    await chain.checkFullInvariants();
+    const rewards = (await stateOf(chain))["usage"]?.map((each) => each["reward"]);
+    expect(rewards).toEqual(["900", "1800"]);
+  });
+
+  test.each([1n, 2n])("I-14 fires: the reward of record %s one unit off", async (seq) => {
+    const chain = await rewardedTwice();
+    const machine = await machineOf(chain);
+    const key = keys.recordKey(keys.USAGE_PREFIX, seq);
+    const usage = UsageState.decode(machine.overlay.get(key) as Uint8Array);
+    const off = { ...usage, reward: `${BigInt(usage.reward) + 1n}` };
+    await putOnDisk(chain, key, UsageState.encode(off).finish());
+    const broken = await brokenOnDisk(chain, machine);
+    expect(broken).toContain("I-14 every reward is recomputed from its record");
   });
 });
 
