@@ -160,6 +160,25 @@ test("RULES 21 without a dispute window nothing is disputed", async () => {
   await expectAgreed(blocks, [1503, 1503, 1515], { params });
 });
 
+for (const [window, refused] of [
+  ["lowered", [1515]],
+  ["raised", [1515]],
+] as const) {
+  test(`RULES 21 a window ${window} after a settlement does not move its end`, async () => {
+    const rule = { payout_holdback_rate: "0.1", dispute_window_duration: "60" };
+    const disputeWindowDuration = window === "lowered" ? 0n : 7200n;
+    const given = paramsOf(rule, SETTING.extended, { authority });
+    const change = { ...halvesOf({ ...given, disputeWindowDuration }), authority };
+    const blocks = after(
+      [[report("l", 0, 1n, 1000n * ONE)], [report("l", 1, 1n, 1000n * ONE)]],
+      [[settle(false)], [message("MsgUpdateParams", { ...change, sender: authority })]],
+      [[dispute(idAt("usage", 3))]],
+      [[dispute(idAt("usage", 3, 2))]],
+    );
+    await expectAgreed(delayed(blocks, 6, 60n), refused, { params: rule });
+  });
+}
+
 test("RULES 21, 30 what is kept for a disputed record is what it would be charged, tax and discounts included", async () => {
   const none = { amount: [], tiers: [], minTotal: [], maxDiscount: [], description: "" };
   const times = { validFrom: 0n, validUntil: 0n };
