@@ -14,12 +14,16 @@ import type { Accounts } from "./accounts.ts";
 import type { BankKeeper } from "./expected_keepers.ts";
 import { writeBilling } from "./genesis_billing.ts";
 import { writeDisputes } from "./genesis_dispute.ts";
+import { checkFields } from "./genesis_fields.ts";
 import { writeInvoicePapers, writeInvoiceSeries } from "./genesis_invoices.ts";
 import { quote } from "./keeper_escrow.ts";
 import { bySeq, checkAmounts, checkCoins, escrowOf, writeEach } from "./genesis_lists.ts";
+import { checkPayoutLedgers } from "./genesis_ledgers.ts";
+import { checkLinks } from "./genesis_links.ts";
 import { paramsWithDefaults, writeParams } from "./genesis_params.ts";
 import { writePayouts } from "./genesis_payout.ts";
 import { writeRefunds } from "./genesis_refund.ts";
+import { checkSums } from "./genesis_sums.ts";
 import { writeCeilings, writeUsage } from "./genesis_usage.ts";
 import { writeInvoice } from "./invoice_records.ts";
 import * as keys from "./keys.ts";
@@ -39,12 +43,16 @@ export function initSettlementGenesis(
 ): void {
   const { records } = parts;
   const genesis = messageFromJson<state.GenesisState>(NAME, paramsWithDefaults(json));
+  checkFields(ctx, genesis);
+  checkLinks(genesis);
   writeParams(ctx, records, genesis);
   writeEscrows(ctx, records, genesis);
   writeCeilings(ctx, records, genesis);
   writeUsage(ctx, records, genesis);
   writePayments(ctx, records, genesis);
   writeRewards(ctx, records, genesis);
+  checkPayoutLedgers(genesis);
+  checkSums(genesis);
   writeSequences(ctx, records, genesis);
   checkAccounts(ctx, parts);
 }

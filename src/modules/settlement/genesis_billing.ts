@@ -2,7 +2,7 @@ import type { Context } from "../../baseapp/context.ts";
 import { fieldError } from "../../baseapp/genesis_error.ts";
 import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
-import { subCoins } from "../../types/coins.ts";
+import { coversCoins, subCoins } from "../../types/coins.ts";
 import { requireDiscounts, requireTax } from "./billing_checks.ts";
 import { writeTerms } from "./billing_terms.ts";
 import { ErrMsgSettlement } from "./errors.ts";
@@ -23,11 +23,18 @@ export function writeBilling(ctx: Context, records: Records, genesis: state.Gene
     requireTerms(terms);
     writeTerms(ctx, records, terms);
   });
-  for (const { settlementSeq, taxPaid } of genesis.invoices) {
-    if (taxPaid.length === 0) continue;
-    const settled = records.settlement(ctx, settlementSeq)?.tax ?? [];
-    records.addTotal(ctx, "taxes", subCoins(coinsIn(taxPaid), coinsIn(settled)));
-  }
+  genesis.invoices.forEach(({ settlementSeq, taxPaid }, index) => {
+    const settled = coinsIn(records.settlement(ctx, settlementSeq)?.tax ?? []);
+    if (taxPaid.length === 0 && settled.length === 0) return;
+    const field = `settlement.invoices[${index}].tax_paid`;
+    if (!coversCoins(coinsIn(taxPaid), settled)) {
+      throw fieldError(
+        field,
+        "is less than the tax of its settlement: see settlement.settlements[]",
+      );
+    }
+    records.addTotal(ctx, "taxes", subCoins(coinsIn(taxPaid), settled));
+  });
   checkCoins(genesis.taxesWithdrawn);
   records.addTotal(ctx, "taxesWithdrawn", coinsIn(genesis.taxesWithdrawn));
 }

@@ -4,7 +4,6 @@ import {
   type GenesisState,
   PayoutLedgerEntry,
   type PayoutState,
-  PayoutStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { addCoins, type Coins, equalCoins, formatCoins, NO_COINS } from "../../types/coins.ts";
@@ -42,16 +41,10 @@ export function writePayouts(ctx: Context, records: Records, genesis: GenesisSta
 
 /** @throws ChainError saying which amounts do not add up. */
 function requireSums(payout: PayoutState): void {
-  const { status, gross, platformFee, validatorFee, holdback, net } = payout;
+  const { gross, platformFee, validatorFee, holdback, net } = payout;
   checkCoins(gross, platformFee, validatorFee, holdback, net);
   checkCoins(payout.holdbackReleased, payout.refunded);
   checkCoins(payout.reversedHoldback, payout.reversedNet);
-  if (
-    status < PayoutStatus.PAYOUT_STATUS_PENDING ||
-    status > PayoutStatus.PAYOUT_STATUS_CANCELLED
-  ) {
-    throw new ChainError(ErrInvalidPayout, `status: expected 1 to 7, found ${status}`);
-  }
   const parts = [platformFee, validatorFee, holdback, net].map(coinsIn);
   const sum = parts.reduce<Coins>(addCoins, NO_COINS);
   if (!equalCoins(sum, coinsIn(gross))) {

@@ -1,5 +1,5 @@
 import type { Context } from "../../baseapp/context.ts";
-import { fieldError } from "../../baseapp/genesis_error.ts";
+import { fieldError, genesisField } from "../../baseapp/genesis_error.ts";
 import {
   type GenesisState,
   type ReceivableState,
@@ -19,6 +19,7 @@ import {
   NO_COINS,
 } from "../../types/coins.ts";
 import { ErrInvalidAmount, ErrInvalidSettlement } from "./errors.ts";
+import { jsonName } from "./genesis_checks.ts";
 import { bySeq, checkCoins, escrowOf, writeEach } from "./genesis_lists.ts";
 import * as keys from "./keys.ts";
 import { coinsIn, type Records } from "./records.ts";
@@ -46,13 +47,17 @@ export function writeRefunds(ctx: Context, records: Records, genesis: GenesisSta
     checkLegs(refund.legs);
     requireOrigin(ctx, records, refund, field);
     const legs = legsIn(refund.legs);
-    requireEqual("the parts", sumOfCoins(legs), coinsIn(refund.amount));
+    genesisField(`${field}.legs`, () => {
+      requireEqual("the parts", sumOfCoins(legs), coinsIn(refund.amount));
+    });
     writeRefund(ctx, records, refund);
     const of = refund.settlementSeq.toString();
     given.set(of, addLegs(given.get(of) ?? NO_LEGS, legs));
   });
   const list = { name: "settlements", records: genesis.settlements, keyOf: bySeq };
-  writeEach(list, (settlement) => requireSettlement(ctx, records, settlement, given));
+  writeEach(list, (settlement, field) => {
+    requireSettlement(ctx, records, { settlement, field }, given);
+  });
   writeReceivables(ctx, records, genesis);
 }
 
@@ -67,9 +72,11 @@ function writeReceivables(ctx: Context, records: Records, genesis: GenesisState)
     const of = receivable.refundSeq.toString();
     owed.set(of, addCoins(owed.get(of) ?? NO_COINS, coinsIn(receivable.amount)));
   });
-  writeEach({ name: "refunds", records: genesis.refunds, keyOf: bySeq }, (refund) => {
+  writeEach({ name: "refunds", records: genesis.refunds, keyOf: bySeq }, (refund, field) => {
     const sum = owed.get(refund.seq.toString()) ?? NO_COINS;
-    requireEqual("the receivables", sum, coinsIn(refund.owed));
+    genesisField(`${field}.owed`, () => {
+      requireEqual("the receivables", sum, coinsIn(refund.owed));
+    });
   });
 }
 
@@ -93,13 +100,16 @@ function requireOrigin(
 function requireSettlement(
   ctx: Context,
   records: Records,
-  settlement: SettlementState,
+  { settlement, field }: { settlement: SettlementState; field: string },
   given: KeyMap<Legs>,
 ): void {
   const { payoutSeq, refunded, seq } = settlement;
   checkLegs(refunded);
   const sum = given.get(seq.toString()) ?? NO_LEGS;
-  for (const name of LEGS) requireEqual(name, sum[name], legsIn(refunded)[name]);
+  for (const name of LEGS) {
+    const path = `${field}.refunded.${jsonName(name)}`;
+    genesisField(path, () => requireEqual(name, sum[name], legsIn(refunded)[name]));
+  }
   if (refunded === undefined) return;
   const payout = payoutSeq === 0n ? undefined : records.payout(ctx, payoutSeq);
   const [legs, done] = [legsOf(settlement, payout), doneOf(settlement, payout)];

@@ -15,7 +15,7 @@ import { normaliseUsageType, USAGE_TYPE_BYTES_MAX } from "../../types/usage_type
 
 const ID_BYTES_MAX = 128;
 export const REASON_BYTES_MAX = 1024;
-const SIGNATURE_BYTES_MAX = 256;
+export const SIGNATURE_BYTES_MAX = 256;
 /** Digits of an 18-decimal price: below 2^256 atomics. */
 const PRICE_DIGITS_MAX = 78;
 

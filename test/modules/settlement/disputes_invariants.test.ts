@@ -111,11 +111,11 @@ describe("a genesis whose disputes do not fit is refused with the field's name",
       "disputes[0].resolution",
     ],
     [(it) => void (at(it, "disputes", 0)["escrow_seq"] = "9"), "disputes[0].escrow_seq"],
-    [(it) => void (at(it, "disputes", 0)["seq"] = "2"), "disputes[0].usage_seq"],
+    [(it) => void (at(it, "disputes", 0)["seq"] = "2"), "disputes[1]: 2 appears twice"],
     [(it) => void (at(it, "disputes", 0)["reserved"] = "-1"), "disputes[0]"],
     [
       (it) => void ((it["sequences"] as Json)["dispute"] = "2"),
-      "sequences.dispute: expected more than 2",
+      "disputes[1].seq: expected 1 or more and less than settlement.sequences.dispute",
     ],
   ])("%s → %s", async (change, text) => {
     await refusedWith(change, text);

@@ -429,13 +429,13 @@ describe("an export that was changed by hand", () => {
     expect(found).toContain("settlement.usage[1]");
   });
 
-  test("with a reward nobody holds is refused, naming the account", async () => {
+  test("with a reward that no entry has is refused, naming its address's record", async () => {
     const found = await spoiled(({ settlement = {} }) => {
       const claimable = settlement["claimable"]?.[0] as { claimable: { amount: string }[] };
       const [coin] = claimable.claimable;
       if (coin !== undefined) coin.amount = `${BigInt(coin.amount) + 1n}`;
     });
-    expect(found).toContain("settlement.claimable: sum to");
+    expect(found).toContain("genesis: settlement.claimable[0].claimable: expected");
   });
 
   test("with usage of an escrow that is not there is refused, naming it", async () => {

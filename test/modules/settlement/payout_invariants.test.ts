@@ -157,7 +157,7 @@ describe("D-15 payouts of a genesis", () => {
     [
       "a net that does not add up",
       ({ payouts = [] }) => void ((payouts[2] as Json)["net"] = uve("1")),
-      "settlement.payouts[2]: fees, holdback and net sum to",
+      "settlement.payouts[2].gross: 1002uve, but platform_fee, validator_fee, holdback and net sum to",
     ],
     [
       "more released than was held back",
@@ -172,7 +172,7 @@ describe("D-15 payouts of a genesis", () => {
     [
       "no state",
       ({ payouts = [] }) => void ((payouts[0] as Json)["status"] = "PAYOUT_STATUS_UNSPECIFIED"),
-      "settlement.payouts[0]: status: expected 1 to 7",
+      "settlement.payouts[0].status: expected 1 to 7",
     ],
     [
       "a ledger with a gap",
@@ -182,7 +182,7 @@ describe("D-15 payouts of a genesis", () => {
     [
       "an entry of no payout",
       ({ payout_ledger: ledger = [] }) => void ledger.push({ ...ledger[0], payout_seq: "77" }),
-      "settlement.payout_ledger: has",
+      "settlement.payout_ledger[10].payout_seq: there is no payout",
     ],
     [
       "an entry twice",

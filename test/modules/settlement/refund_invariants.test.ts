@@ -86,7 +86,7 @@ describe("D-15 refunds and receivables of a genesis", () => {
     ["an amount", field("refunds", 0, "amount", uve("332")), "refunds[0]"],
     ["no settlement", field("refunds", 0, "settlement_seq", "77"), "refunds[0].settlement_seq"],
     ["no credit note", field("refunds", 0, "credit_note_seq", "7"), "refunds[0].credit_note_seq"],
-    ["a refund too few", ({ refunds }) => void refunds?.pop(), "settlements[2]"],
+    ["a refund too few", ({ refunds }) => void refunds?.pop(), "receivables[0].refund_seq"],
     ["what is owed", field("refunds", 2, "owed", uve("1")), "refunds[2]"],
     ["more paid than owed", field("receivables", 1, "paid", uve("5000")), "receivables[1]"],
     ["a receivable of no part", field("receivables", 1, "leg", undefined), "receivables[1]"],

@@ -199,9 +199,12 @@ describe("export and import", () => {
     await chain.ok(rewardMsg.verification(validator, 0, { reference: "account-2" }));
     const genesis = await chain.app.exportGenesis();
     const settlement = genesis.appState["settlement"] as {
-      distributions: { reference: string }[];
+      distributions: { reference: string; rows: { reference_id: string }[] }[];
     };
-    for (const each of settlement.distributions) each.reference = "account-1";
+    for (const each of settlement.distributions) {
+      each.reference = "account-1";
+      for (const row of each.rows) row.reference_id = "account-1";
+    }
     await expect(openChain({ genesis })).rejects.toThrow(
       /settlement\.distributions\[1\]\.reference.*"account-1" is that of distribution 1/,
     );
