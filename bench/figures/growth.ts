@@ -1,4 +1,4 @@
-import { type Bench, type Group, secondsOf } from "../harness/bench.ts";
+import { type Group, secondsOf } from "../harness/bench.ts";
 import { benchAccounts } from "../world/accounts.ts";
 import { openChain } from "../world/chain.ts";
 import { type OpenCopy, openCopy } from "../world/copies.ts";

@@ -2,7 +2,7 @@ import { bytesOfKey, type Key, keyOfBytes, prefixEnd } from "../lib/key.ts";
 import type { CheckpointFile } from "../types/application.ts";
 import { loadCommitment } from "./checkpoint.ts";
 import { Commitment } from "./commitment.ts";
-import { DB_STATE, type Db } from "./db.ts";
+import { DB_STATE } from "./db.ts";
 import { decodeEntry, FROM_BYTES, heightAt } from "./entry.ts";
 import { requireLayout } from "./layout.ts";
 import { EARLIEST_KEY, type Store, stateKey, VERSION_KEY } from "./store.ts";

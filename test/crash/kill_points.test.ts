@@ -10,7 +10,6 @@ import { finishRollback, rollBack } from "../../src/node/rollback.ts";
 import { createSnapshot } from "../../src/node/snapshot_create.ts";
 import { restoreSnapshot } from "../../src/node/snapshot_restore.ts";
 import { databasePath } from "../../src/node/home.ts";
-import type { Db } from "../../src/store/db.ts";
 import { openLevelDb, openMemoryDb } from "../../src/store/leveldb.ts";
 import { HistoryPruner } from "../../src/store/prune.ts";
 import { temporaryFolder } from "../e2e/node_process.ts";

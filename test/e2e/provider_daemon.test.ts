@@ -13,7 +13,6 @@ import { signerFromMnemonic } from "../../src/client/signer.ts";
 import { controlPath } from "../../src/provider/daemon/control.ts";
 import type { ExportRow } from "../../src/provider/daemon/export_row.ts";
 import { RemoteDesk } from "../../src/provider/daemon/remote_desk.ts";
-import type { StatusReport } from "../../src/provider/daemon/status.ts";
 import { DEFAULT_GAS_PRICE, parseGasPrice } from "../../src/provider/gas.ts";
 import { TxSender } from "../../src/provider/submit.ts";
 import { inRoot } from "../architecture/repository.ts";

@@ -1,7 +1,7 @@
 import type { QueryPriceCeilingsResponse } from "../../src/gen/settled/settlement/v1/query.ts";
 import * as tx from "../../src/gen/settled/settlement/v1/tx.ts";
 import { formatDec, type Dec } from "../../src/types/dec.ts";
-import { authority, customer, provider, type TestAccount } from "./accounts.ts";
+import { authority, customer, provider } from "./accounts.ts";
 import type { TestChain } from "./chain.ts";
 import { price } from "./coins.ts";
 import { ORDER, SIGNATURE, type TestMessage } from "./messages.ts";

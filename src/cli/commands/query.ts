@@ -8,7 +8,7 @@ import { EXIT } from "../exit_codes.ts";
 import { type GeneratedCommand, moduleCommands } from "../generated_commands.ts";
 import { examples } from "../help.ts";
 import type { Io } from "../io.ts";
-import { addPageFlags, isPaged, PAGE_FLAGS, readFlags, readPage } from "../message_flags.ts";
+import { addPageFlags, isPaged, readFlags, readPage } from "../message_flags.ts";
 import { printList, printResult } from "../output.ts";
 import { provedQuery } from "../proved_query.ts";
 import { txJson } from "../tx_json.ts";

@@ -16,7 +16,6 @@ import {
   type Coins,
   coinsOf,
   formatCoins,
-  isZeroCoins,
   NO_COINS,
   subCoins,
   wireCoins,

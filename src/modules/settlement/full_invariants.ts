@@ -36,7 +36,8 @@ import { rulesByVersion } from "./query_params.ts";
 import { coinsIn } from "./records.ts";
 import { isUsageReward } from "./reward.ts";
 import { assertReward } from "./reward_check.ts";
-import { add, all } from "./full_invariants_sums.ts";
+import { add } from "./sums_by_key.ts";
+import { all } from "./full_invariants_sums.ts";
 
 /**
  * Invariants over all records, on demand.

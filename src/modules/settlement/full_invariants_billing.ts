@@ -10,13 +10,13 @@ import {
   coversCoins,
   equalCoins,
   formatCoins,
-  NO_COINS,
   subCoins,
 } from "../../types/coins.ts";
 import { billingTermsKey } from "./billing_terms.ts";
 import * as keys from "./keys.ts";
 import { coinsIn } from "./records.ts";
-import { add, all, sumOf } from "./full_invariants_sums.ts";
+import { add, sumOf } from "./sums_by_key.ts";
+import { all } from "./full_invariants_sums.ts";
 
 /** Invariants of discounts and tax over all records, on demand. */
 export const billingFullInvariants: readonly FullInvariant[] = [

@@ -5,7 +5,7 @@ import type { Key } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { sha256 } from "../../lib/sha256.ts";
 import type { Reader } from "../../store/read_view.ts";
-import { addCoins, type Coins, equalCoins, formatCoins, NO_COINS } from "../../types/coins.ts";
+import { addCoins, type Coins, equalCoins, formatCoins } from "../../types/coins.ts";
 import type { TimeNs } from "../../types/time.ts";
 import {
   assertInvoiceAdds,
@@ -17,7 +17,7 @@ import {
 } from "./invoice_records.ts";
 import * as keys from "./keys.ts";
 import { autoSettleDue, coinsIn } from "./records.ts";
-import { add, sumOf } from "./full_invariants_sums.ts";
+import { add, sumOf } from "./sums_by_key.ts";
 
 /** What invoices, their ledgers, payments and credit notes must say together. */
 

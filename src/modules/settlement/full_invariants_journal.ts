@@ -20,7 +20,8 @@ import {
 } from "../../types/coins.ts";
 import { accountsOf } from "./accounts.ts";
 import type { BankReader } from "./expected_keepers.ts";
-import { add, all, sumOf } from "./full_invariants_sums.ts";
+import { add, sumOf } from "./sums_by_key.ts";
+import { all } from "./full_invariants_sums.ts";
 import * as keys from "./keys.ts";
 import { coinsIn } from "./records.ts";
 import { receivableId } from "./refund_records.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "../../baseapp/context.ts";
-import type { Sequences } from "../../gen/settled/settlement/v1/state.ts";
+import type { GenesisState, Sequences } from "../../gen/settled/settlement/v1/state.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { maxBigint } from "../../lib/int.ts";
 import { parseAddress } from "../../types/address.ts";
@@ -21,6 +21,8 @@ export interface GenesisFacts {
   /** Time of genesis: what has happened was not later. */
   readonly now: bigint;
   readonly sequences: Sequences | undefined;
+  /** Of the params in force. */
+  readonly paramsVersion: bigint;
 }
 
 export type Check<T> = (value: T, facts: GenesisFacts) => Problem | undefined;
@@ -34,8 +36,12 @@ export type Rule<T> = readonly [
   problem: (record: T) => string | undefined,
 ];
 
-export function factsOf(ctx: Context, sequences: Sequences | undefined): GenesisFacts {
-  return { prefix: ctx.chain.bech32Prefix, now: ctx.time, sequences };
+export function factsOf(
+  ctx: Context,
+  { sequences, paramsVersion }: Pick<GenesisState, "sequences" | "paramsVersion">,
+): GenesisFacts {
+  const facts = { prefix: ctx.chain.bech32Prefix, now: ctx.time, sequences };
+  return { ...facts, paramsVersion: maxBigint(paramsVersion, 1n) };
 }
 
 /** A record that is there: all of its fields, then its rules. */
@@ -117,6 +123,12 @@ export function taken(name: keyof Sequences): Check<bigint> {
 
 export const fromOne: Check<bigint | number> = (value) =>
   value >= 1 ? undefined : here(`expected 1 or more, found ${value}`);
+
+/** A version of params that was in force; 0 of a record from before versions were noted. */
+export const version: Check<bigint> = (value, { paramsVersion }) =>
+  value >= 0n && value <= paramsVersion
+    ? undefined
+    : here(`expected 0 to settlement.params_version, which is ${paramsVersion}, found ${value}`);
 
 /** A height, or a time with nothing to bound it. */
 export const notNegative: Check<bigint> = (value) =>

@@ -26,6 +26,7 @@ import {
   someCoins,
   taken,
   textOf,
+  version,
 } from "./genesis_checks.ts";
 import * as rules from "./genesis_rules.ts";
 import { SIGNATURE_BYTES_MAX } from "./msg_validate.ts";
@@ -38,7 +39,7 @@ import { SIGNATURE_BYTES_MAX } from "./msg_validate.ts";
  * @throws ChainError genesis/2 naming list, index and field
  */
 export function checkFields(ctx: Context, genesis: state.GenesisState): void {
-  const found = record(GENESIS)(genesis, factsOf(ctx, genesis.sequences));
+  const found = record(GENESIS)(genesis, factsOf(ctx, genesis));
   if (found !== undefined) throw fieldError(`settlement${found.at}`, found.text);
 }
 
@@ -88,6 +89,10 @@ const ESCROW: FieldChecks<state.EscrowState> = {
   openDisputes: anything,
   reserved: coins,
   taxPaid: coins,
+  disputedBy: addressOrNone,
+  disputeReason: anything,
+  autoSettleFrom: anything,
+  autoSettleSpent: each(denom),
 };
 
 const ANOMALY: FieldChecks<state.UsageAnomaly> = { kind: oneOf(1, 3), severity: oneOf(1, 3) };
@@ -151,7 +156,7 @@ const SETTLEMENT: FieldChecks<state.SettlementState> = {
   invoiceSeq: anything,
   payoutSeq: anything,
   distributionSeq: anything,
-  paramsVersion: fromOne,
+  paramsVersion: version,
   tax: coins,
   discount: coins,
   journalSeq: anything,
@@ -191,6 +196,8 @@ const INVOICE: FieldChecks<state.InvoiceState> = {
   taxPaid: coins,
   taxTerms: passes(requireTax),
   waived: coins,
+  paramsVersion: version,
+  overdueAttempts: anything,
 };
 
 const PAYOUT: FieldChecks<state.PayoutState> = {
@@ -225,6 +232,7 @@ const PAYOUT: FieldChecks<state.PayoutState> = {
   openDisputes: anything,
   disputeSeq: anything,
   heldByDispute: anything,
+  paramsVersion: version,
 };
 
 const ROW: FieldChecks<state.RewardRow> = {
@@ -246,7 +254,7 @@ const DISTRIBUTION: FieldChecks<state.DistributionState> = {
   settlementSeq: anything,
   rows: each(record(ROW)),
   rowCount: fromOne,
-  paramsVersion: fromOne,
+  paramsVersion: version,
   firstEntrySeq: fromOne,
   entryCount: fromOne,
   reference: anything,
@@ -273,6 +281,7 @@ const REWARD_ENTRY: FieldChecks<state.RewardEntryState> = {
   reason: anything,
   minted: anything,
   cancelled: coins,
+  expiryAttempts: anything,
 };
 
 const PAYOUT_LEDGER: FieldChecks<state.PayoutLedgerEntry> = {
@@ -339,6 +348,7 @@ const DISPUTE: FieldChecks<state.DisputeState> = {
   amendedSeq: anything,
   refundSeq: anything,
   reserved: amountOrNone,
+  expiryAttempts: anything,
 };
 
 const REFUND: FieldChecks<state.RefundState> = {
@@ -355,6 +365,7 @@ const REFUND: FieldChecks<state.RefundState> = {
   creditNoteSeq: anything,
   refundedAtNs: past,
   height: notNegative,
+  paramsVersion: version,
 };
 
 const RECEIVABLE: FieldChecks<state.ReceivableState> = {
@@ -378,7 +389,7 @@ const SERIES: FieldChecks<state.InvoiceSeries> = {
 
 const MINT: FieldChecks<state.EpochMint> = { epoch: anything, minted: amount };
 
-/** Params, price ceilings and billing terms have checks of their own, as messages have them too. */
+/** Params and their versions, price ceilings and billing terms have checks of their own, as messages have them too. */
 const GENESIS: FieldChecks<state.GenesisState> = {
   params: anything,
   extendedParams: anything,
@@ -407,6 +418,7 @@ const GENESIS: FieldChecks<state.GenesisState> = {
   refunds: listOf(REFUND, []),
   receivables: listOf(RECEIVABLE, rules.RECEIVABLE),
   taxesWithdrawn: coins,
+  paramsVersions: anything,
 };
 
 function listOf<T extends object>(

@@ -5,7 +5,7 @@ import { addCoins, type Coins, coversCoins, equalCoins, NO_COINS } from "../../t
 import { textOf } from "./genesis_rules.ts";
 import { netToPay } from "./payout_state.ts";
 import { coinsIn } from "./records.ts";
-import { type Legs, legsIn, NO_LEGS } from "./refund_legs.ts";
+import { type Legs, legsIn } from "./refund_legs.ts";
 
 // What ledgers of payouts, and refunds of their settlements, say of payouts of genesis.
 

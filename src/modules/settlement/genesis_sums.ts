@@ -3,10 +3,10 @@ import * as state from "../../gen/settled/settlement/v1/state.ts";
 import { maxBigint, minBigint } from "../../lib/int.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { type Coins, coinsOf, coversCoins, equalCoins, type WireCoin } from "../../types/coins.ts";
-import { add, sumOf } from "./full_invariants_sums.ts";
+import { add, sumOf } from "./sums_by_key.ts";
 import { textOf } from "./genesis_rules.ts";
 import { coinsIn } from "./records.ts";
-import { ruleParams } from "./params.ts";
+import { type RuleParams, ruleParams } from "./params.ts";
 import { isUsageReward, rewardFactorsBy, usageReward, verificationReward } from "./reward.ts";
 
 // What records of genesis say of sums and counts of others: the invariants over the whole state
@@ -217,13 +217,32 @@ function checkRewards(genesis: state.GenesisState, used: Usage): void {
   throw fieldError("settlement.claimable", `distributions[] gave ${missing}, which it lacks`);
 }
 
-/** I-14: rewards computed again, where the params are still those that they were computed with. */
+interface VersionRules {
+  readonly rules: RuleParams;
+  readonly factorsOf: ReturnType<typeof rewardFactorsBy>;
+}
+
+/** The rules of every version that genesis has params of. */
+function rulesIn({
+  params,
+  extendedParams,
+  paramsVersion,
+  paramsVersions,
+}: state.GenesisState): KeyMap<VersionRules> {
+  const found = new KeyMap<VersionRules>();
+  const now = { version: maxBigint(paramsVersion, 1n), params, extendedParams };
+  for (const row of [...paramsVersions, now]) {
+    if (row.params === undefined || row.extendedParams === undefined) continue;
+    const rules = ruleParams(row.params, row.extendedParams);
+    found.set(`${row.version}`, { rules, factorsOf: rewardFactorsBy(rules) });
+  }
+  return found;
+}
+
+/** I-14: rewards computed again, by the params that they were computed with. */
 function checkFormulas(genesis: state.GenesisState): void {
-  const { params, extendedParams, settlements, usage, distributions } = genesis;
-  if (params === undefined || extendedParams === undefined) return;
-  const version = maxBigint(genesis.paramsVersion, 1n);
-  const rules = ruleParams(params, extendedParams);
-  const factorsOf = rewardFactorsBy(rules);
+  const { settlements, usage, distributions } = genesis;
+  const rules = rulesIn(genesis);
   const versions = new KeyMap<bigint>();
   for (const { seq, paramsVersion } of settlements) versions.set(`${seq}`, paramsVersion);
   const byProviders = new KeyMap<Coins>();
@@ -231,8 +250,10 @@ function checkFormulas(genesis: state.GenesisState): void {
     const { seq, denom, reward, settledAmount, settlementSeq } = each;
     if (reward === "") return;
     if (!isUsageReward(each)) add(byProviders, seq, coinsOf(denom, BigInt(reward)));
-    else if (versions.get(`${settlementSeq}`) === version) {
-      const expected = usageReward(BigInt(settledAmount), factorsOf(each));
+    else {
+      const by = rules.get(`${versions.get(`${settlementSeq}`) ?? 0n}`);
+      if (by === undefined) return;
+      const expected = usageReward(BigInt(settledAmount), by.factorsOf(each));
       equal(`usage[${index}].reward`, BigInt(reward), expected, "I-14 of its settled_amount");
     }
   });
@@ -244,8 +265,9 @@ function checkFormulas(genesis: state.GenesisState): void {
       for (const seq of usageSeqs) add(rewards, "", sumOf(byProviders, seq));
       same(field, total, sumOf(rewards, ""), "I-14 the sum of reward of its usage_seqs");
     }
-    if (source !== REWARD_SOURCE_VERIFICATION || paramsVersion !== version) return;
-    const expected = verificationReward(rules, rows[0]?.verificationScore ?? 0);
+    const by = rules.get(`${paramsVersion}`);
+    if (source !== REWARD_SOURCE_VERIFICATION || by === undefined) return;
+    const expected = verificationReward(by.rules, rows[0]?.verificationScore ?? 0);
     const of = "I-14 by the verification_score in rows";
     same(field, total, coinsOf(total[0]?.denom ?? "", expected), of);
   });

@@ -7,8 +7,7 @@ import {
   type PayoutState,
   PayoutStatus,
 } from "../../gen/settled/settlement/v1/state.ts";
-import { assert, must } from "../../lib/assert.ts";
-import { EMPTY_BYTES } from "../../lib/bytes.ts";
+import { must } from "../../lib/assert.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { maxBigint, minBigint, minSize, mulDivFloor } from "../../lib/int.ts";
 import {
@@ -26,7 +25,6 @@ import {
 import { DEC_ONE } from "../../types/dec.ts";
 import { addSeconds, NS_PER_SECOND, type TimeNs } from "../../types/time.ts";
 import type { Accounts } from "./accounts.ts";
-import type { Shares } from "./allocate.ts";
 import * as errors from "./errors.ts";
 import { payoutCompleted } from "./events.ts";
 import * as events from "./events_payout.ts";

@@ -3,7 +3,7 @@ import type * as state from "../../gen/settled/settlement/v1/state.ts";
 import type * as wire from "../../gen/virtengine/settlement/v1/query.ts";
 import { ChainError } from "../../lib/errors.ts";
 import { type Key, prefixEnd } from "../../lib/key.ts";
-import { INT64_MAX, maxBigint, UINT64_MAX } from "../../lib/int.ts";
+import { INT64_MAX, UINT64_MAX } from "../../lib/int.ts";
 import { compareKeys, KeyMap } from "../../lib/key_map.ts";
 import type { Reader } from "../../store/read_view.ts";
 import { REPLY_ROWS_MAX } from "../../store/reader.ts";

@@ -12,6 +12,7 @@ const TEXT = "free text";
 const NAME = "a name that its party chose; records name the escrow by its number";
 const COUNTER = "attempts that failed and left nothing but their count";
 const JOURNAL = "a number of the bank's journal";
+const VERSION = "one version or another: only rewards are computed by it again";
 const TERMS = "terms as the parties set them";
 
 /** Free to be another, and why. */
@@ -21,21 +22,27 @@ const FREE: Readonly<Record<string, string>> = {
   "escrows.closure_reason": TEXT,
   "escrows.expiry_attempts": COUNTER,
   "escrows.auto_settle_attempts": COUNTER,
+  "escrows.auto_settle_from": "where a block reads on",
+  "escrows.dispute_reason": TEXT,
   "settlements.journal_seq": JOURNAL,
   "invoices.discounts.description": TEXT,
   "invoices.tax_terms.jurisdiction": TERMS,
   "invoices.tax_terms.rates.name": TEXT,
   "invoices.tax_terms.rates.compound": TERMS,
   "invoices.tax_terms.customer_tax_id": TEXT,
+  "invoices.overdue_attempts": COUNTER,
+  "invoices.params_version": VERSION,
   "payouts.hold_reason": TEXT,
   "payouts.last_error": TEXT,
   "payouts.held_by_dispute": "the authority may hold, for itself, what a dispute held",
+  "payouts.params_version": VERSION,
   "payout_ledger.amount": "of entries that say what was tried or held: no coins moved",
   "payout_ledger.reason": TEXT,
   "payout_ledger.journal_seq": JOURNAL,
   "distributions.epoch": "of usage: the epoch length of its time is not kept",
   "distributions.rows.reason": TEXT,
   "reward_entries.reason": TEXT,
+  "reward_entries.expiry_attempts": COUNTER,
   "reward_entries.minted": "the funding of its time is not kept",
   "billing_terms.discounts.rate_bps": TERMS,
   "billing_terms.discounts.valid_from": TERMS,
@@ -47,15 +54,23 @@ const FREE: Readonly<Record<string, string>> = {
   "receivables.paid": "whoever pays it pays the customer: the bank alone knows",
   "credit_notes.reason": TEXT,
   "disputes.reason": TEXT,
+  "disputes.expiry_attempts": COUNTER,
   "disputes.reserved": "of a dispute that is over: the escrow keeps nothing for it any more",
+  "refunds.params_version": VERSION,
   "refunds.reason": TEXT,
+  params_versions: "params that were in force: but for rewards nothing is computed by them again",
   "billing_terms.discounts.description": TEXT,
   "billing_terms.tax.jurisdiction": TERMS,
   "billing_terms.tax.customer_tax_id": TEXT,
 };
 
+/** Params of the past count as one field: no record says what they were. */
+const fieldOf = (name: string): string =>
+  name.startsWith("params_versions.") ? "params_versions" : name;
+
 /** Refused by what they are a part of: that says so. */
 const BY: Readonly<Record<string, string>> = {
+  "params_versions.params.verification_reward_amount": ".total: expected 151uve, I-14 by",
   "payouts.refunded": "settlement.payouts: sum to",
   "payout_ledger.number": "ledger_count: expected 2 entries, the ledger lacks number 2",
   "invoice_ledger.amount": ".hash: it is not the hash of the entry",
@@ -183,7 +198,7 @@ test("a field that is another is refused by its path, unless nothing tells of it
     const found = await refusalOf(change);
     const field = name.split(".").at(1) ?? "";
     const isNamed = found?.includes(`${list}[`) === true && found.includes(field);
-    if (found === undefined) taken.push(name);
+    if (found === undefined) taken.push(fieldOf(name));
     else if (!isNamed && !found.includes(BY[name] ?? "?")) elsewhere.push(`${name}: ${found}`);
   }
   expect(elsewhere).toEqual([]);
@@ -192,7 +207,7 @@ test("a field that is another is refused by its path, unless nothing tells of it
 
 test("every address is checked, and each enum", async () => {
   const checked = changes().filter(({ value }) => value === "bogus" || value === 99);
-  for (const change of checked.filter(({ name }) => !(name in FREE) && !(name in BY))) {
+  for (const change of checked.filter(({ name }) => !(fieldOf(name) in FREE) && !(name in BY))) {
     const { list, path, name, value } = change;
     const isAddress = ADDRESSES.test(name);
     if (!isAddress && value !== 99) continue;
@@ -206,9 +221,12 @@ test("every address is checked, and each enum", async () => {
   }
 });
 
+/** The bank's journal says otherwise: invariants over the whole state find it, not the import. */
+const OF_JOURNAL = ["payout_ledger.journal_seq", "payout_ledger.amount", "receivables.paid"];
+
 test("what is taken although it is another breaks no invariant over the whole state", async () => {
   for (const { list, path, value, name } of changes()) {
-    if (!(name in FREE)) continue;
+    if (!(fieldOf(name) in FREE) || OF_JOURNAL.includes(name)) continue;
     const appState = structuredClone(genesis.appState) as Record<string, Record<string, Json[]>>;
     put(appState["settlement"]?.[list], path, value);
     const chain = await openChain({ genesis: { ...genesis, appState } }).catch(() => undefined);

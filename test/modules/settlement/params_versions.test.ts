@@ -217,7 +217,9 @@ describe("RULES 21 a record is disputed until its settlement plus the window in 
     const { chain, ids } = await settledChain();
     const genesis = structuredClone(await chain.app.exportGenesis());
     const state = genesis.appState["settlement"] as Record<string, unknown>;
-    for (const settlement of state["settlements"] as Json[]) settlement["params_version"] = "0";
+    for (const list of ["settlements", "distributions"]) {
+      for (const each of state[list] as Json[]) each["params_version"] = "0";
+    }
     delete state["params_versions"];
     const copy = await openChain({ genesis });
     copy.time = chain.time;

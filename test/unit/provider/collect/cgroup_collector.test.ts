@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterAll, describe, expect, it } from "vitest";
 import { openCgroupCollector } from "../../../../src/provider/collect/cgroup_collector.ts";
-import { ENTER_GROUP, makeGroup, removeGroup } from "../../../testkit/cgroup.ts";
+import { makeGroup, removeGroup } from "../../../testkit/cgroup.ts";
 import { at, realNow, stored } from "./moments.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "settled-cgroup-"));
