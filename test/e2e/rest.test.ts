@@ -140,6 +140,7 @@ async function queriesOf(): Promise<Readonly<Record<string, string>>> {
     "/settled/settlement/v1/statement": `address=${provider.address}`,
     "/settled/settlement/v1/next_settlement": order,
     "/settled/settlement/v1/reward_entries": `address=${provider.address}`,
+    "/settled/settlement/v1/reward_rows": `address=${provider.address}`,
   };
 }
 

@@ -150,6 +150,18 @@ export function usageWrittenOff(e: { usageId: string; cost: Coins; at: TimeNs })
   return settlementEvent("UsageWrittenOff", values);
 }
 
+/** Of a record that a final settlement closes with nothing paid and, without billing, no invoice. */
+export function usageUnpaid(e: {
+  usageId: string;
+  orderId: string;
+  cost: Coins;
+  at: TimeNs;
+}): Event {
+  return settlementEvent("UsageUnpaid", {
+    ...{ usage_id: e.usageId, order_id: e.orderId, total_cost: e.cost, closed_at: seconds(e.at) },
+  });
+}
+
 export function orderSettled(e: {
   settlementId: string;
   orderId: string;

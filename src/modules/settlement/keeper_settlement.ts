@@ -12,6 +12,7 @@ import { maxBigint, minBigint } from "../../lib/int.ts";
 import {
   addCoins,
   type Coins,
+  coinsOf,
   isZeroCoins,
   NO_COINS,
   subCoins,
@@ -33,6 +34,7 @@ import { coinsIn, type Records } from "./records.ts";
 import { rewardFactorsBy, usageReward } from "./reward.ts";
 import { assertReward } from "./reward_check.ts";
 import { settlementTypeName } from "./status_names.ts";
+import { usageIdOf } from "./usage_facts.ts";
 import { listSettled } from "./usage_lists.ts";
 import { normaliseUsageType } from "../../types/usage_type.ts";
 
@@ -108,6 +110,7 @@ export class SettlementKeeper {
       const provider = plan.escrow.recipient;
       this.#rewards.distributeUsage(ctx, { seq: distributionSeq, settlementSeq, provider, funded });
     }
+    if (!paid && !billing) tellUnpaid(ctx, plan);
     const booking = { ...links, journalSeq };
     const escrow = paid ? this.#book(ctx, plan, shares, booking) : before;
     const settlementId = paid ? timedId("settle", ctx.time, settlementSeq) : "";
@@ -434,4 +437,13 @@ function settled(
 
 function bySeq(a: UsageReward, b: UsageReward): number {
   return a.usage.seq < b.usage.seq ? -1 : 1;
+}
+
+/** Says of each record that it is closed, where neither a settlement nor an invoice does. */
+function tellUnpaid(ctx: Context, { escrow, allocation }: SettlementPlan): void {
+  for (const { usage } of allocation.taken) {
+    const cost = coinsOf(usage.denom, BigInt(usage.cost));
+    const ids = { usageId: usageIdOf(usage), orderId: escrow.orderId };
+    ctx.emit(events.usageUnpaid({ ...ids, cost, at: ctx.time }));
+  }
 }

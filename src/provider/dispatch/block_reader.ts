@@ -68,6 +68,7 @@ export class BlockReader {
   readonly #handlers: Readonly<Record<string, (values: Attributes) => Promise<void>>> = {
     UsageAcknowledged: (values) => this.#raise(values["usage_id"], "acknowledged"),
     UsageWrittenOff: (values) => this.#writtenOff(values),
+    UsageUnpaid: (values) => this.#raise(values["usage_id"], "settled"),
     UsageCorrected: (values) => this.#corrected(values["corrects"], values["usage_id"]),
     UsageWithdrawn: (values) => this.#withdrawn(values),
     UsageDisputed: (values) => this.#disputed(values),

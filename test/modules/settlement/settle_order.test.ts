@@ -357,4 +357,22 @@ describe("billing", () => {
     expect(text((await see.claimable(chain, provider.address)).totalClaimable)).toBe("90uve");
     await chain.checkFullInvariants();
   });
+
+  test("without billing, a record that is closed with nothing paid has an event of its own", async () => {
+    const min = { min_settlement_amount: "0" };
+    chain = await openChain({ params: min, extended: { billing_enabled: false } });
+    await activeEscrow(chain, "1000uve");
+    const [, second] = await recordedCosts(chain, [1000, 500]);
+    const first = await chain.ok(msg.settle(customer));
+    expect(eventsOf(first, "UsageUnpaid")).toEqual([]);
+    const last = await chain.ok(msg.settle(customer, { final: true }));
+    expect(eventsOf(last, "OrderSettled")).toEqual([]);
+    expect(eventsOf(last, "UsageUnpaid")).toEqual([
+      {
+        ...{ usage_id: second, order_id: ORDER, total_cost: "500uve" },
+        closed_at: expect.stringMatching(/^[0-9]+$/) as string,
+      },
+    ]);
+    expect((await see.usage(chain, second as string)).settled).toBe(true);
+  });
 });

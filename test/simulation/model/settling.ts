@@ -1,6 +1,6 @@
 import type * as wire from "../../../src/gen/virtengine/settlement/v1/tx.ts";
 import type { Bill } from "./billing.ts";
-import { amountOf, type Coins, higher, lower, minus, plus, SECOND } from "./coins.ts";
+import { amountOf, coin, type Coins, higher, lower, minus, plus, SECOND } from "./coins.ts";
 import { type Escrow, refuse, type Usage } from "./records.ts";
 import { UsageRecords } from "./usage.ts";
 
@@ -127,6 +127,11 @@ export class Settling extends UsageRecords {
     const invoiceSeq = invoice?.seq ?? 0n;
     const short = this.closeUsage(taken, bill, { net: total, tax, settlementSeq, invoiceSeq });
     this.useFixed(escrow, bill);
+    if (settlement === undefined && invoice === undefined) {
+      for (const usage of taken) {
+        this.emit("UsageUnpaid", usage, { totalCost: coin(usage.denom, usage.cost) });
+      }
+    }
     if (settlement === undefined) return;
     const to = billingEnabled ? "settlement" : escrow.recipient;
     this.moveShares("settlement_escrow", to, shares, tax);
