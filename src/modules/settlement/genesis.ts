@@ -11,7 +11,7 @@ import { writeDisputes } from "./genesis_dispute.ts";
 import { checkFields } from "./genesis_fields.ts";
 import { writeInvoicePapers, writeInvoiceSeries } from "./genesis_invoices.ts";
 import { quote } from "./keeper_escrow.ts";
-import { bySeq, checkAmounts, checkCoins, escrowOf, writeEach } from "./genesis_lists.ts";
+import { bySeq, escrowOf, writeEach } from "./genesis_lists.ts";
 import { checkPayoutLedgers } from "./genesis_ledgers.ts";
 import { checkLinks } from "./genesis_links.ts";
 import { paramsWithDefaults, writeParams } from "./genesis_params.ts";
@@ -54,7 +54,6 @@ export function initSettlementGenesis(
 function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisState): void {
   const list = { name: "escrows", records: genesis.escrows, keyOf: bySeq };
   writeEach(list, (escrow) => {
-    checkCoins(escrow.amount, escrow.balance, escrow.totalSettled, escrow.refunded, escrow.taxPaid);
     records.setEscrow(ctx, undefined, escrow);
     const before = records.order(ctx, escrow.orderId);
     records.setOrder(ctx, escrow.orderId, {
@@ -69,21 +68,9 @@ function writeEscrows(ctx: Context, records: Records, genesis: state.GenesisStat
 function writePayments(ctx: Context, records: Records, genesis: state.GenesisState): void {
   const { settlements, invoices } = genesis;
   writeEach({ name: "settlements", records: settlements, keyOf: bySeq }, (settlement, field) => {
-    const { total, providerShare, platformFee, validatorFee } = settlement;
-    checkCoins(
-      total,
-      providerShare,
-      platformFee,
-      validatorFee,
-      settlement.tax,
-      settlement.discount,
-    );
     records.setSettlement(ctx, settlement, escrowOf(ctx, records, settlement, field));
   });
   writeEach({ name: "invoices", records: invoices, keyOf: bySeq }, (invoice, field) => {
-    checkCoins(invoice.total, invoice.amountPaid, invoice.amountDue, invoice.credited);
-    checkCoins(invoice.subtotal, invoice.tax, invoice.taxPaid);
-    checkCoins(...invoice.discounts.map(({ amount }) => amount));
     writeInvoice(ctx, undefined, invoice, escrowOf(ctx, records, invoice, field));
   });
   writeInvoicePapers(ctx, records, genesis);
@@ -97,21 +84,17 @@ function writeRewards(ctx: Context, records: Records, genesis: state.GenesisStat
   const { distributions, claimable, rewardEntries, epochMint } = genesis;
   const byNumber = { name: "distributions", records: distributions, keyOf: bySeq };
   writeEach(byNumber, (distribution, field) => {
-    checkCoins(distribution.total, ...distribution.rows.map(({ amount }) => amount));
     requireFreshReference(ctx, records, { distribution, field });
     records.setDistribution(ctx, distribution, recipientsOf(ctx, records, distribution));
   });
   const byAddress = ({ address }: { address: string }): string => address;
   writeEach({ name: "claimable", records: claimable, keyOf: byAddress }, (each) => {
-    checkCoins(each.claimable, each.claimed, each.expired, each.cancelled);
     records.setClaimable(ctx, undefined, each);
   });
   writeEach({ name: "reward_entries", records: rewardEntries, keyOf: bySeq }, (entry) => {
-    checkCoins(entry.amount, entry.cancelled);
     records.setRewardEntry(ctx, entry);
   });
   if (epochMint === undefined) return;
-  checkAmounts(epochMint.minted);
   records.setEpochMint(ctx, epochMint);
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../../types/coins.ts";
 import { disputeId, isUndecided, writeDispute } from "./dispute_records.ts";
 import { payoutOf } from "./dispute_outcome.ts";
-import { bySeq, checkAmounts, escrowOf, writeEach } from "./genesis_lists.ts";
+import { bySeq, escrowOf, writeEach } from "./genesis_lists.ts";
 import { coinsIn, type Records } from "./records.ts";
 import { disputeStatusName, usageStatusName } from "./status_names.ts";
 
@@ -36,7 +36,6 @@ export function writeDisputes(ctx: Context, records: Records, genesis: GenesisSt
   const list = { name: "disputes", records: genesis.disputes, keyOf: bySeq };
   writeEach(list, (dispute, field) => {
     const escrow = escrowOf(ctx, records, dispute, field);
-    checkAmounts(dispute.reserved, dispute.resolution?.unitPrice ?? "");
     requireRecord(ctx, records, dispute, field);
     writeDispute(ctx, undefined, dispute, escrow);
     if (!isUndecided(dispute)) return;

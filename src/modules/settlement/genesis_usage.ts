@@ -7,7 +7,7 @@ import { bytesOfKey, type Key } from "../../lib/key.ts";
 import { KeyMap } from "../../lib/key_map.ts";
 import { isDenom } from "../../types/denom.ts";
 import { cover, requireFewGaps, withReport } from "./coverage.ts";
-import { bySeq, checkAmounts, escrowOf, writeEach } from "./genesis_lists.ts";
+import { bySeq, escrowOf, writeEach } from "./genesis_lists.ts";
 import { CEILING_STEPS_MAX, writeCeiling } from "./keeper_ceiling.ts";
 import * as keys from "./keys.ts";
 import type { Records } from "./records.ts";
@@ -27,7 +27,6 @@ export function writeUsage(ctx: Context, records: Records, genesis: state.Genesi
   const written: Written[] = [];
   writeEach({ name: "usage", records: genesis.usage, keyOf: bySeq }, (usage, field) => {
     const { orderId, leaseId } = escrowOf(ctx, records, usage, field);
-    checkAmounts(usage.cost, usage.unitPrice, usage.settledAmount, usage.reward, usage.discount);
     const type = normaliseUsageType(usage.usageType);
     const meter = keys.meterKey({ orderId, leaseId, type });
     const before = records.coverage(ctx, meter);
